@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Builds everything into build/. Start with ./configure; `make help` lists the targets.
+
+VERSION := 0.1.0
+SOVERSION := 0
+
+ifneq ($(filter-out help clean distclean,$(or $(MAKECMDGOALS),all)),)
+include build/config.mk
+endif
+
+V ?= 0
+ifeq ($(V),0)
+say = @printf '  %-7s %s\n' $(1) $(2);
+endif
+
+# The library carries no name of a program; each part lists its own libraries.
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARNINGS) $(HARDENING) $(SANITIZE) -fPIC -fvisibility=hidden \
+	-D_GNU_SOURCE -DXEN_PHYSMAP_VERSION='"$(VERSION)"' -DG_LOG_DOMAIN='"xen-physmap"' \
+	-Iinclude -Ixen-dm/qemu -Itoolstack $(LIB_CFLAGS) $(JSON_CFLAGS)
+ALL_LDFLAGS = $(LDFLAGS) $(SANITIZE) -Wl,-z,relro,-z,now -Wl,--as-needed
+
+objects = $(patsubst %.c,build/obj/%.o,$(1))
+LIB_OBJECTS := $(call objects,$(wildcard xen-dm/*.c))
+QMP_OBJECTS := $(call objects,xen-dm/qemu/qmp.c xen-dm/qemu/survey.c)
+PRELOAD_OBJECTS := $(call objects,xen-dm/qemu/preload.c xen-dm/qemu/component.c) $(QMP_OBJECTS)
+TOOL_OBJECTS := $(call objects,$(wildcard toolstack/*.c)) $(QMP_OBJECTS)
+TOOL_LIB_OBJECTS := $(filter-out build/obj/toolstack/main.o,$(TOOL_OBJECTS))
+MOCK_OBJECTS := $(call objects,$(wildcard tests/mocks/*.c))
+UNIT_TESTS := $(patsubst %.c,build/%,$(wildcard tests/unit/test-*.c))
+
+LIBRARY := build/libxenphysmap.so.$(SOVERSION)
+COMPONENT := build/xen-physmap-qemu build/xen-physmap-qemu.so
+PROGRAMS := build/xen-physmap build/libxenphysmap.so $(COMPONENT)
+
+.PHONY: all
+all: $(PROGRAMS)
+
+build/config.mk: configure
+	./configure
+
+build/obj/%.o: %.c build/config.mk
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The library's code, for the programs below: they work from the build folder and from anywhere,
+# and QEMU doesn't have to find a shared library of ours.
+build/libxenphysmap.a: $(LIB_OBJECTS)
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(LIBRARY): $(LIB_OBJECTS) xen-dm/libxenphysmap.map
+	$(call say,LINK,$@)$(CC) -shared -Wl,-soname,$(@F) -Wl,--version-script=xen-dm/libxenphysmap.map \
+		$(ALL_LDFLAGS) -o $@ $(LIB_OBJECTS) $(LIB_LIBS)
+
+build/libxenphysmap.so: $(LIBRARY)
+	$(call say,LN,$@)ln -sf $(<F) $@
+
+build/xen-physmap: $(TOOL_OBJECTS) build/libxenphysmap.a
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS)
+
+build/xen-physmap-qemu: $(call objects,xen-dm/qemu/launcher.c)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+build/xen-physmap-qemu.so: $(PRELOAD_OBJECTS) build/libxenphysmap.a xen-dm/qemu/preload.map
+	$(call say,LINK,$@)$(CC) -shared -Wl,--version-script=xen-dm/qemu/preload.map $(ALL_LDFLAGS) \
+		-o $@ $(PRELOAD_OBJECTS) build/libxenphysmap.a $(LIB_LIBS) $(JSON_LIBS) -ldl -lpthread
+
+build/tests/unit/%: build/obj/tests/unit/%.o $(TOOL_LIB_OBJECTS) $(MOCK_OBJECTS) build/libxenphysmap.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CMOCKA_LIBS)
+
+.SECONDARY:
+-include $(shell find build/obj -name '*.d' 2>/dev/null)
+
+.PHONY: clean distclean
+clean:
+	rm -rf build/obj build/tests $(PROGRAMS) $(LIBRARY) build/libxenphysmap.a
+
+# The downloaded packages of tests/xen go too.
+distclean:
+	rm -rf build configure-apt.log

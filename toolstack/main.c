@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The xen-physmap command: finds the verb and runs it. */
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "verb.h"
+
+static const struct {
+    const char *name;
+    VerbFunc func;
+    const char *summary;
+} verbs[] = {
+    { "list", verb_list, "the records of running domains, from xenstore" },
+    { "show", verb_show, "the records in a savefile of xl save" },
+    { "check", verb_check, "the records against the running QEMU and the domain" },
+};
+
+static void usage(FILE *out)
+{
+    fputs("Usage: xen-physmap VERB [OPTION]... [ARGUMENT]...\n"
+          "Where the ramblocks of a Xen guest's device model are in its memory.\n\n", out);
+    for (guint i = 0; i < G_N_ELEMENTS(verbs); i++) {
+        fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+    }
+    fputs("\n`xen-physmap VERB --help` tells more of one. Exit codes: 0 fine, 1 a finding or\n"
+          "invalid input, 2 wrong usage or something can't be read.\n", out);
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_ALL, "");
+    if (argc < 2) {
+        usage(stderr);
+        return EXIT_TROUBLE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        usage(stdout);
+        return EXIT_FINE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("xen-physmap " XEN_PHYSMAP_VERSION);
+        return EXIT_FINE;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(verbs); i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0) {
+            int end;
+
+            g_set_prgname("xen-physmap");
+            end = verbs[i].func(argc - 1, argv + 1);
+            if (fflush(stdout) || ferror(stdout)) {
+                fprintf(stderr, "xen-physmap: can't write to standard output\n");
+                return EXIT_TROUBLE;
+            }
+            return end;
+        }
+    }
+    fprintf(stderr, "xen-physmap: no verb '%s'; see xen-physmap --help\n", argv[1]);
+    return EXIT_TROUBLE;
+}

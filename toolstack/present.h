@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Records for a person and for a program: the table in text, and the JSON object. */
+#ifndef XEN_PHYSMAP_PRESENT_H
+#define XEN_PHYSMAP_PRESENT_H
+
+#include <stdio.h>
+
+#include <json-glib/json-glib.h>
+#include <xen-physmap/table.h>
+
+/* In the "domid" of the JSON object: null, for records that are no running domain's. */
+#define PRESENT_NO_DOMID (-1)
+
+/* Columns with a heading: name, size, guest address, offset, moved or in place. */
+void present_text(FILE *out, const XenPhysmapTable *table);
+
+/* {"domid": N or null, "source": "...", "records": [...]}, records by phys_offset. */
+JsonNode *present_json(const XenPhysmapTable *table, gint64 domid, const char *source);
+
+/* Prints a node on one or more lines, and frees it. */
+void present_print_json(FILE *out, JsonNode *node);
+
+/* Bytes as "16 MiB", exact, in the largest unit that leaves a whole number. Free with g_free. */
+char *present_size(guint64 size);
+
+#endif

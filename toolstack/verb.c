@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Options and endings, the same for every verb. */
+#include "verb.h"
+
+#include <stdio.h>
+
+#include <xen-physmap/record.h>
+
+gboolean verb_options(int *argc, char ***argv, const GOptionEntry *entries, const char *synopsis,
+                      const char *description, int least, int most)
+{
+    g_autoptr(GOptionContext) context = g_option_context_new(synopsis);
+    g_autofree char *name = g_strdup_printf("xen-physmap %s", (*argv)[0]);
+    g_autoptr(GError) error = NULL;
+
+    g_set_prgname(name);
+    g_option_context_set_summary(context, description);
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, argc, argv, &error)) {
+        g_autofree char *shown = xen_physmap_escape(error->message, -1);
+
+        fprintf(stderr, "%s: %s; see %s --help\n", name, shown, name);
+        return FALSE;
+    }
+    if (*argc - 1 < least || *argc - 1 > most) {
+        fprintf(stderr, "%s: wrong number of arguments; usage: %s %s\n", name, name, synopsis);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+int verb_fail(GError *error)
+{
+    int end = g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID)
+                  ? EXIT_FINDING
+                  : EXIT_TROUBLE;
+
+    fprintf(stderr, "%s: %s\n", g_get_prgname(), error->message);
+    g_error_free(error);
+    return end;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The QMP client: lines of JSON over a Unix socket; never waits longer than it was told to. */
+#include "qmp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <xen-physmap/record.h>
+
+/* A reply longer than this is none; "info mtree -f" of a large guest has some 100 KiB. */
+#define REPLY_MAX (8 * 1024 * 1024)
+
+struct QmpClient {
+    int fd;
+    GByteArray *input;          /* bytes that don't make a line yet */
+    GQueue replies;             /* JsonNode: lines that are no events */
+    gboolean greeted;           /* capabilities were negotiated */
+    QmpEventFunc event_func;
+    gpointer event_data;
+};
+
+static gboolean fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static gboolean fail(GError **error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE, "QMP: %s", text);
+    return FALSE;
+}
+
+QmpClient *qmp_client_new(int fd)
+{
+    QmpClient *client = g_new0(QmpClient, 1);
+
+    client->fd = fd;
+    client->input = g_byte_array_new();
+    g_queue_init(&client->replies);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    return client;
+}
+
+static int connect_path(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address)) {
+        int saved = errno;
+
+        close(fd);
+        errno = saved;
+        fd = -1;
+    }
+    return fd;
+}
+
+QmpClient *qmp_client_connect(guint32 domid, GError **error)
+{
+    g_autofree char *ours = g_strdup_printf(QMP_SOCKET_FORMAT, domid);
+    g_autofree char *libxls = g_strdup_printf("/run/xen/qmp-libxl-%u", domid);
+    int fd = connect_path(ours);
+    int errnum = errno;
+
+    if (fd < 0) {
+        fd = connect_path(libxls);
+    }
+    if (fd < 0) {
+        fail(error, "can't connect to the QEMU of domain %u: %s: %s; %s: %s", domid, ours,
+             g_strerror(errnum), libxls, g_strerror(errno));
+        return NULL;
+    }
+    return qmp_client_new(fd);
+}
+
+void qmp_client_free(QmpClient *client)
+{
+    if (client) {
+        close(client->fd);
+        g_byte_array_unref(client->input);
+        g_queue_clear_full(&client->replies, (GDestroyNotify)json_node_unref);
+        g_free(client);
+    }
+}
+
+int qmp_client_fd(const QmpClient *client)
+{
+    return client->fd;
+}
+
+void qmp_client_on_event(QmpClient *client, QmpEventFunc func, gpointer data)
+{
+    client->event_func = func;
+    client->event_data = data;
+}
+
+/* The string member of an object, or NULL. json-glib's own getter warns where there is none. */
+static const char *member_string(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+
+    return node && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node)
+                                                                   : NULL;
+}
+
+static gboolean take_line(QmpClient *client, const char *line, gsize length, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    JsonNode *root;
+    const char *event;
+
+    if (!json_parser_load_from_data(parser, line, length, &problem)) {
+        g_autofree char *shown = xen_physmap_escape(line, length);
+
+        return fail(error, "QEMU sent '%s': %s", shown, problem->message);
+    }
+    root = json_parser_get_root(parser);
+    if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
+        return fail(error, "QEMU sent a line that is no JSON object");
+    }
+    event = member_string(json_node_get_object(root), "event");
+    if (!event) {
+        g_queue_push_tail(&client->replies, json_parser_steal_root(parser));
+    } else if (client->event_func) {
+        client->event_func(event, client->event_data);
+    }
+    return TRUE;
+}
+
+static gboolean take_lines(QmpClient *client, GError **error)
+{
+    guint8 *end;
+
+    while ((end = memchr(client->input->data, '\n', client->input->len))) {
+        gsize length = end - client->input->data;
+        g_autofree char *line = g_strndup((char *)client->input->data, length);
+
+        g_byte_array_remove_range(client->input, 0, length + 1);
+        g_strstrip(line);
+        if (*line && !take_line(client, line, strlen(line), error)) {
+            return FALSE;
+        }
+    }
+    if (client->input->len > REPLY_MAX) {
+        return fail(error, "QEMU sent more than %d bytes without a line end", REPLY_MAX);
+    }
+    return TRUE;
+}
+
+gboolean qmp_client_dispatch(QmpClient *client, GError **error)
+{
+    guint8 buffer[16384];
+    ssize_t n;
+
+    while ((n = read(client->fd, buffer, sizeof buffer)) > 0) {
+        gboolean line_end = memchr(buffer, '\n', n) != NULL;
+
+        g_byte_array_append(client->input, buffer, n);
+        if ((line_end || client->input->len > REPLY_MAX) && !take_lines(client, error)) {
+            return FALSE;
+        }
+    }
+    if (n == 0) {
+        return fail(error, "QEMU closed the connection");
+    }
+    if (errno != EAGAIN && errno != EINTR) {
+        return fail(error, "can't read: %s", g_strerror(errno));
+    }
+    return TRUE;
+}
+
+/* Waits until the socket is ready for `events` or the deadline (monotonic, in us) is over. */
+static gboolean wait_until(QmpClient *client, short events, gint64 deadline, GError **error)
+{
+    struct pollfd pollfd = { .fd = client->fd, .events = events };
+
+    for (;;) {
+        gint64 left = deadline - g_get_monotonic_time();
+        int rc = left > 0 ? poll(&pollfd, 1, (left + 999) / 1000) : 0;
+
+        if (rc > 0) {
+            return TRUE;
+        }
+        if (rc == 0) {
+            return fail(error, "QEMU didn't answer in time; is its main loop stuck?");
+        }
+        if (errno != EINTR) {
+            return fail(error, "can't wait: %s", g_strerror(errno));
+        }
+    }
+}
+
+static JsonNode *await_reply(QmpClient *client, gint64 deadline, GError **error)
+{
+    while (g_queue_is_empty(&client->replies)) {
+        if (!wait_until(client, POLLIN, deadline, error) || !qmp_client_dispatch(client, error)) {
+            return NULL;
+        }
+    }
+    return g_queue_pop_head(&client->replies);
+}
+
+static gboolean send_line(QmpClient *client, const char *line, gint64 deadline, GError **error)
+{
+    gsize left = strlen(line);
+
+    while (left > 0) {
+        ssize_t n = send(client->fd, line, left, MSG_NOSIGNAL);
+
+        if (n >= 0) {
+            line += n;
+            left -= n;
+        } else if (errno == EAGAIN) {
+            if (!wait_until(client, POLLOUT, deadline, error)) {
+                return FALSE;
+            }
+        } else if (errno != EINTR) {
+            return fail(error, "can't send: %s", g_strerror(errno));
+        }
+    }
+    return TRUE;
+}
+
+/* Sends one command and awaits the object that answers it. */
+static JsonNode *execute(QmpClient *client, const char *line, gint64 deadline, GError **error)
+{
+    g_autoptr(JsonNode) reply = NULL;
+    JsonNode *problem;
+
+    /* What was left unread by a command that timed out is no answer to this one. */
+    if (!qmp_client_dispatch(client, error)) {
+        return NULL;
+    }
+    g_queue_clear_full(&client->replies, (GDestroyNotify)json_node_unref);
+    if (!send_line(client, line, deadline, error) ||
+        !(reply = await_reply(client, deadline, error))) {
+        return NULL;
+    }
+    problem = json_object_get_member(json_node_get_object(reply), "error");
+    if (problem) {
+        const char *why = JSON_NODE_HOLDS_OBJECT(problem)
+                              ? member_string(json_node_get_object(problem), "desc")
+                              : NULL;
+        g_autofree char *shown = xen_physmap_escape(why ? why : "no reason given", -1);
+
+        fail(error, "QEMU refused a command: %s", shown);
+        return NULL;
+    }
+    return g_steal_pointer(&reply);
+}
+
+/* QEMU greets first, and takes commands only after qmp_capabilities. */
+static gboolean greet(QmpClient *client, gint64 deadline, GError **error)
+{
+    g_autoptr(JsonNode) greeting = NULL, reply = NULL;
+
+    if (client->greeted) {
+        return TRUE;
+    }
+    if (!(greeting = await_reply(client, deadline, error))) {
+        return FALSE;
+    }
+    if (!json_object_has_member(json_node_get_object(greeting), "QMP")) {
+        return fail(error, "this is not a QMP socket");
+    }
+    reply = execute(client, "{\"execute\":\"qmp_capabilities\"}\n", deadline, error);
+    client->greeted = reply != NULL;
+    return client->greeted;
+}
+
+char *qmp_client_hmp(QmpClient *client, const char *command, int timeout_ms, GError **error)
+{
+    gint64 deadline = g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND;
+    g_autoptr(JsonNode) reply = NULL;
+    g_autofree char *line = NULL;
+    const char *text;
+
+    if (!greet(client, deadline, error)) {
+        return NULL;
+    }
+    line = g_strdup_printf("{\"execute\":\"human-monitor-command\","
+                           "\"arguments\":{\"command-line\":\"%s\"}}\n", command);
+    if (!(reply = execute(client, line, deadline, error))) {
+        return NULL;
+    }
+    text = member_string(json_node_get_object(reply), "return");
+    if (!text) {
+        fail(error, "QEMU answered '%s' without text", command);
+        return NULL;
+    }
+    return g_strdup(text);
+}
