@@ -126,60 +126,68 @@ static gboolean has_page(const XenPhysmapOps *ops, guint32 domid, guint64 guest_
 }
 
 /*
- * Sets start_addr to where the block's pages are. A region can be shown at a place without its
- * pages being there (QEMU serves a ROM's BAR by itself), and two cards of one kind bear the same
- * region name, so the domain has the last word in either case.
+ * Sets start_addr to where the block's pages are, and *populated to whether they are anywhere. A
+ * region can be shown at a place without its pages being there (QEMU serves a ROM's BAR by
+ * itself), and two cards of one kind bear the same region name, so the domain has the last word.
  */
 static gboolean locate(XenPhysmapRecord *block, const GPtrArray *ranges, const XenPhysmapOps *ops,
-                       guint32 domid, GError **error)
+                       guint32 domid, gboolean *populated, GError **error)
 {
     const char *region = xen_physmap_region_name(block->name);
-    gboolean populated;
 
-    if (!has_page(ops, domid, block->phys_offset, &populated, error)) {
+    if (!has_page(ops, domid, block->phys_offset, populated, error)) {
         return FALSE;
     }
-    for (guint i = 0; i < ranges->len && !populated; i++) {
+    for (guint i = 0; i < ranges->len && !*populated; i++) {
         const SurveyRange *range = g_ptr_array_index(ranges, i);
 
         if (range->size == block->size && strcmp(range->region, region) == 0 &&
             range->start_addr % XEN_PHYSMAP_PAGE_SIZE == 0) {
-            if (!has_page(ops, domid, range->start_addr, &populated, error)) {
+            if (!has_page(ops, domid, range->start_addr, populated, error)) {
                 return FALSE;
             }
-            block->start_addr = range->start_addr;
+            if (*populated) {
+                block->start_addr = range->start_addr;
+            }
         }
     }
-    if (!populated) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
-                    "the pages of %s are neither at its phys_offset 0x%" G_GINT64_MODIFIER
-                    "x nor where QEMU maps it", block->name, block->phys_offset);
-    }
-    return populated;
+    return TRUE;
 }
 
-XenPhysmapTable *survey_take(QmpClient *qmp, const XenPhysmapOps *ops, guint32 domid,
-                             int timeout_ms, GError **error)
+void survey_free(Survey *survey)
+{
+    if (survey) {
+        xen_physmap_table_free(survey->table);
+        xen_physmap_table_free(survey->absent);
+        g_free(survey);
+    }
+}
+
+Survey *survey_take(QmpClient *qmp, const XenPhysmapOps *ops, guint32 domid, int timeout_ms,
+                    GError **error)
 {
     g_autofree char *ramblocks = qmp_client_hmp(qmp, "info ramblock", timeout_ms, error);
     g_autofree char *mtree =
         ramblocks ? qmp_client_hmp(qmp, "info mtree -f", timeout_ms, error) : NULL;
     g_autoptr(GArray) blocks = mtree ? survey_parse_ramblocks(ramblocks, error) : NULL;
     g_autoptr(GPtrArray) ranges = NULL;
-    g_autoptr(XenPhysmapTable) table = NULL;
+    g_autoptr(Survey) survey = NULL;
 
     if (!blocks) {
         return NULL;
     }
     ranges = survey_parse_mtree(mtree);
-    table = xen_physmap_table_new();
+    survey = g_new0(Survey, 1);
+    survey->table = xen_physmap_table_new();
+    survey->absent = xen_physmap_table_new();
     for (guint i = 0; i < blocks->len; i++) {
         XenPhysmapRecord *block = &g_array_index(blocks, XenPhysmapRecord, i);
+        gboolean populated;
 
-        if (!locate(block, ranges, ops, domid, error) ||
-            !xen_physmap_table_add(table, block, error)) {
+        if (!locate(block, ranges, ops, domid, &populated, error) ||
+            !xen_physmap_table_add(populated ? survey->table : survey->absent, block, error)) {
             return NULL;
         }
     }
-    return g_steal_pointer(&table);
+    return g_steal_pointer(&survey);
 }

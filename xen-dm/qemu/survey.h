@@ -8,13 +8,21 @@
 
 #include "qmp.h"
 
-/*
- * A table of every ramblock but the guest's own RAM. A block is where it was allocated if the
- * domain has its first page there; otherwise it was moved, to where QEMU shows the whole of it
- * and the domain has that page. The caller owns the table.
- */
-XenPhysmapTable *survey_take(QmpClient *qmp, const XenPhysmapOps *ops, guint32 domid,
-                             int timeout_ms, GError **error);
+/* The device model's blocks but for the guest's own RAM. */
+typedef struct Survey {
+    /* Those with pages in the guest: where they were allocated, if the domain has the first page
+     * there; otherwise where QEMU shows the whole of them and the domain has that page. */
+    XenPhysmapTable *table;
+    /* Those without, at their phys_offset: devices that the saved guest didn't have. */
+    XenPhysmapTable *absent;
+} Survey;
+
+/* Asks QEMU, for up to timeout_ms a question, and Xen. Free it with survey_free. */
+Survey *survey_take(QmpClient *qmp, const XenPhysmapOps *ops, guint32 domid, int timeout_ms,
+                    GError **error);
+
+/* NULL is allowed. */
+void survey_free(Survey *survey);
 
 /* A stretch of guest-physical space that shows a whole memory region. */
 typedef struct SurveyRange {
@@ -29,5 +37,7 @@ GArray *survey_parse_ramblocks(const char *text, GError **error);
 
 /* "info mtree -f": a GPtrArray of SurveyRange in the system's address space. */
 GPtrArray *survey_parse_mtree(const char *text);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Survey, survey_free)
 
 #endif

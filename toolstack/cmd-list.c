@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xen-physmap list: the records of running domains, from live xenstore. */
+#include <string.h>
+
+#include "domain.h"
+#include "present.h"
+#include "verb.h"
+
+/* The heading of a domain's table, and why it is empty when it is. */
+static void print_text(const Domain *domain, const XenPhysmapTable *table)
+{
+    printf("domain %u (%s), device model in domain %u\n", domain->domid, domain->name,
+           domain->dm_domid);
+    if (xen_physmap_table_size(table) == 0) {
+        puts("no records: its QEMU was started without xen-physmap-qemu, or has no ramblocks");
+    } else {
+        present_text(stdout, table);
+    }
+}
+
+/* Prints all of `domains`, or nothing when one can't be read. */
+static gboolean list(const XenPhysmapOps *ops, const GPtrArray *domains, gboolean one,
+                     gboolean json, GError **error)
+{
+    g_autoptr(GPtrArray) tables =
+        g_ptr_array_new_with_free_func((GDestroyNotify)xen_physmap_table_free);
+    JsonArray *array = json ? json_array_new() : NULL;
+
+    for (guint i = 0; i < domains->len; i++) {
+        XenPhysmapTable *table = domain_records(ops, g_ptr_array_index(domains, i), error);
+
+        if (!table) {
+            g_clear_pointer(&array, json_array_unref);
+            return FALSE;
+        }
+        g_ptr_array_add(tables, table);
+    }
+    for (guint i = 0; i < domains->len; i++) {
+        const Domain *domain = g_ptr_array_index(domains, i);
+        const XenPhysmapTable *table = g_ptr_array_index(tables, i);
+
+        if (json) {
+            json_array_add_element(array, present_json(table, domain->domid, "xenstore"));
+        } else {
+            if (i > 0) {
+                putchar('\n');
+            }
+            print_text(domain, table);
+        }
+    }
+    if (json && one) {
+        present_print_json(stdout, json_array_dup_element(array, 0));
+    } else if (json) {
+        JsonObject *object = json_object_new();
+
+        json_object_set_array_member(object, "domains", json_array_ref(array));
+        present_print_json(stdout, json_node_init_object(json_node_alloc(), object));
+        json_object_unref(object);
+    } else if (domains->len == 0) {
+        puts("no domain has a device model");
+    }
+    g_clear_pointer(&array, json_array_unref);
+    return TRUE;
+}
+
+int verb_list(int argc, char **argv)
+{
+    gboolean all = FALSE, json = FALSE;
+    const GOptionEntry entries[] = {
+        { "all", 'a', 0, G_OPTION_ARG_NONE, &all, "every domain (the default)", NULL },
+        { "json", 'j', 0, G_OPTION_ARG_NONE, &json, "print a JSON object", NULL },
+        { 0 },
+    };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(XenPhysmapOps) ops = NULL;
+    g_autoptr(GPtrArray) domains = NULL;
+
+    if (!verb_options(&argc, &argv, entries, "[DOMID|NAME|--all]",
+                      "Shows where the ramblocks of running domains are, from their records in "
+                      "xenstore.", 0, 1)) {
+        return EXIT_TROUBLE;
+    }
+    if (all && argc > 1) {
+        g_printerr("%s: name a domain or give --all, not both\n", g_get_prgname());
+        return EXIT_TROUBLE;
+    }
+    if (!(ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_XENSTORE, &error))) {
+        return verb_fail(g_steal_pointer(&error));
+    }
+    if (argc > 1) {
+        Domain *domain = domain_find(ops, argv[1], &error);
+
+        if (domain) {
+            domains = g_ptr_array_new_with_free_func((GDestroyNotify)domain_free);
+            g_ptr_array_add(domains, domain);
+        }
+    } else {
+        domains = domain_all(ops, &error);
+    }
+    if (!domains || !list(ops, domains, argc > 1, json, &error)) {
+        return verb_fail(g_steal_pointer(&error));
+    }
+    return EXIT_FINE;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Running domains as a person names them, and the records that xenstore has of them. */
+#ifndef XEN_PHYSMAP_DOMAIN_H
+#define XEN_PHYSMAP_DOMAIN_H
+
+#include <xen-physmap/ops.h>
+#include <xen-physmap/table.h>
+
+/* A running domain that has, or could have, a device model. */
+typedef struct Domain {
+    guint32 domid, dm_domid;
+    char *name;                     /* as xl list shows it; escaped, safe to print */
+} Domain;
+
+void domain_free(Domain *domain);
+
+/* The domain of this domid or name; NOT_FOUND when there is none. */
+Domain *domain_find(const XenPhysmapOps *ops, const char *domid_or_name, GError **error);
+
+/* All domains that have a device-model directory, by domid: a GPtrArray of Domain. */
+GPtrArray *domain_all(const XenPhysmapOps *ops, GError **error);
+
+/* Its records, from live xenstore. */
+XenPhysmapTable *domain_records(const XenPhysmapOps *ops, const Domain *domain, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Domain, domain_free)
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The component inside QEMU: a thread of its own that keeps the records true. */
+#ifndef XEN_PHYSMAP_COMPONENT_H
+#define XEN_PHYSMAP_COMPONENT_H
+
+#include <glib.h>
+
+/* How the launcher tells the component what it needs; both programs read these names here. */
+#define COMPONENT_ENV_DOMID "XEN_PHYSMAP_DOMID"
+#define COMPONENT_ENV_QMP_FD "XEN_PHYSMAP_QMP_FD"
+#define COMPONENT_ENV_INCOMING "XEN_PHYSMAP_INCOMING"
+
+/* What QEMU was about to tell the toolstack, put off until the records are in place. */
+typedef void (*ComponentResume)(gpointer data);
+
+/*
+ * Connects to xenstore and to the hypervisor, while QEMU still has the right to. `qmp_fd` is a
+ * connected QMP socket, taken over. `incoming` says that this QEMU takes over a saved guest.
+ */
+void component_init(guint32 domid, int qmp_fd, gboolean incoming);
+
+/* Something about the layout may have changed. Returns at once. Before component_init: nothing. */
+void component_poke(void);
+
+/*
+ * QEMU reports that it is running. Takes over to call `resume` with `data` from the component's
+ * thread once the records are in xenstore, or have failed to get there. FALSE when the component
+ * isn't at work, and the caller has to go on by itself. Returns at once.
+ */
+gboolean component_running(ComponentResume resume, gpointer data);
+
+#endif
