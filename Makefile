@@ -16,13 +16,14 @@ endif
 # The library carries no name of a program; each part lists its own libraries.
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARNINGS) $(HARDENING) $(SANITIZE) -fPIC -fvisibility=hidden \
 	-D_GNU_SOURCE -DXEN_PHYSMAP_VERSION='"$(VERSION)"' -DG_LOG_DOMAIN='"xen-physmap"' \
+	-DXEN_PHYSMAP_SYSCONFDIR='"$(sysconfdir)"' \
 	-Iinclude -Ixen-dm/qemu -Itoolstack $(LIB_CFLAGS) $(JSON_CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) $(SANITIZE) -Wl,-z,relro,-z,now -Wl,--as-needed
 
 objects = $(patsubst %.c,build/obj/%.o,$(1))
 LIB_OBJECTS := $(call objects,$(wildcard xen-dm/*.c))
 QMP_OBJECTS := $(call objects,xen-dm/qemu/qmp.c xen-dm/qemu/survey.c)
-PRELOAD_OBJECTS := $(call objects,xen-dm/qemu/preload.c xen-dm/qemu/component.c) $(QMP_OBJECTS)
+PRELOAD_OBJECTS := $(call objects,xen-dm/qemu/preload.c xen-dm/qemu/component.c xen-dm/qemu/gate.c) $(QMP_OBJECTS)
 TOOL_OBJECTS := $(call objects,$(wildcard toolstack/*.c)) $(QMP_OBJECTS)
 TOOL_LIB_OBJECTS := $(filter-out build/obj/toolstack/main.o,$(TOOL_OBJECTS))
 MOCK_OBJECTS := $(call objects,$(wildcard tests/mocks/*.c))
@@ -57,7 +58,7 @@ build/libxenphysmap.so: $(LIBRARY)
 build/xen-physmap: $(TOOL_OBJECTS) build/libxenphysmap.a
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS)
 
-build/xen-physmap-qemu: $(call objects,xen-dm/qemu/launcher.c)
+build/xen-physmap-qemu: $(call objects,xen-dm/qemu/launcher.c xen-dm/qemu/gate.c) build/libxenphysmap.a
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 build/xen-physmap-qemu.so: $(PRELOAD_OBJECTS) build/libxenphysmap.a xen-dm/qemu/preload.map

@@ -24,10 +24,13 @@
 #define RETRY_FIRST_MS 20
 #define RETRY_LAST_MS 10000
 
+/* A restore whose layout can't be judged for so long is refused; libxl would wait for 60 s. */
+#define GATE_TIMEOUT_US (30 * G_TIME_SPAN_SECOND)
+
 static struct {
     /* Set once by component_init, before the thread is there. */
     guint32 domid;
-    gboolean incoming;
+    GatePolicy policy;
     QmpClient *qmp;
     XenPhysmapOps *ops;
 
@@ -41,6 +44,8 @@ static struct {
 
     /* Ours alone. */
     XenIOState *state;
+    gboolean gate_due;                  /* a saved guest, and its layout isn't judged yet */
+    gint64 gate_since;                  /* monotonic, in us; 0 before the first attempt */
     gboolean stale;                     /* the layout may differ from the records */
     gboolean qmp_lost;
     int retry_ms;
@@ -86,17 +91,78 @@ static gboolean open_state(GError **error)
     return TRUE;
 }
 
-/* On a restore: says it when the layout that came with the guest is not the one that is here. */
-static void compare_with_saved(const XenPhysmapTable *actual)
+static void say_all(const GPtrArray *lines)
 {
-    g_autoptr(GError) error = NULL;
+    for (guint i = 0; i < lines->len; i++) {
+        say("%s", (const char *)g_ptr_array_index(lines, i));
+    }
+}
 
-    if (!xen_io_state_load(self.state, &error)) {
-        say("the records that came with the guest can't be used: %s", error->message);
-    } else if (xen_physmap_table_size(xen_io_state_table(self.state)) == 0) {
-        say("the guest came without records; its layout can't be checked");
-    } else if (!xen_physmap_table_equal(xen_io_state_table(self.state), actual)) {
-        say("the layout differs from the records that came with the guest");
+/*
+ * The one thing that the component does against QEMU's will. libxl sees its device model end
+ * before it reported to run, fails the restore and destroys the domain, which never ran.
+ */
+static void refuse(void)
+{
+    g_autofree char *socket = g_strdup_printf(QMP_SOCKET_FORMAT, self.domid);
+
+    say("refusing to run domain %u; its savefile, or the source of its migration, is unharmed. "
+        COMPONENT_ENV_POLICY "=warn lets such a guest run", self.domid);
+    unlink(socket);
+    _exit(1);
+}
+
+/* Judges the layout of a saved guest. FALSE when it couldn't; otherwise it may run. */
+static gboolean pass_gate(const Survey *actual, GError **error)
+{
+    g_autoptr(GPtrArray) report = g_ptr_array_new_with_free_func(g_free);
+    const XenPhysmapTable *saved;
+
+    if (self.policy == GATE_OFF) {
+        self.gate_due = FALSE;
+        return TRUE;
+    }
+    if (!xen_io_state_load(self.state, error)) {
+        return FALSE;
+    }
+    saved = xen_io_state_table(self.state);
+    self.gate_due = FALSE;
+    if (xen_physmap_table_size(saved) == 0) {
+        say("domain %u came without records, so its layout can't be checked", self.domid);
+        return TRUE;
+    }
+    if (gate_passes(saved, actual, report)) {
+        say_all(report);
+        say("domain %u: the layout is the one it was saved with, %u ramblocks", self.domid,
+            xen_physmap_table_size(saved));
+        return TRUE;
+    }
+    say("domain %u: the layout of this QEMU is not the one that the guest was saved with:",
+        self.domid);
+    say_all(report);
+    if (self.policy == GATE_REFUSE) {
+        refuse();
+    }
+    say("domain %u runs all the same, since " COMPONENT_ENV_POLICY " is %s", self.domid,
+        gate_policy_name(self.policy));
+    return TRUE;
+}
+
+/* The layout of a saved guest couldn't be judged: try again, or give up. */
+static void gate_failed(const GError *error)
+{
+    gboolean passing = g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE) ||
+                       g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_CONFLICT);
+
+    if (self.policy == GATE_REFUSE) {
+        if (!passing || g_get_monotonic_time() - self.gate_since > GATE_TIMEOUT_US) {
+            say("domain %u: the layout can't be held against the saved one: %s", self.domid,
+                error->message);
+            refuse();
+        }
+    } else {
+        say("domain %u: the layout is not checked: %s", self.domid, error->message);
+        self.gate_due = FALSE;
     }
 }
 
@@ -104,14 +170,11 @@ static void compare_with_saved(const XenPhysmapTable *actual)
 static gboolean refresh(GError **error)
 {
     g_autoptr(Survey) actual = NULL;
-    gboolean first = self.state == NULL;
 
     if (!open_state(error) ||
-        !(actual = survey_take(self.qmp, self.ops, self.domid, QMP_TIMEOUT_MS, error))) {
+        !(actual = survey_take(self.qmp, self.ops, self.domid, QMP_TIMEOUT_MS, error)) ||
+        (self.gate_due && !pass_gate(actual, error))) {
         return FALSE;
-    }
-    if (first && self.incoming) {
-        compare_with_saved(actual->table);
     }
     return xen_io_state_update(self.state, actual->table, error);
 }
@@ -120,6 +183,9 @@ static void try_refresh(void)
 {
     g_autoptr(GError) error = NULL;
 
+    if (self.gate_due && !self.gate_since) {
+        self.gate_since = g_get_monotonic_time();
+    }
     if (refresh(&error)) {
         if (self.complaint) {
             say("the records are up to date again");
@@ -129,11 +195,18 @@ static void try_refresh(void)
         self.retry_ms = 0;
         return;
     }
-    if (g_strcmp0(self.complaint, error->message) != 0) {
+    if (self.gate_due) {
+        gate_failed(error);
+    } else if (g_strcmp0(self.complaint, error->message) != 0) {
         say("can't record the layout of domain %u: %s; the guest runs on, and this is tried again",
             self.domid, error->message);
         g_free(self.complaint);
         self.complaint = g_strdup(error->message);
+    }
+    /* A connection that broke doesn't mend itself. */
+    if (g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE)) {
+        g_clear_pointer(&self.state, xen_io_state_close);
+        g_clear_pointer(&self.ops, xen_physmap_ops_close);
     }
     self.retry_ms = CLAMP(self.retry_ms * 2, RETRY_FIRST_MS, RETRY_LAST_MS);
 }
@@ -198,7 +271,13 @@ static void *work(void *data)
         if (self.stale && !self.qmp_lost) {
             try_refresh();
         }
-        let_run(FALSE);
+        if (!self.gate_due) {
+            let_run(FALSE);
+        }
+    }
+    if (self.gate_due && self.gate_since && self.policy == GATE_REFUSE) {
+        say("domain %u: QEMU's monitor is gone, and the layout was not checked yet", self.domid);
+        refuse();
     }
     let_run(TRUE);
     return NULL;
@@ -217,24 +296,31 @@ static void start(void)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc) {
         say("can't start a thread: %s; the layout is not recorded", g_strerror(rc));
+        if (self.gate_due && self.policy == GATE_REFUSE) {
+            refuse();
+        }
         self.ended = TRUE;
     } else {
         pthread_detach(thread);
     }
 }
 
-void component_init(guint32 domid, int qmp_fd, gboolean incoming)
+void component_init(guint32 domid, int qmp_fd, gboolean incoming, GatePolicy policy)
 {
     g_autoptr(GError) error = NULL;
 
     self.domid = domid;
-    self.incoming = incoming;
+    self.gate_due = incoming;
+    self.policy = policy;
     self.qmp = qmp_client_new(qmp_fd);
     /* Failing here is no loss: the thread tries again, and has something to say then. */
     connect_xen(&error);
     self.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self.wake_fd < 0) {
         say("can't make an eventfd: %s; the layout is not recorded", g_strerror(errno));
+        if (incoming && policy == GATE_REFUSE) {
+            refuse();
+        }
     }
 }
 

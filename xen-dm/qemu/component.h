@@ -5,19 +5,23 @@
 
 #include <glib.h>
 
+#include "gate.h"
+
 /* How the launcher tells the component what it needs; both programs read these names here. */
 #define COMPONENT_ENV_DOMID "XEN_PHYSMAP_DOMID"
 #define COMPONENT_ENV_QMP_FD "XEN_PHYSMAP_QMP_FD"
 #define COMPONENT_ENV_INCOMING "XEN_PHYSMAP_INCOMING"
+#define COMPONENT_ENV_POLICY "XEN_PHYSMAP_POLICY"
 
 /* What QEMU was about to tell the toolstack, put off until the records are in place. */
 typedef void (*ComponentResume)(gpointer data);
 
 /*
  * Connects to xenstore and to the hypervisor, while QEMU still has the right to. `qmp_fd` is a
- * connected QMP socket, taken over. `incoming` says that this QEMU takes over a saved guest.
+ * connected QMP socket, taken over. `incoming` says that this QEMU takes over a saved guest, which
+ * then runs only on the layout that it was saved with, as far as `policy` says so.
  */
-void component_init(guint32 domid, int qmp_fd, gboolean incoming);
+void component_init(guint32 domid, int qmp_fd, gboolean incoming, GatePolicy policy);
 
 /* Something about the layout may have changed. Returns at once. Before component_init: nothing. */
 void component_poke(void);
@@ -25,7 +29,8 @@ void component_poke(void);
 /*
  * QEMU reports that it is running. Takes over to call `resume` with `data` from the component's
  * thread once the records are in xenstore, or have failed to get there. FALSE when the component
- * isn't at work, and the caller has to go on by itself. Returns at once.
+ * isn't at work, and the caller has to go on by itself. Returns at once. A saved guest that must
+ * not run ends here: `resume` is never called, and QEMU exits.
  */
 gboolean component_running(ComponentResume resume, gpointer data);
 

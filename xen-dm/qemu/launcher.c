@@ -15,6 +15,7 @@
 
 #define COMPONENT_FILE "xen-physmap-qemu.so"
 #define ENV_QEMU "XEN_PHYSMAP_QEMU"
+#define CONFIG_FILE XEN_PHYSMAP_SYSCONFDIR "/xen/xen-physmap.conf"
 
 /* Where distributions put the QEMU for Xen guests; the first that is there is taken. */
 static const char *const qemus[] = {
@@ -45,6 +46,10 @@ static void usage(void)
     puts("Usage: xen-physmap-qemu QEMU-ARGUMENT...\n"
          "Starts QEMU for a Xen guest, and records in xenstore where its ramblocks are.\n\n"
          "Name it in xl.cfg:  device_model_override=\"/path/to/xen-physmap-qemu\"\n\n"
+         "A guest that is restored or migrated in runs only if its ramblocks are where they\n"
+         "were saved. " COMPONENT_ENV_POLICY "=refuse (the default), warn or off in the\n"
+         "environment, or mismatch=... under [restore] in " CONFIG_FILE ",\n"
+         "says what to do otherwise.\n\n"
          "All arguments go to QEMU, which is the program in " ENV_QEMU " or the first of:");
     for (guint i = 0; i < G_N_ELEMENTS(qemus); i++) {
         printf("  %s\n", qemus[i]);
@@ -85,6 +90,34 @@ static char *find_component(void)
     return g_steal_pointer(&path);
 }
 
+/*
+ * What is to happen when a saved guest's layout doesn't match: the environment's word, or the
+ * config file's, or the default. A word that is none means to refuse, and is said.
+ */
+static GatePolicy find_policy(void)
+{
+    const char *environment = getenv(COMPONENT_ENV_POLICY);
+    g_autofree char *word = g_strdup(environment);
+    const char *source = COMPONENT_ENV_POLICY;
+    GatePolicy policy;
+
+    if (!word) {
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        g_autoptr(GError) error = NULL;
+
+        source = CONFIG_FILE;
+        if (g_key_file_load_from_file(file, CONFIG_FILE, G_KEY_FILE_NONE, &error)) {
+            word = g_key_file_get_string(file, "restore", "mismatch", NULL);
+        } else if (!g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT)) {
+            say("%s: %s", CONFIG_FILE, error->message);
+        }
+    }
+    if (!gate_policy_parse(word ? word : "refuse", &policy)) {
+        say("%s is '%s', and not refuse, warn or off; taken as refuse", source, word);
+    }
+    return policy;
+}
+
 /* The word after an option of QEMU's, or NULL. */
 static const char *argument_of(char **argv, const char *option)
 {
@@ -101,7 +134,7 @@ static const char *argument_of(char **argv, const char *option)
  * first moment, whatever directory or user QEMU changes to; and a socket for xen-physmap check.
  */
 static gboolean attach(GPtrArray *args, const char *component, const char *domid,
-                       gboolean incoming)
+                       gboolean incoming, GatePolicy policy)
 {
     const char *others = getenv("LD_PRELOAD");
     g_autofree char *preload =
@@ -118,6 +151,7 @@ static gboolean attach(GPtrArray *args, const char *component, const char *domid
     setenv("LD_PRELOAD", preload, 1);
     setenv(COMPONENT_ENV_QMP_FD, fd, 1);
     setenv(COMPONENT_ENV_DOMID, domid, 1);
+    setenv(COMPONENT_ENV_POLICY, gate_policy_name(policy), 1);
     if (incoming) {
         setenv(COMPONENT_ENV_INCOMING, "1", 1);
     }
@@ -139,7 +173,6 @@ int main(int argc, char **argv)
     const char *domid = argument_of(argv, "-xen-domid");
     gboolean incoming = argument_of(argv, "-incoming") != NULL;
     GPtrArray *args = g_ptr_array_new();
-    char *component;
 
     if (argc < 2 || (argc == 2 && strcmp(argv[1], "--help") == 0)) {
         usage();
@@ -155,9 +188,15 @@ int main(int argc, char **argv)
         g_ptr_array_add(args, argv[i]);
     }
     /* Without a domain, as in "-version", there is nothing to record. */
-    component = domid ? find_component() : NULL;
-    if (component) {
-        attach(args, component, domid, incoming);
+    if (domid) {
+        GatePolicy policy = find_policy();
+        char *component = find_component();
+
+        if ((!component || !attach(args, component, domid, incoming, policy)) && incoming &&
+            policy == GATE_REFUSE) {
+            say("refusing to restore domain %s, whose layout nobody would check", domid);
+            return 1;
+        }
     }
     g_ptr_array_add(args, NULL);
     execv(qemu, (char **)args->pdata);

@@ -52,6 +52,7 @@ static void leave_no_trace(void)
     unsetenv(COMPONENT_ENV_DOMID);
     unsetenv(COMPONENT_ENV_QMP_FD);
     unsetenv(COMPONENT_ENV_INCOMING);
+    unsetenv(COMPONENT_ENV_POLICY);
 }
 
 __attribute__((constructor)) static void preloaded(void)
@@ -64,10 +65,12 @@ __attribute__((constructor)) static void preloaded(void)
     if (is_qemu() && number_from_env(COMPONENT_ENV_DOMID, DOMID_FIRST_RESERVED - 1, &domid) &&
         number_from_env(COMPONENT_ENV_QMP_FD, G_MAXINT, &qmp_fd)) {
         gboolean incoming = getenv(COMPONENT_ENV_INCOMING) != NULL;
+        GatePolicy policy;
 
+        gate_policy_parse(getenv(COMPONENT_ENV_POLICY), &policy);
         leave_no_trace();
         fcntl(qmp_fd, F_SETFD, FD_CLOEXEC);
-        component_init(domid, qmp_fd, incoming);
+        component_init(domid, qmp_fd, incoming, policy);
     }
 }
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The gate on restore: whether a saved guest may run on this QEMU, and what to tell its owner. */
+#ifndef XEN_PHYSMAP_GATE_H
+#define XEN_PHYSMAP_GATE_H
+
+#include <xen-physmap/table.h>
+
+#include "survey.h"
+
+/* What to do about a layout that doesn't match. */
+typedef enum {
+    GATE_REFUSE,        /* the restore fails; the default */
+    GATE_WARN,          /* say so in the log, and run */
+    GATE_OFF,           /* don't look */
+} GatePolicy;
+
+/* "refuse", "warn" or "off". FALSE, and *policy is GATE_REFUSE, for anything else. */
+gboolean gate_policy_parse(const char *text, GatePolicy *policy);
+
+/* The word for it; static. */
+const char *gate_policy_name(GatePolicy policy);
+
+/*
+ * Holds what came with the guest against what is here. Appends lines to `report`, without ends and
+ * for the log: what is harmless, and when the answer is FALSE, what was saved, what is here and
+ * what to change in the config.
+ */
+gboolean gate_passes(const XenPhysmapTable *saved, const Survey *actual, GPtrArray *report);
+
+#endif
