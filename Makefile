@@ -72,6 +72,41 @@ build/tests/unit/%: build/obj/tests/unit/%.o $(TOOL_LIB_OBJECTS) $(MOCK_OBJECTS)
 .SECONDARY:
 -include $(shell find build/obj -name '*.d' 2>/dev/null)
 
+.PHONY: help
+help:
+	@echo 'make            build into build/'
+	@echo 'make demo       create, save, restore and migrate a guest in an emulated box, with comments'
+	@echo 'make check      all tests; the box and a real xenstored are fetched, not installed'
+	@echo 'make check-unit the unit tests alone, in seconds'
+	@echo 'make install    with DESTDIR= and the directories of ./configure; also uninstall'
+	@echo 'make clean      what make built; distclean: all of build/, fetched packages too'
+	@echo 'V=1 shows the commands.'
+
+# Filled in when installed: the directories are known to make, not to configure.
+build/xen-physmap.pc: xen-dm/xen-physmap.pc.in build/config.mk
+	$(call say,GEN,$@)sed -e 's,@prefix@,$(prefix),' -e 's,@libdir@,$(libdir),' \
+		-e 's,@includedir@,$(includedir),' -e 's,@version@,$(VERSION),' $< >$@
+
+HEADERS := $(wildcard include/xen-physmap/*.h)
+pkglibexecdir = $(libexecdir)/xen-physmap
+
+.PHONY: install uninstall
+install: all build/xen-physmap.pc
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(pkglibexecdir) \
+		$(DESTDIR)$(includedir)/xen-physmap $(DESTDIR)$(docdir)
+	install build/xen-physmap $(DESTDIR)$(bindir)
+	install $(COMPONENT) $(DESTDIR)$(pkglibexecdir)
+	install -m 644 $(LIBRARY) $(DESTDIR)$(libdir)
+	ln -sf $(notdir $(LIBRARY)) $(DESTDIR)$(libdir)/libxenphysmap.so
+	install -m 644 build/xen-physmap.pc $(DESTDIR)$(libdir)/pkgconfig
+	install -m 644 $(HEADERS) $(DESTDIR)$(includedir)/xen-physmap
+	install -m 644 README.md $(wildcard docs/*.md) $(DESTDIR)$(docdir)
+
+uninstall:
+	rm -f $(DESTDIR)$(bindir)/xen-physmap $(DESTDIR)$(libdir)/libxenphysmap.so \
+		$(DESTDIR)$(libdir)/$(notdir $(LIBRARY)) $(DESTDIR)$(libdir)/pkgconfig/xen-physmap.pc
+	rm -rf $(DESTDIR)$(pkglibexecdir) $(DESTDIR)$(includedir)/xen-physmap $(DESTDIR)$(docdir)
+
 .PHONY: clean distclean
 clean:
 	rm -rf build/obj build/tests $(PROGRAMS) $(LIBRARY) build/libxenphysmap.a

@@ -31,6 +31,7 @@ static struct {
     /* Set once by component_init, before the thread is there. */
     guint32 domid;
     GatePolicy policy;
+    char *incoming;                     /* where the device state is; NULL for a new guest */
     QmpClient *qmp;
     XenPhysmapOps *ops;
 
@@ -45,7 +46,7 @@ static struct {
     /* Ours alone. */
     XenIOState *state;
     gboolean gate_due;                  /* a saved guest, and its layout isn't judged yet */
-    gint64 gate_since;                  /* monotonic, in us; 0 before the first attempt */
+    gint64 gate_since;                  /* monotonic, in us */
     gboolean stale;                     /* the layout may differ from the records */
     gboolean qmp_lost;
     int retry_ms;
@@ -104,24 +105,54 @@ static void say_all(const GPtrArray *lines)
  */
 static void refuse(void)
 {
-    g_autofree char *socket = g_strdup_printf(QMP_SOCKET_FORMAT, self.domid);
-
     say("refusing to run domain %u; its savefile, or the source of its migration, is unharmed. "
         COMPONENT_ENV_POLICY "=warn lets such a guest run", self.domid);
-    unlink(socket);
+    component_end();
     _exit(1);
 }
 
-/* Judges the layout of a saved guest. FALSE when it couldn't; otherwise it may run. */
+/* The verdict of either half of the gate: what the log says, and whether QEMU goes on. */
+static void conclude(gboolean passed, const GPtrArray *report)
+{
+    if (!passed) {
+        say("domain %u: the layout of this QEMU is not the one that the guest was saved with:",
+            self.domid);
+    }
+    say_all(report);
+    if (!passed && self.policy == GATE_REFUSE) {
+        refuse();
+    }
+    if (!passed) {
+        say("domain %u goes on all the same, since " COMPONENT_ENV_POLICY " is %s", self.domid,
+            gate_policy_name(self.policy));
+    }
+}
+
+/*
+ * The first half of the gate. A QEMU whose blocks have other sizes would fail to load the state,
+ * and couldn't say what is wrong. FALSE when the layout couldn't be judged.
+ */
+static gboolean admit(GError **error)
+{
+    g_autoptr(GPtrArray) report = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(XenPhysmapTable) blocks = NULL;
+
+    if (!open_state(error) || !xen_io_state_load(self.state, error) ||
+        !(blocks = survey_blocks(self.qmp, QMP_TIMEOUT_MS, error))) {
+        return FALSE;
+    }
+    conclude(gate_admits(xen_io_state_table(self.state), blocks, report), report);
+    return TRUE;
+}
+
+/* The second half. FALSE when the layout couldn't be judged. */
 static gboolean pass_gate(const Survey *actual, GError **error)
 {
     g_autoptr(GPtrArray) report = g_ptr_array_new_with_free_func(g_free);
     const XenPhysmapTable *saved;
+    gboolean passed;
 
-    if (self.policy == GATE_OFF) {
-        self.gate_due = FALSE;
-        return TRUE;
-    }
+    /* Read again: a connection may have broken since the first half. */
     if (!xen_io_state_load(self.state, error)) {
         return FALSE;
     }
@@ -131,39 +162,31 @@ static gboolean pass_gate(const Survey *actual, GError **error)
         say("domain %u came without records, so its layout can't be checked", self.domid);
         return TRUE;
     }
-    if (gate_passes(saved, actual, report)) {
-        say_all(report);
+    passed = gate_passes(saved, actual, report);
+    conclude(passed, report);
+    if (passed) {
         say("domain %u: the layout is the one it was saved with, %u ramblocks", self.domid,
             xen_physmap_table_size(saved));
-        return TRUE;
     }
-    say("domain %u: the layout of this QEMU is not the one that the guest was saved with:",
-        self.domid);
-    say_all(report);
-    if (self.policy == GATE_REFUSE) {
-        refuse();
-    }
-    say("domain %u runs all the same, since " COMPONENT_ENV_POLICY " is %s", self.domid,
-        gate_policy_name(self.policy));
     return TRUE;
 }
 
-/* The layout of a saved guest couldn't be judged: try again, or give up. */
-static void gate_failed(const GError *error)
+/* The layout of a saved guest couldn't be judged. FALSE when it is to be tried again. */
+static gboolean give_up_judging(const GError *error)
 {
+    /* What passes by itself, xenstored restarting for one, gets some time. */
     gboolean passing = g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE) ||
                        g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_CONFLICT);
 
-    if (self.policy == GATE_REFUSE) {
-        if (!passing || g_get_monotonic_time() - self.gate_since > GATE_TIMEOUT_US) {
-            say("domain %u: the layout can't be held against the saved one: %s", self.domid,
-                error->message);
-            refuse();
-        }
-    } else {
-        say("domain %u: the layout is not checked: %s", self.domid, error->message);
-        self.gate_due = FALSE;
+    if (passing && g_get_monotonic_time() - self.gate_since < GATE_TIMEOUT_US) {
+        return FALSE;
     }
+    say("domain %u: the layout can't be held against the saved one: %s", self.domid,
+        error->message);
+    if (self.policy == GATE_REFUSE) {
+        refuse();
+    }
+    return TRUE;
 }
 
 /* One survey, published. */
@@ -179,13 +202,19 @@ static gboolean refresh(GError **error)
     return xen_io_state_update(self.state, actual->table, error);
 }
 
+/* A connection that broke doesn't mend itself. */
+static void drop_broken_connection(const GError *error)
+{
+    if (g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE)) {
+        g_clear_pointer(&self.state, xen_io_state_close);
+        g_clear_pointer(&self.ops, xen_physmap_ops_close);
+    }
+}
+
 static void try_refresh(void)
 {
     g_autoptr(GError) error = NULL;
 
-    if (self.gate_due && !self.gate_since) {
-        self.gate_since = g_get_monotonic_time();
-    }
     if (refresh(&error)) {
         if (self.complaint) {
             say("the records are up to date again");
@@ -196,18 +225,14 @@ static void try_refresh(void)
         return;
     }
     if (self.gate_due) {
-        gate_failed(error);
+        self.gate_due = !give_up_judging(error);
     } else if (g_strcmp0(self.complaint, error->message) != 0) {
         say("can't record the layout of domain %u: %s; the guest runs on, and this is tried again",
             self.domid, error->message);
         g_free(self.complaint);
         self.complaint = g_strdup(error->message);
     }
-    /* A connection that broke doesn't mend itself. */
-    if (g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE)) {
-        g_clear_pointer(&self.state, xen_io_state_close);
-        g_clear_pointer(&self.ops, xen_physmap_ops_close);
-    }
+    drop_broken_connection(error);
     self.retry_ms = CLAMP(self.retry_ms * 2, RETRY_FIRST_MS, RETRY_LAST_MS);
 }
 
@@ -246,11 +271,37 @@ static void take_qmp_input(void)
     }
 }
 
+/* Judges the blocks as far as it can be done before the state is loaded, and has it loaded. */
+static void restore(void)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean judged = FALSE;
+
+    self.gate_since = g_get_monotonic_time();
+    while (!judged) {
+        g_autoptr(GError) problem = NULL;
+
+        judged = admit(&problem) || give_up_judging(problem);
+        if (!judged) {
+            drop_broken_connection(problem);
+            g_usleep(RETRY_FIRST_MS * G_TIME_SPAN_MILLISECOND);
+        }
+    }
+    if (!qmp_client_migrate_incoming(self.qmp, self.incoming, QMP_TIMEOUT_MS, &error)) {
+        say("domain %u: QEMU doesn't load the saved state: %s", self.domid, error->message);
+        refuse();
+    }
+    self.gate_since = g_get_monotonic_time();
+}
+
 static void *work(void *data)
 {
     (void)data;
     prctl(PR_SET_NAME, "xen-physmap");
     qmp_client_on_event(self.qmp, on_event, NULL);
+    if (self.gate_due) {
+        restore();
+    }
     while (!self.qmp_lost) {
         struct pollfd fds[] = {
             { .fd = self.wake_fd, .events = POLLIN },
@@ -275,10 +326,6 @@ static void *work(void *data)
             let_run(FALSE);
         }
     }
-    if (self.gate_due && self.gate_since && self.policy == GATE_REFUSE) {
-        say("domain %u: QEMU's monitor is gone, and the layout was not checked yet", self.domid);
-        refuse();
-    }
     let_run(TRUE);
     return NULL;
 }
@@ -296,7 +343,7 @@ static void start(void)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc) {
         say("can't start a thread: %s; the layout is not recorded", g_strerror(rc));
-        if (self.gate_due && self.policy == GATE_REFUSE) {
+        if (self.gate_due) {
             refuse();
         }
         self.ended = TRUE;
@@ -305,12 +352,13 @@ static void start(void)
     }
 }
 
-void component_init(guint32 domid, int qmp_fd, gboolean incoming, GatePolicy policy)
+void component_init(guint32 domid, int qmp_fd, const char *incoming, GatePolicy policy)
 {
     g_autoptr(GError) error = NULL;
 
     self.domid = domid;
-    self.gate_due = incoming;
+    self.incoming = g_strdup(incoming);
+    self.gate_due = incoming != NULL;
     self.policy = policy;
     self.qmp = qmp_client_new(qmp_fd);
     /* Failing here is no loss: the thread tries again, and has something to say then. */
@@ -318,9 +366,21 @@ void component_init(guint32 domid, int qmp_fd, gboolean incoming, GatePolicy pol
     self.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self.wake_fd < 0) {
         say("can't make an eventfd: %s; the layout is not recorded", g_strerror(errno));
-        if (incoming && policy == GATE_REFUSE) {
+        if (incoming) {
             refuse();
         }
+    } else if (incoming) {
+        pthread_once(&self.started, start);
+    }
+}
+
+void component_end(void)
+{
+    /* QEMU removes its socket when it shuts down, and leaves it when it gives up on a restore. */
+    if (self.qmp) {
+        g_autofree char *socket = g_strdup_printf(QMP_SOCKET_FORMAT, self.domid);
+
+        unlink(socket);
     }
 }
 

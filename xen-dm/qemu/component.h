@@ -18,10 +18,14 @@ typedef void (*ComponentResume)(gpointer data);
 
 /*
  * Connects to xenstore and to the hypervisor, while QEMU still has the right to. `qmp_fd` is a
- * connected QMP socket, taken over. `incoming` says that this QEMU takes over a saved guest, which
- * then runs only on the layout that it was saved with, as far as `policy` says so.
+ * connected QMP socket, taken over. `incoming` is NULL for a new guest. For a saved one it is where
+ * QEMU, which was started with "-incoming defer", is to load the device state from; the guest then
+ * runs only on the layout that it was saved with, as far as `policy` says so.
  */
-void component_init(guint32 domid, int qmp_fd, gboolean incoming, GatePolicy policy);
+void component_init(guint32 domid, int qmp_fd, const char *incoming, GatePolicy policy);
+
+/* QEMU exits: removes what it may leave behind. Before component_init: nothing. */
+void component_end(void);
 
 /* Something about the layout may have changed. Returns at once. Before component_init: nothing. */
 void component_poke(void);

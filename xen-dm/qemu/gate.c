@@ -117,6 +117,44 @@ static void add_order(GPtrArray *report, const XenPhysmapTable *saved)
              "same memory and videoram, as when it was saved");
 }
 
+static void add_mismatch(GPtrArray *report, const XenPhysmapFinding *finding, gboolean absent)
+{
+    add_line(report, "  %s: %s", xen_physmap_verdict_name(finding->verdict),
+             finding->has_recorded ? finding->recorded.name : finding->actual.name);
+    if (finding->has_recorded) {
+        add_place(report, "saved", &finding->recorded, FALSE);
+    } else {
+        add_line(report, "      saved  no record of it");
+    }
+    if (finding->has_actual) {
+        add_place(report, "here ", &finding->actual, absent);
+    } else {
+        add_line(report, "      here   no such block");
+    }
+    add_advice(report, finding);
+}
+
+gboolean gate_admits(const XenPhysmapTable *saved, const XenPhysmapTable *blocks,
+                     GPtrArray *report)
+{
+    g_autoptr(GArray) findings = xen_physmap_compare(saved, blocks, NULL);
+    gboolean admits = TRUE;
+
+    for (guint i = 0; i < findings->len; i++) {
+        const XenPhysmapFinding *finding = &g_array_index(findings, XenPhysmapFinding, i);
+
+        if (finding->verdict == XEN_PHYSMAP_MISSING || finding->verdict == XEN_PHYSMAP_RESIZED ||
+            finding->verdict == XEN_PHYSMAP_AMBIGUOUS) {
+            add_mismatch(report, finding, FALSE);
+            admits = FALSE;
+        }
+    }
+    if (!admits) {
+        add_order(report, saved);
+    }
+    return admits;
+}
+
 gboolean gate_passes(const XenPhysmapTable *saved, const Survey *actual, GPtrArray *report)
 {
     g_autoptr(GArray) findings = xen_physmap_compare(saved, actual->table, actual->absent);
@@ -124,33 +162,17 @@ gboolean gate_passes(const XenPhysmapTable *saved, const Survey *actual, GPtrArr
 
     for (guint i = 0; i < findings->len; i++) {
         const XenPhysmapFinding *finding = &g_array_index(findings, XenPhysmapFinding, i);
-        gboolean absent =
-            finding->has_actual &&
-            xen_physmap_table_find_name(actual->absent, finding->actual.name) != NULL;
 
-        if (finding->verdict == XEN_PHYSMAP_SAME) {
-            continue;
-        }
-        if (xen_physmap_verdict_is_safe(finding->verdict)) {
+        if (!xen_physmap_verdict_is_safe(finding->verdict)) {
+            add_mismatch(report, finding,
+                         finding->has_actual &&
+                             xen_physmap_table_find_name(actual->absent, finding->actual.name));
+        } else if (finding->verdict != XEN_PHYSMAP_SAME) {
             g_autofree char *text = xen_physmap_finding_describe(finding);
 
             add_line(report, "  %s (harmless): %s", xen_physmap_verdict_name(finding->verdict),
                      text);
-            continue;
         }
-        add_line(report, "  %s: %s", xen_physmap_verdict_name(finding->verdict),
-                 finding->has_recorded ? finding->recorded.name : finding->actual.name);
-        if (finding->has_recorded) {
-            add_place(report, "saved", &finding->recorded, FALSE);
-        } else {
-            add_line(report, "      saved  no record of it");
-        }
-        if (finding->has_actual) {
-            add_place(report, "here ", &finding->actual, absent);
-        } else {
-            add_line(report, "      here   no such block");
-        }
-        add_advice(report, finding);
     }
     if (!passes) {
         add_order(report, saved);

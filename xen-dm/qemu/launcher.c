@@ -96,15 +96,15 @@ static char *find_component(void)
  */
 static GatePolicy find_policy(void)
 {
-    const char *environment = getenv(COMPONENT_ENV_POLICY);
-    g_autofree char *word = g_strdup(environment);
+    g_autofree char *word = g_strdup(getenv(COMPONENT_ENV_POLICY));
     const char *source = COMPONENT_ENV_POLICY;
     GatePolicy policy;
 
-    if (!word) {
+    if (!word || !*word) {
         g_autoptr(GKeyFile) file = g_key_file_new();
         g_autoptr(GError) error = NULL;
 
+        g_clear_pointer(&word, g_free);
         source = CONFIG_FILE;
         if (g_key_file_load_from_file(file, CONFIG_FILE, G_KEY_FILE_NONE, &error)) {
             word = g_key_file_get_string(file, "restore", "mismatch", NULL);
@@ -118,31 +118,40 @@ static GatePolicy find_policy(void)
     return policy;
 }
 
-/* The word after an option of QEMU's, or NULL. */
-static const char *argument_of(char **argv, const char *option)
+/* Where the word after an option of QEMU's is in its arguments, or NULL. */
+static char **argument_of(GPtrArray *args, const char *option)
 {
-    for (; *argv; argv++) {
-        if (strcmp(*argv, option) == 0) {
-            return argv[1];
+    for (guint i = 0; i + 1 < args->len; i++) {
+        if (strcmp(g_ptr_array_index(args, i), option) == 0) {
+            return (char **)&args->pdata[i + 1];
         }
     }
     return NULL;
 }
 
+static void add_monitor(GPtrArray *args, const char *id, char *socket)
+{
+    g_ptr_array_add(args, g_strdup("-chardev"));
+    g_ptr_array_add(args, socket);
+    g_ptr_array_add(args, g_strdup("-mon"));
+    g_ptr_array_add(args, g_strdup_printf("chardev=%s,mode=control", id));
+}
+
 /*
  * Adds two monitors: a socket pair, one end of which the component finds open in QEMU from its
  * first moment, whatever directory or user QEMU changes to; and a socket for xen-physmap check.
+ * A restore waits for the component's word: `incoming` is where QEMU's arguments say what to load.
  */
-static gboolean attach(GPtrArray *args, const char *component, const char *domid,
-                       gboolean incoming, GatePolicy policy)
+static gboolean attach(GPtrArray *args, const char *domid, char **incoming, GatePolicy policy)
 {
-    const char *others = getenv("LD_PRELOAD");
-    g_autofree char *preload =
-        others && *others ? g_strconcat(component, ":", others, NULL) : g_strdup(component);
-    g_autofree char *path = g_strdup_printf(QMP_SOCKET_FORMAT, (guint)strtoul(domid, NULL, 10));
+    g_autofree char *component = find_component();
+    g_autofree char *preload = g_strjoin(":", component, getenv("LD_PRELOAD"), NULL);
     g_autofree char *fd = NULL;
     int pair[2];
 
+    if (!component) {
+        return FALSE;
+    }
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) {
         say("can't make a socket pair: %s; the layout is not recorded", g_strerror(errno));
         return FALSE;
@@ -152,27 +161,24 @@ static gboolean attach(GPtrArray *args, const char *component, const char *domid
     setenv(COMPONENT_ENV_QMP_FD, fd, 1);
     setenv(COMPONENT_ENV_DOMID, domid, 1);
     setenv(COMPONENT_ENV_POLICY, gate_policy_name(policy), 1);
-    if (incoming) {
-        setenv(COMPONENT_ENV_INCOMING, "1", 1);
+    unsetenv(COMPONENT_ENV_INCOMING);
+    if (incoming && policy != GATE_OFF) {
+        setenv(COMPONENT_ENV_INCOMING, *incoming, 1);
+        *incoming = g_strdup("defer");
     }
-    g_ptr_array_add(args, g_strdup("-chardev"));
-    g_ptr_array_add(args, g_strdup_printf("socket,id=xen-physmap-component,fd=%d", pair[1]));
-    g_ptr_array_add(args, g_strdup("-mon"));
-    g_ptr_array_add(args, g_strdup("chardev=xen-physmap-component,mode=control"));
-    g_ptr_array_add(args, g_strdup("-chardev"));
-    g_ptr_array_add(args, g_strdup_printf("socket,id=xen-physmap-tools,path=%s,server=on,wait=off",
-                                          path));
-    g_ptr_array_add(args, g_strdup("-mon"));
-    g_ptr_array_add(args, g_strdup("chardev=xen-physmap-tools,mode=control"));
+    add_monitor(args, "xen-physmap-component",
+                g_strdup_printf("socket,id=xen-physmap-component,fd=%d", pair[1]));
+    add_monitor(args, "xen-physmap-tools",
+                g_strdup_printf("socket,id=xen-physmap-tools,path=" QMP_SOCKET_FORMAT
+                                ",server=on,wait=off", (guint)strtoul(domid, NULL, 10)));
     return TRUE;
 }
 
 int main(int argc, char **argv)
 {
     const char *qemu = find_qemu();
-    const char *domid = argument_of(argv, "-xen-domid");
-    gboolean incoming = argument_of(argv, "-incoming") != NULL;
     GPtrArray *args = g_ptr_array_new();
+    char **domid, **incoming;
 
     if (argc < 2 || (argc == 2 && strcmp(argv[1], "--help") == 0)) {
         usage();
@@ -187,14 +193,14 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         g_ptr_array_add(args, argv[i]);
     }
+    domid = argument_of(args, "-xen-domid");
+    incoming = argument_of(args, "-incoming");
     /* Without a domain, as in "-version", there is nothing to record. */
     if (domid) {
         GatePolicy policy = find_policy();
-        char *component = find_component();
 
-        if ((!component || !attach(args, component, domid, incoming, policy)) && incoming &&
-            policy == GATE_REFUSE) {
-            say("refusing to restore domain %s, whose layout nobody would check", domid);
+        if (!attach(args, *domid, incoming, policy) && incoming && policy == GATE_REFUSE) {
+            say("refusing to restore domain %s, whose layout nobody would check", *domid);
             return 1;
         }
     }

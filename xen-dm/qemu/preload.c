@@ -64,7 +64,7 @@ __attribute__((constructor)) static void preloaded(void)
     real_write = REAL(xs_write);
     if (is_qemu() && number_from_env(COMPONENT_ENV_DOMID, DOMID_FIRST_RESERVED - 1, &domid) &&
         number_from_env(COMPONENT_ENV_QMP_FD, G_MAXINT, &qmp_fd)) {
-        gboolean incoming = getenv(COMPONENT_ENV_INCOMING) != NULL;
+        g_autofree char *incoming = g_strdup(getenv(COMPONENT_ENV_INCOMING));
         GatePolicy policy;
 
         gate_policy_parse(getenv(COMPONENT_ENV_POLICY), &policy);
@@ -72,6 +72,11 @@ __attribute__((constructor)) static void preloaded(void)
         fcntl(qmp_fd, F_SETFD, FD_CLOEXEC);
         component_init(domid, qmp_fd, incoming, policy);
     }
+}
+
+__attribute__((destructor)) static void unloaded(void)
+{
+    component_end();
 }
 
 /* A ramblock was created: on start, or by a hot plug. */

@@ -231,9 +231,34 @@ static gboolean send_line(QmpClient *client, const char *line, gint64 deadline, 
     return TRUE;
 }
 
-/* Sends one command and awaits the object that answers it. */
-static JsonNode *execute(QmpClient *client, const char *line, gint64 deadline, GError **error)
+/* {"execute": command}, with one argument if it has a name. */
+static char *command_line(const char *command, const char *argument, const char *value)
 {
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+    g_autoptr(JsonNode) root = NULL;
+    g_autofree char *json = NULL;
+
+    json_builder_begin_object(builder);
+    json_builder_set_member_name(builder, "execute");
+    json_builder_add_string_value(builder, command);
+    if (argument) {
+        json_builder_set_member_name(builder, "arguments");
+        json_builder_begin_object(builder);
+        json_builder_set_member_name(builder, argument);
+        json_builder_add_string_value(builder, value);
+        json_builder_end_object(builder);
+    }
+    json_builder_end_object(builder);
+    root = json_builder_get_root(builder);
+    json = json_to_string(root, FALSE);
+    return g_strconcat(json, "\n", NULL);
+}
+
+/* Sends one command and awaits the object that answers it. */
+static JsonNode *execute(QmpClient *client, const char *command, const char *argument,
+                         const char *value, gint64 deadline, GError **error)
+{
+    g_autofree char *line = command_line(command, argument, value);
     g_autoptr(JsonNode) reply = NULL;
     JsonNode *problem;
 
@@ -253,7 +278,7 @@ static JsonNode *execute(QmpClient *client, const char *line, gint64 deadline, G
                               : NULL;
         g_autofree char *shown = xen_physmap_escape(why ? why : "no reason given", -1);
 
-        fail(error, "QEMU refused a command: %s", shown);
+        fail(error, "QEMU refused %s: %s", command, shown);
         return NULL;
     }
     return g_steal_pointer(&reply);
@@ -273,30 +298,38 @@ static gboolean greet(QmpClient *client, gint64 deadline, GError **error)
     if (!json_object_has_member(json_node_get_object(greeting), "QMP")) {
         return fail(error, "this is not a QMP socket");
     }
-    reply = execute(client, "{\"execute\":\"qmp_capabilities\"}\n", deadline, error);
+    reply = execute(client, "qmp_capabilities", NULL, NULL, deadline, error);
     client->greeted = reply != NULL;
     return client->greeted;
 }
 
-char *qmp_client_hmp(QmpClient *client, const char *command, int timeout_ms, GError **error)
+static JsonNode *greet_and_execute(QmpClient *client, const char *command, const char *argument,
+                                   const char *value, int timeout_ms, GError **error)
 {
     gint64 deadline = g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND;
-    g_autoptr(JsonNode) reply = NULL;
-    g_autofree char *line = NULL;
-    const char *text;
 
-    if (!greet(client, deadline, error)) {
-        return NULL;
-    }
-    line = g_strdup_printf("{\"execute\":\"human-monitor-command\","
-                           "\"arguments\":{\"command-line\":\"%s\"}}\n", command);
-    if (!(reply = execute(client, line, deadline, error))) {
-        return NULL;
-    }
-    text = member_string(json_node_get_object(reply), "return");
-    if (!text) {
+    return greet(client, deadline, error)
+               ? execute(client, command, argument, value, deadline, error)
+               : NULL;
+}
+
+char *qmp_client_hmp(QmpClient *client, const char *command, int timeout_ms, GError **error)
+{
+    g_autoptr(JsonNode) reply = greet_and_execute(client, "human-monitor-command", "command-line",
+                                                  command, timeout_ms, error);
+    const char *text = reply ? member_string(json_node_get_object(reply), "return") : NULL;
+
+    if (reply && !text) {
         fail(error, "QEMU answered '%s' without text", command);
-        return NULL;
     }
     return g_strdup(text);
+}
+
+gboolean qmp_client_migrate_incoming(QmpClient *client, const char *uri, int timeout_ms,
+                                     GError **error)
+{
+    g_autoptr(JsonNode) reply =
+        greet_and_execute(client, "migrate-incoming", "uri", uri, timeout_ms, error);
+
+    return reply != NULL;
 }

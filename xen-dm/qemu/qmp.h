@@ -36,6 +36,10 @@ void qmp_client_on_event(QmpClient *client, QmpEventFunc func, gpointer data);
 /* Runs a monitor command of the human kind and returns what it printed; free with g_free. */
 char *qmp_client_hmp(QmpClient *client, const char *command, int timeout_ms, GError **error);
 
+/* Has a QEMU that was started with "-incoming defer" load the device state from `uri`. */
+gboolean qmp_client_migrate_incoming(QmpClient *client, const char *uri, int timeout_ms,
+                                     GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpClient, qmp_client_free)
 
 #endif

@@ -17,7 +17,7 @@ static gboolean parse_0x(const char *text, guint64 *value)
 }
 
 /* A line is: name, page size and its unit, offset, used, total; newer QEMUs append more. */
-static gboolean parse_ramblock(char *line, GArray *blocks, GError **error)
+static gboolean parse_ramblock(char *line, XenPhysmapTable *blocks, GError **error)
 {
     g_auto(GStrv) fields = g_strsplit_set(g_strstrip(line), " \t", -1);
     const char *word[6] = { NULL };
@@ -40,17 +40,17 @@ static gboolean parse_ramblock(char *line, GArray *blocks, GError **error)
     if (strcmp(word[0], GUEST_RAM) == 0) {
         return TRUE;
     }
-    if (!xen_physmap_record_init(&record, word[0], offset, offset, total, error)) {
+    if (!xen_physmap_record_init(&record, word[0], offset, offset, total, error) ||
+        !xen_physmap_table_add(blocks, &record, error)) {
         g_prefix_error(error, "QEMU's 'info ramblock': ");
         return FALSE;
     }
-    g_array_append_val(blocks, record);
     return TRUE;
 }
 
-GArray *survey_parse_ramblocks(const char *text, GError **error)
+XenPhysmapTable *survey_parse_ramblocks(const char *text, GError **error)
 {
-    g_autoptr(GArray) blocks = g_array_new(FALSE, FALSE, sizeof(XenPhysmapRecord));
+    g_autoptr(XenPhysmapTable) blocks = xen_physmap_table_new();
     g_auto(GStrv) lines = g_strsplit_set(text, "\r\n", -1);
 
     for (guint i = 0; lines[i]; i++) {
@@ -163,29 +163,34 @@ void survey_free(Survey *survey)
     }
 }
 
+XenPhysmapTable *survey_blocks(QmpClient *qmp, int timeout_ms, GError **error)
+{
+    g_autofree char *text = qmp_client_hmp(qmp, "info ramblock", timeout_ms, error);
+
+    return text ? survey_parse_ramblocks(text, error) : NULL;
+}
+
 Survey *survey_take(QmpClient *qmp, const XenPhysmapOps *ops, guint32 domid, int timeout_ms,
                     GError **error)
 {
-    g_autofree char *ramblocks = qmp_client_hmp(qmp, "info ramblock", timeout_ms, error);
+    g_autoptr(XenPhysmapTable) blocks = survey_blocks(qmp, timeout_ms, error);
     g_autofree char *mtree =
-        ramblocks ? qmp_client_hmp(qmp, "info mtree -f", timeout_ms, error) : NULL;
-    g_autoptr(GArray) blocks = mtree ? survey_parse_ramblocks(ramblocks, error) : NULL;
-    g_autoptr(GPtrArray) ranges = NULL;
+        blocks ? qmp_client_hmp(qmp, "info mtree -f", timeout_ms, error) : NULL;
+    g_autoptr(GPtrArray) ranges = mtree ? survey_parse_mtree(mtree) : NULL;
     g_autoptr(Survey) survey = NULL;
 
-    if (!blocks) {
+    if (!ranges) {
         return NULL;
     }
-    ranges = survey_parse_mtree(mtree);
     survey = g_new0(Survey, 1);
     survey->table = xen_physmap_table_new();
     survey->absent = xen_physmap_table_new();
-    for (guint i = 0; i < blocks->len; i++) {
-        XenPhysmapRecord *block = &g_array_index(blocks, XenPhysmapRecord, i);
+    for (guint i = 0; i < xen_physmap_table_size(blocks); i++) {
+        XenPhysmapRecord block = *xen_physmap_table_get(blocks, i);
         gboolean populated;
 
-        if (!locate(block, ranges, ops, domid, &populated, error) ||
-            !xen_physmap_table_add(populated ? survey->table : survey->absent, block, error)) {
+        if (!locate(&block, ranges, ops, domid, &populated, error) ||
+            !xen_physmap_table_add(populated ? survey->table : survey->absent, &block, error)) {
             return NULL;
         }
     }

@@ -21,6 +21,9 @@ typedef struct Survey {
 Survey *survey_take(QmpClient *qmp, const XenPhysmapOps *ops, guint32 domid, int timeout_ms,
                     GError **error);
 
+/* QEMU's blocks alone, each as if its pages were at its phys_offset. The caller owns the table. */
+XenPhysmapTable *survey_blocks(QmpClient *qmp, int timeout_ms, GError **error);
+
 /* NULL is allowed. */
 void survey_free(Survey *survey);
 
@@ -32,8 +35,8 @@ typedef struct SurveyRange {
 
 /* The two parsers, for tests and fuzzing: QEMU's text is outside data as well. */
 
-/* "info ramblock": a GArray of XenPhysmapRecord, each in place, without xen.ram. */
-GArray *survey_parse_ramblocks(const char *text, GError **error);
+/* "info ramblock": a table of the blocks, each in place, without xen.ram. */
+XenPhysmapTable *survey_parse_ramblocks(const char *text, GError **error);
 
 /* "info mtree -f": a GPtrArray of SurveyRange in the system's address space. */
 GPtrArray *survey_parse_mtree(const char *text);
