@@ -72,6 +72,10 @@ build/tests/unit/%: build/obj/tests/unit/%.o $(TOOL_LIB_OBJECTS) $(MOCK_OBJECTS)
 .SECONDARY:
 -include $(shell find build/obj -name '*.d' 2>/dev/null)
 
+.PHONY: demo
+demo: all
+	@tests/xen/demo build
+
 .PHONY: help
 help:
 	@echo 'make            build into build/'

@@ -130,7 +130,7 @@ qmp() {
     done
     exec {SOCKET[1]}>&-
     wait "$SOCKET_PID" 2>/dev/null || true
-    printf '%s\n' "$line"
+    printf '%s\n' "${line%$'\r'}"
 }
 
 # The log of a guest's QEMU, the newest.
