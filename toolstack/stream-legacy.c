@@ -209,12 +209,12 @@ gboolean stream_legacy_header_next(Stream *stream, StreamItem *item, GError **er
     if (!source_peek(stream->source, 8, &bytes, &got, error)) {
         return FALSE;
     }
-    stream->word = got == 8 && stream_u32(bytes + 4, FALSE) == 0 ? 8 : 4;
+    stream->word = got >= 8 && stream_u32(bytes + 4, FALSE) == 0 ? 8 : 4;
     if (!stream_head(stream, item, head, stream->word, error) ||
         !source_peek(stream->source, stream->word, &bytes, &got, error)) {
         return FALSE;
     }
-    if (got == stream->word &&
+    if (got >= stream->word &&
         (stream->word == 8 ? stream_u64(bytes, FALSE) == G_MAXUINT64
                            : stream_u32(bytes, FALSE) == G_MAXUINT32)) {
         return stream_invalid(item, error, "it is a PV guest's, which has no device model");
