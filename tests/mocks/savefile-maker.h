@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Makes savefiles and streams for tests, good and bad, out of docs/formats.md and no code of ours. */
+/* Makes savefiles and streams for tests, good and bad, by docs/formats.md and no code of ours. */
 #ifndef SAVEFILE_MAKER_H
 #define SAVEFILE_MAKER_H
 
