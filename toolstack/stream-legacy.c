@@ -10,7 +10,7 @@
 #define VCPU_ID_MAX 4095
 #define PAGELESS 13             /* types from here on have no page in the stream */
 
-#define PAGELESS 13             /* types from here on have no page in it */
+/* The lengths of Xen's context, QEMU's state and the toolstack blob: a few MiB at most. */
 #define BLOB_MAX (128U << 20)
 
 /* What the bodies of most chunks are: padding and one number. */
