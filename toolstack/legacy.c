@@ -35,10 +35,8 @@ static gsize entry_length(const guint8 *at, gsize left, gsize leak)
         return 0;
     }
     n = get_u32(at + ENTRY - 4);
-    if (n > left - ENTRY || left - ENTRY - n < leak) {
-        return 0;
-    }
-    if (n > 0 && memchr(at + ENTRY, '\0', n) != at + ENTRY + n - 1) {
+    if (n == 0 || n > left - ENTRY || left - ENTRY - n < leak ||
+        memchr(at + ENTRY, '\0', n) != at + ENTRY + n - 1) {
         return 0;
     }
     return ENTRY + n + leak;
@@ -63,10 +61,9 @@ static gboolean fits(const guint8 *blob, gsize length, gsize leak, gsize *stop)
 
 static gboolean add_entry(XenPhysmapTable *table, const guint8 *at, GError **error)
 {
-    guint32 n = get_u32(at + ENTRY - 4);
     XenPhysmapRecord record;
 
-    return xen_physmap_record_init(&record, n > 0 ? (const char *)at + ENTRY : "", get_u64(at),
+    return xen_physmap_record_init(&record, (const char *)at + ENTRY, get_u64(at),
                                    get_u64(at + 8), get_u64(at + 16), error) &&
            xen_physmap_table_add(table, &record, error);
 }
@@ -89,7 +86,7 @@ XenPhysmapTable *legacy_parse(const guint8 *blob, gsize length, guint64 offset, 
                               GError **error)
 {
     gsize stop32, stop64;
-    gboolean fits32, fits64;
+    gsize leak;
 
     if (length < HEAD || get_u32(blob) != VERSION) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
@@ -103,21 +100,22 @@ XenPhysmapTable *legacy_parse(const guint8 *blob, gsize length, guint64 offset, 
                     get_u32(blob + 4), XEN_PHYSMAP_TABLE_MAX);
         return NULL;
     }
-    fits32 = fits(blob, length, 0, &stop32);
-    fits64 = fits(blob, length, LEAK, &stop64);
-    if (!fits32 && !fits64) {
+    /*
+     * No blob fits both, unless it is empty. Behind the first name the 64-bit reading is 4 bytes
+     * further on, and to come back to one end with the other it would have to read a length from
+     * the middle of a name. That has no NUL, so the length would be 16 MiB or more.
+     */
+    if (fits(blob, length, 0, &stop32)) {
+        leak = 0;
+    } else if (fits(blob, length, LEAK, &stop64)) {
+        leak = LEAK;
+    } else {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                     "the toolstack blob at " HEX " has neither layout: a 32-bit one breaks at " HEX
                     ", a 64-bit one at " HEX,
                     offset, offset + stop32, offset + stop64);
         return NULL;
     }
-    if (fits32 && fits64 && length > HEAD) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "the toolstack blob at " HEX " can be read as a 32-bit and as a 64-bit one",
-                    offset);
-        return NULL;
-    }
-    *word = length == HEAD ? 0 : fits32 ? 32 : 64;
-    return read_entries(blob, length, fits32 ? 0 : LEAK, offset, error);
+    *word = length == HEAD ? 0 : leak ? 64 : 32;
+    return read_entries(blob, length, leak, offset, error);
 }

@@ -5,13 +5,13 @@
 
 #include <xen-physmap/table.h>
 
-/* No blob longer than this is read. */
+/* No blob longer than this is to be read. */
 #define LEGACY_BLOB_MAX (4U << 20)
 
 /*
  * The records of a blob. *word becomes 32 or 64, the layout that it is in, or 0 for one without
  * records, which is the same in both. INVALID, with the offset in the input where the blob starts
- * at `offset`, when it fits neither layout or both. The caller owns the table.
+ * at `offset`, when it fits neither layout. The caller owns the table.
  */
 XenPhysmapTable *legacy_parse(const guint8 *blob, gsize length, guint64 offset, guint *word,
                               GError **error);

@@ -10,7 +10,7 @@
 #define VCPU_ID_MAX 4095
 #define PAGELESS 13             /* types from here on have no page in the stream */
 
-/* The lengths of Xen's context, QEMU's state and the toolstack blob; the last comes to a few KiB. */
+/* The lengths of Xen's context, QEMU's state and the toolstack blob: a few MiB at most. */
 #define BLOB_MAX (128U << 20)
 
 /* What the bodies of most chunks are: padding and one number. */
@@ -209,12 +209,12 @@ gboolean stream_legacy_header_next(Stream *stream, StreamItem *item, GError **er
     if (!source_peek(stream->source, 8, &bytes, &got, error)) {
         return FALSE;
     }
-    stream->word = got == 8 && stream_u32(bytes + 4, FALSE) == 0 ? 8 : 4;
+    stream->word = got >= 8 && stream_u32(bytes + 4, FALSE) == 0 ? 8 : 4;
     if (!stream_head(stream, item, head, stream->word, error) ||
         !source_peek(stream->source, stream->word, &bytes, &got, error)) {
         return FALSE;
     }
-    if (got == stream->word &&
+    if (got >= stream->word &&
         (stream->word == 8 ? stream_u64(bytes, FALSE) == G_MAXUINT64
                            : stream_u32(bytes, FALSE) == G_MAXUINT32)) {
         return stream_invalid(item, error, "it is a PV guest's, which has no device model");

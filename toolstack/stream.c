@@ -121,9 +121,13 @@ const char *stream_item_name(const StreamItem *item)
     case STREAM_END:
         return "end";
     }
-    return name                             ? name
-           : item->type & STREAM_OPTIONAL ? "optional record"
-                                            : "record of unknown type";
+    if (name) {
+        return name;
+    }
+    return (item->layer == STREAM_LIBXL_RECORD || item->layer == STREAM_LIBXC_RECORD) &&
+                   item->type & STREAM_OPTIONAL
+               ? "(optional)"
+               : "of unknown type";
 }
 
 /* What a message calls the item, as in "libxc record PAGE_DATA at 0x1000". */

@@ -161,7 +161,8 @@ gboolean stream_seekable(const Stream *stream);
 /* How many bytes of the input are behind us. */
 guint64 stream_offset(const Stream *stream);
 
-/* The item's type as the specifications call it, e.g. "PAGE_DATA". */
+/* The item's type as the specifications call it, e.g. "PAGE_DATA"; when they don't, "(optional)"
+ * or "of unknown type". */
 const char *stream_item_name(const StreamItem *item);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Stream, stream_close)
