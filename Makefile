@@ -43,6 +43,8 @@ build/obj/%.o: %.c build/config.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+build/obj/tests/%.o: ALL_CFLAGS += -Itests/mocks
+
 # The library's code, for the programs below: they work from the build folder and from anywhere,
 # and QEMU doesn't have to find a shared library of ours.
 build/libxenphysmap.a: $(LIB_OBJECTS)
@@ -65,9 +67,13 @@ build/xen-physmap-qemu.so: $(PRELOAD_OBJECTS) build/libxenphysmap.a xen-dm/qemu/
 	$(call say,LINK,$@)$(CC) -shared -Wl,--version-script=xen-dm/qemu/preload.map $(ALL_LDFLAGS) \
 		-o $@ $(PRELOAD_OBJECTS) build/libxenphysmap.a $(LIB_LIBS) $(JSON_LIBS) -ldl -lpthread
 
-build/tests/unit/%: build/obj/tests/unit/%.o $(TOOL_LIB_OBJECTS) $(MOCK_OBJECTS) build/libxenphysmap.a
+build/tests/%: build/obj/tests/%.o $(TOOL_LIB_OBJECTS) $(MOCK_OBJECTS) build/libxenphysmap.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CMOCKA_LIBS)
+
+.PHONY: check-unit
+check-unit: $(UNIT_TESTS)
+	@tests/run $(UNIT_TESTS)
 
 .SECONDARY:
 -include $(shell find build/obj -name '*.d' 2>/dev/null)
