@@ -113,6 +113,7 @@ static gboolean load_record(const XenPhysmapOps *ops, guint32 transaction, const
                             const char *entry, XenPhysmapKeys *keys, GError **error)
 {
     static const char *const nodes[] = { "start_addr", "size", "name" };
+    g_autofree char *shown = xen_physmap_escape(entry, -1);
 
     for (guint i = 0; i < G_N_ELEMENTS(nodes); i++) {
         g_autofree char *key = g_strdup_printf("physmap/%s/%s", entry, nodes[i]);
@@ -124,11 +125,12 @@ static gboolean load_record(const XenPhysmapOps *ops, guint32 transaction, const
         if (!value && errno == ENOENT) {
             g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                         "physmap/%s: the record lacks its %s, without which libxl can't save the "
-                        "domain", entry, nodes[i]);
+                        "domain", shown, nodes[i]);
             return FALSE;
         }
         if (!value) {
-            xen_physmap_set_errno(error, errno, "can't read %s", node);
+            xen_physmap_set_errno(error, errno, "can't read %s/physmap/%s/%s", path, shown,
+                                  nodes[i]);
             return FALSE;
         }
         ok = xen_physmap_keys_add(keys, key, strlen(key), value, length, error);
