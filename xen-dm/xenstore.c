@@ -208,6 +208,19 @@ static gboolean remove_node(Store *store, const char *node, GError **error)
     return TRUE;
 }
 
+/* The domain's folder goes with the domain, and a write would bring it back. */
+static gboolean check_folder(Store *store, GError **error)
+{
+    unsigned int length;
+    void *value = store->ops->read(store->ops->opaque, store->transaction, store->path, &length);
+
+    if (!value) {
+        xen_physmap_set_errno(error, errno, "can't find %s", store->path);
+    }
+    free(value);
+    return value != NULL;
+}
+
 /* The record of the same phys_offset in the other table, or NULL. */
 static const XenPhysmapRecord *counterpart(const XenPhysmapTable *table,
                                            const XenPhysmapRecord *record)
@@ -248,7 +261,7 @@ static gboolean store_body(const XenPhysmapOps *ops, guint32 transaction, gpoint
 
     store->ops = ops;
     store->transaction = transaction;
-    if (!remove_stale(store, error)) {
+    if (!check_folder(store, error) || !remove_stale(store, error)) {
         return FALSE;
     }
     for (guint i = 0; (record = xen_physmap_table_get(store->after, i)); i++) {
