@@ -28,6 +28,9 @@ TOOL_OBJECTS := $(call objects,$(wildcard toolstack/*.c)) $(QMP_OBJECTS)
 TOOL_LIB_OBJECTS := $(filter-out build/obj/toolstack/main.o,$(TOOL_OBJECTS))
 MOCK_OBJECTS := $(call objects,$(wildcard tests/mocks/*.c))
 UNIT_TESTS := $(patsubst %.c,build/%,$(wildcard tests/unit/test-*.c))
+XENSTORED_TESTS := $(patsubst %.c,build/%,$(wildcard tests/xenstored/test-*.c)) \
+	build/tests/xenstored/stub.so
+XENSTORED_CHECKS := $(wildcard tests/xenstored/on-*)
 
 LIBRARY := build/libxenphysmap.so.$(SOVERSION)
 COMPONENT := build/xen-physmap-qemu build/xen-physmap-qemu.so
@@ -42,6 +45,8 @@ build/config.mk: configure
 build/obj/%.o: %.c build/config.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+build/obj/tests/%.o: ALL_CFLAGS += -Itests/mocks
 
 # The library's code, for the programs below: they work from the build folder and from anywhere,
 # and QEMU doesn't have to find a shared library of ours.
@@ -65,9 +70,53 @@ build/xen-physmap-qemu.so: $(PRELOAD_OBJECTS) build/libxenphysmap.a xen-dm/qemu/
 	$(call say,LINK,$@)$(CC) -shared -Wl,--version-script=xen-dm/qemu/preload.map $(ALL_LDFLAGS) \
 		-o $@ $(PRELOAD_OBJECTS) build/libxenphysmap.a $(LIB_LIBS) $(JSON_LIBS) -ldl -lpthread
 
-build/tests/unit/%: build/obj/tests/unit/%.o $(TOOL_LIB_OBJECTS) $(MOCK_OBJECTS) build/libxenphysmap.a
+build/tests/%: build/obj/tests/%.o $(TOOL_LIB_OBJECTS) $(MOCK_OBJECTS) build/libxenphysmap.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CMOCKA_LIBS)
+
+build/tests/xenstored/stub.so: build/obj/tests/xenstored/stub.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -o $@ $^ -ldl
+
+.PHONY: have-cmocka
+have-cmocka:
+	@[ "$(HAVE_TESTS)" = yes ] || { \
+		echo 'the tests need cmocka (libcmocka-dev); run ./configure --deps' >&2; exit 1; }
+
+# Debian's Xen packages, unpacked, for the tests that run real programs of Xen. Where they can't be
+# had, those tests are skipped, and say so.
+.PHONY: fetch-box
+fetch-box:
+	@! [ -x tests/xen/fetch ] || tests/xen/fetch build/box || true
+
+# The box comes last; it takes most of the time. tests/xen/check is to print TAP.
+.PHONY: check
+check: have-cmocka fetch-box all $(UNIT_TESTS) $(XENSTORED_TESTS)
+	@tests/run $(UNIT_TESTS) $(XENSTORED_CHECKS) -t 900 $(wildcard tests/xen/check)
+
+.PHONY: check-unit
+check-unit: have-cmocka $(UNIT_TESTS)
+	@tests/run $(UNIT_TESTS)
+
+.PHONY: check-xenstored
+check-xenstored: have-cmocka fetch-box $(XENSTORED_TESTS)
+	@tests/run $(XENSTORED_CHECKS)
+
+# In a copy of the source tree, so that build/ stays what it was configured to be.
+.PHONY: check-asan
+check-asan: have-cmocka
+	@mkdir -p build/asan
+	@find build/asan -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
+	@tar -c --exclude=./build --exclude=./.git . | tar -x -C build/asan
+	@cd build/asan && { [ build/config.mk -nt configure ] || ./configure --enable-asan; } && \
+		$(MAKE) check-unit
+
+.PHONY: check-valgrind
+check-valgrind: have-cmocka $(UNIT_TESTS)
+	@command -v valgrind >/dev/null || { echo 'valgrind is missing (package valgrind)' >&2; exit 1; }
+	@G_SLICE=always-malloc XEN_PHYSMAP_TEST_OPERATIONS=20000 RUN_UNDER='valgrind --quiet \
+		--leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99' \
+		tests/run -t 600 $(UNIT_TESTS)
 
 .SECONDARY:
 -include $(shell find build/obj -name '*.d' 2>/dev/null)
@@ -81,7 +130,8 @@ help:
 	@echo 'make            build into build/'
 	@echo 'make demo       create, save, restore and migrate a guest in an emulated box, with comments'
 	@echo 'make check      all tests; the box and a real xenstored are fetched, not installed'
-	@echo 'make check-unit the unit tests alone, in seconds'
+	@echo 'make check-unit the unit tests alone, in seconds; also check-xenstored, check-asan and'
+	@echo '                check-valgrind'
 	@echo 'make install    with DESTDIR= and the directories of ./configure; also uninstall'
 	@echo 'make clean      what make built; distclean: all of build/, fetched packages too'
 	@echo 'V=1 shows the commands.'

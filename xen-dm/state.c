@@ -69,6 +69,8 @@ static gboolean store(XenIOState *state, GError **error)
 {
     if (!xen_physmap_xenstore_store(state->ops, state->domid, state->dm_domid, state->stored,
                                     state->table, error)) {
+        /* The change can have been made although its answer was lost. */
+        g_clear_pointer(&state->stored, xen_physmap_table_free);
         return FALSE;
     }
     replace(&state->stored, state->table);
