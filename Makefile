@@ -123,7 +123,7 @@ check-valgrind: have-cmocka $(UNIT_TESTS)
 
 .PHONY: demo
 demo: all
-	@tests/xen/demo build
+	@BUILD=build tests/xen/demo
 
 .PHONY: help
 help:
