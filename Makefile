@@ -92,7 +92,7 @@ fetch-box:
 # The box comes last; it takes most of the time. tests/xen/check is to print TAP.
 .PHONY: check
 check: have-cmocka fetch-box all $(UNIT_TESTS) $(XENSTORED_TESTS)
-	@tests/run $(UNIT_TESTS) $(XENSTORED_CHECKS) -t 900 $(wildcard tests/xen/check)
+	@tests/run $(UNIT_TESTS) $(XENSTORED_CHECKS) -t 1500 tests/xen/check
 
 .PHONY: check-unit
 check-unit: have-cmocka $(UNIT_TESTS)
