@@ -111,12 +111,12 @@ check-asan: have-cmocka
 	@cd build/asan && { [ build/config.mk -nt configure ] || ./configure --enable-asan; } && \
 		$(MAKE) check-unit
 
+VALGRIND := valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99
+
 .PHONY: check-valgrind
 check-valgrind: have-cmocka $(UNIT_TESTS)
 	@command -v valgrind >/dev/null || { echo 'valgrind is missing (package valgrind)' >&2; exit 1; }
-	@G_SLICE=always-malloc XEN_PHYSMAP_TEST_OPERATIONS=20000 RUN_UNDER='valgrind --quiet \
-		--leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99' \
-		tests/run -t 600 $(UNIT_TESTS)
+	@XEN_PHYSMAP_TEST_OPERATIONS=20000 RUN_UNDER='$(VALGRIND)' tests/run -t 600 $(UNIT_TESTS)
 
 .SECONDARY:
 -include $(shell find build/obj -name '*.d' 2>/dev/null)
