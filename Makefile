@@ -121,6 +121,10 @@ check-valgrind: have-cmocka $(UNIT_TESTS)
 .SECONDARY:
 -include $(shell find build/obj -name '*.d' 2>/dev/null)
 
+.PHONY: demo
+demo: all
+	@tests/xen/demo build
+
 .PHONY: help
 help:
 	@echo 'make            build into build/'

@@ -27,6 +27,10 @@
 /* A restore whose layout can't be judged for so long is refused; libxl would wait for 60 s. */
 #define GATE_TIMEOUT_US (30 * G_TIME_SPAN_SECOND)
 
+/* Added to the eventfd by a poke; a nudge adds 1, and waits so long for others to come. */
+#define URGENT (G_GUINT64_CONSTANT(1) << 32)
+#define NUDGE_US (10 * G_TIME_SPAN_MILLISECOND)
+
 static struct {
     /* Set once by component_init, before the thread is there. */
     guint32 domid;
@@ -48,6 +52,8 @@ static struct {
     gboolean gate_due;                  /* a saved guest, and its layout isn't judged yet */
     gint64 gate_since;                  /* monotonic, in us */
     gboolean stale;                     /* the layout may differ from the records */
+    gboolean stopped;                   /* the guest is, to be saved perhaps */
+    GHashTable *movable;                /* names of blocks that QEMU moves: the framebuffer's */
     gboolean qmp_lost;
     int retry_ms;
     char *complaint;                    /* what was last said, so that it is said once */
@@ -189,17 +195,44 @@ static gboolean give_up_judging(const GError *error)
     return TRUE;
 }
 
+/*
+ * Moves a block's pages to where QEMU shows it. QEMU does so itself when a BAR is first mapped. But
+ * while it logs what the guest draws, it leaves the pages behind when the BAR is unmapped, fails to
+ * move them when it is mapped elsewhere, and doesn't try when it comes back to an earlier place. The
+ * guest doesn't notice, since QEMU serves the accesses; but the next restore fails in QEMU.
+ */
+static gboolean settle(const Survey *actual, GError **error)
+{
+    const XenPhysmapRecord *block;
+
+    for (guint i = 0; (block = xen_physmap_table_get(actual->table, i)); i++) {
+        guint64 place = survey_place_of(actual, block);
+
+        if (block->start_addr != block->phys_offset) {
+            g_hash_table_add(self.movable, g_strdup(block->name));
+        }
+        if (place != block->start_addr && g_hash_table_contains(self.movable, block->name) &&
+            !xen_io_state_region_add(self.state, block->phys_offset, place, block->size, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 /* One survey, published. */
 static gboolean refresh(GError **error)
 {
     g_autoptr(Survey) actual = NULL;
 
     if (!open_state(error) ||
-        !(actual = survey_take(self.qmp, self.ops, self.domid, QMP_TIMEOUT_MS, error)) ||
-        (self.gate_due && !pass_gate(actual, error))) {
+        !(actual = survey_take(self.qmp, self.ops, self.domid, xen_io_state_table(self.state),
+                               QMP_TIMEOUT_MS, error)) ||
+        (self.gate_due && !pass_gate(actual, error)) ||
+        !xen_io_state_update(self.state, actual->table, error)) {
         return FALSE;
     }
-    return xen_io_state_update(self.state, actual->table, error);
+    /* Pages that are being saved stay where they are. */
+    return self.stopped || settle(actual, error);
 }
 
 /* A connection that broke doesn't mend itself. */
@@ -258,6 +291,11 @@ static void on_event(const char *event, gpointer data)
     (void)data;
     if (strcmp(event, "DEVICE_DELETED") == 0) {
         self.stale = TRUE;
+    } else if (strcmp(event, "STOP") == 0) {
+        self.stopped = TRUE;
+    } else if (strcmp(event, "RESUME") == 0) {
+        self.stopped = FALSE;
+        self.stale = TRUE;
     }
 }
 
@@ -299,6 +337,7 @@ static void *work(void *data)
     (void)data;
     prctl(PR_SET_NAME, "xen-physmap");
     qmp_client_on_event(self.qmp, on_event, NULL);
+    self.movable = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     if (self.gate_due) {
         restore();
     }
@@ -307,7 +346,7 @@ static void *work(void *data)
             { .fd = self.wake_fd, .events = POLLIN },
             { .fd = qmp_client_fd(self.qmp), .events = POLLIN },
         };
-        eventfd_t count;
+        eventfd_t count = 0;
 
         if (poll(fds, G_N_ELEMENTS(fds), self.stale && self.retry_ms ? self.retry_ms : -1) < 0 &&
             errno != EINTR) {
@@ -318,6 +357,9 @@ static void *work(void *data)
         }
         if (fds[0].revents && eventfd_read(self.wake_fd, &count) == 0) {
             self.stale = TRUE;
+            if (count < URGENT) {
+                g_usleep(NUDGE_US);
+            }
         }
         if (self.stale && !self.qmp_lost) {
             try_refresh();
@@ -385,6 +427,13 @@ void component_end(void)
 }
 
 void component_poke(void)
+{
+    if (self.wake_fd >= 0) {
+        eventfd_write(self.wake_fd, URGENT);
+    }
+}
+
+void component_nudge(void)
 {
     if (self.wake_fd >= 0) {
         eventfd_write(self.wake_fd, 1);

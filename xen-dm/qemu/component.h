@@ -30,6 +30,9 @@ void component_end(void);
 /* Something about the layout may have changed. Returns at once. Before component_init: nothing. */
 void component_poke(void);
 
+/* The same, when it is rather unlikely and can happen often. */
+void component_nudge(void);
+
 /*
  * QEMU reports that it is running. Takes over to call `resume` with `data` from the component's
  * thread once the records are in xenstore, or have failed to get there. FALSE when the component

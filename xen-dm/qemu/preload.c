@@ -19,6 +19,8 @@
 
 static __typeof__(&xc_domain_populate_physmap_exact) real_populate;
 static __typeof__(&xendevicemodel_relocate_memory) real_relocate;
+static __typeof__(&xendevicemodel_map_io_range_to_ioreq_server) real_map_io;
+static __typeof__(&xendevicemodel_unmap_io_range_from_ioreq_server) real_unmap_io;
 static __typeof__(&xs_write) real_write;
 
 static gboolean number_from_env(const char *name, guint64 most, guint64 *number)
@@ -61,6 +63,8 @@ __attribute__((constructor)) static void preloaded(void)
 
     real_populate = REAL(xc_domain_populate_physmap_exact);
     real_relocate = REAL(xendevicemodel_relocate_memory);
+    real_map_io = REAL(xendevicemodel_map_io_range_to_ioreq_server);
+    real_unmap_io = REAL(xendevicemodel_unmap_io_range_from_ioreq_server);
     real_write = REAL(xs_write);
     if (is_qemu() && number_from_env(COMPONENT_ENV_DOMID, DOMID_FIRST_RESERVED - 1, &domid) &&
         number_from_env(COMPONENT_ENV_QMP_FD, G_MAXINT, &qmp_fd)) {
@@ -100,6 +104,36 @@ XEN_PHYSMAP_API int xendevicemodel_relocate_memory(xendevicemodel_handle *dmod, 
     int rc = real_relocate(dmod, domid, size, src_gfn, dst_gfn);
 
     component_poke();
+    return rc;
+}
+
+/*
+ * A stretch of guest-physical space is QEMU's to serve from now on, or not any more; a BAR that
+ * moves shows here even when QEMU doesn't move the ramblock behind it.
+ */
+XEN_PHYSMAP_API int xendevicemodel_map_io_range_to_ioreq_server(xendevicemodel_handle *dmod,
+                                                                domid_t domid, ioservid_t id,
+                                                                int is_mmio, uint64_t start,
+                                                                uint64_t end)
+{
+    int rc = real_map_io(dmod, domid, id, is_mmio, start, end);
+
+    if (is_mmio) {
+        component_nudge();
+    }
+    return rc;
+}
+
+XEN_PHYSMAP_API int xendevicemodel_unmap_io_range_from_ioreq_server(xendevicemodel_handle *dmod,
+                                                                    domid_t domid, ioservid_t id,
+                                                                    int is_mmio, uint64_t start,
+                                                                    uint64_t end)
+{
+    int rc = real_unmap_io(dmod, domid, id, is_mmio, start, end);
+
+    if (is_mmio) {
+        component_nudge();
+    }
     return rc;
 }
 

@@ -125,33 +125,73 @@ static gboolean has_page(const XenPhysmapOps *ops, guint32 domid, guint64 guest_
     return TRUE;
 }
 
+static gboolean is_whole(const SurveyRange *range, const XenPhysmapRecord *block)
+{
+    return range->size == block->size && range->start_addr % XEN_PHYSMAP_PAGE_SIZE == 0 &&
+           strcmp(range->region, xen_physmap_region_name(block->name)) == 0;
+}
+
+/* The addresses at which the block's pages may be, the likeliest first. */
+static GArray *candidates(const XenPhysmapRecord *block, const GPtrArray *ranges,
+                          const XenPhysmapTable *before)
+{
+    GArray *places = g_array_new(FALSE, FALSE, sizeof(guint64));
+    const XenPhysmapRecord *known = before ? xen_physmap_table_find_name(before, block->name)
+                                           : NULL;
+
+    g_array_append_val(places, block->phys_offset);
+    for (guint i = 0; i < ranges->len; i++) {
+        const SurveyRange *range = g_ptr_array_index(ranges, i);
+
+        if (is_whole(range, block)) {
+            g_array_append_val(places, range->start_addr);
+        }
+    }
+    if (known && known->size == block->size) {
+        g_array_append_val(places, known->start_addr);
+    }
+    return places;
+}
+
 /*
  * Sets start_addr to where the block's pages are, and *populated to whether they are anywhere. A
  * region can be shown at a place without its pages being there (QEMU serves a ROM's BAR by
  * itself), and two cards of one kind bear the same region name, so the domain has the last word.
  */
-static gboolean locate(XenPhysmapRecord *block, const GPtrArray *ranges, const XenPhysmapOps *ops,
-                       guint32 domid, gboolean *populated, GError **error)
+static gboolean locate(XenPhysmapRecord *block, const GPtrArray *ranges,
+                       const XenPhysmapTable *before, const XenPhysmapOps *ops, guint32 domid,
+                       gboolean *populated, GError **error)
 {
-    const char *region = xen_physmap_region_name(block->name);
+    g_autoptr(GArray) places = candidates(block, ranges, before);
 
-    if (!has_page(ops, domid, block->phys_offset, populated, error)) {
-        return FALSE;
-    }
-    for (guint i = 0; i < ranges->len && !*populated; i++) {
-        const SurveyRange *range = g_ptr_array_index(ranges, i);
+    *populated = FALSE;
+    for (guint i = 0; i < places->len && !*populated; i++) {
+        guint64 place = g_array_index(places, guint64, i);
 
-        if (range->size == block->size && strcmp(range->region, region) == 0 &&
-            range->start_addr % XEN_PHYSMAP_PAGE_SIZE == 0) {
-            if (!has_page(ops, domid, range->start_addr, populated, error)) {
-                return FALSE;
-            }
-            if (*populated) {
-                block->start_addr = range->start_addr;
-            }
+        if (!has_page(ops, domid, place, populated, error)) {
+            return FALSE;
+        }
+        if (*populated) {
+            block->start_addr = place;
         }
     }
     return TRUE;
+}
+
+guint64 survey_place_of(const Survey *survey, const XenPhysmapRecord *block)
+{
+    guint64 place = block->phys_offset;
+    guint n = 0;
+
+    for (guint i = 0; i < survey->ranges->len; i++) {
+        const SurveyRange *range = g_ptr_array_index(survey->ranges, i);
+
+        if (is_whole(range, block)) {
+            place = range->start_addr;
+            n++;
+        }
+    }
+    return n > 1 ? block->start_addr : place;
 }
 
 void survey_free(Survey *survey)
@@ -159,6 +199,7 @@ void survey_free(Survey *survey)
     if (survey) {
         xen_physmap_table_free(survey->table);
         xen_physmap_table_free(survey->absent);
+        g_ptr_array_unref(survey->ranges);
         g_free(survey);
     }
 }
@@ -170,26 +211,26 @@ XenPhysmapTable *survey_blocks(QmpClient *qmp, int timeout_ms, GError **error)
     return text ? survey_parse_ramblocks(text, error) : NULL;
 }
 
-Survey *survey_take(QmpClient *qmp, const XenPhysmapOps *ops, guint32 domid, int timeout_ms,
-                    GError **error)
+Survey *survey_take(QmpClient *qmp, const XenPhysmapOps *ops, guint32 domid,
+                    const XenPhysmapTable *before, int timeout_ms, GError **error)
 {
     g_autoptr(XenPhysmapTable) blocks = survey_blocks(qmp, timeout_ms, error);
     g_autofree char *mtree =
         blocks ? qmp_client_hmp(qmp, "info mtree -f", timeout_ms, error) : NULL;
-    g_autoptr(GPtrArray) ranges = mtree ? survey_parse_mtree(mtree) : NULL;
     g_autoptr(Survey) survey = NULL;
 
-    if (!ranges) {
+    if (!mtree) {
         return NULL;
     }
     survey = g_new0(Survey, 1);
     survey->table = xen_physmap_table_new();
     survey->absent = xen_physmap_table_new();
+    survey->ranges = survey_parse_mtree(mtree);
     for (guint i = 0; i < xen_physmap_table_size(blocks); i++) {
         XenPhysmapRecord block = *xen_physmap_table_get(blocks, i);
         gboolean populated;
 
-        if (!locate(&block, ranges, ops, domid, &populated, error) ||
+        if (!locate(&block, survey->ranges, before, ops, domid, &populated, error) ||
             !xen_physmap_table_add(populated ? survey->table : survey->absent, &block, error)) {
             return NULL;
         }

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What scenarios use, in dom0: results in TAP on descriptor 3, guests and their configs.
+
+# The log tells the time too, in seconds since boot.
+ok() { echo "ok $*" >&3; echo "$(cut -d' ' -f1 /proc/uptime) ok $*"; }
+not_ok() { echo "not ok $*" >&3; echo "$(cut -d' ' -f1 /proc/uptime) not ok $*"; }
+diag() { sed 's/^/# /' >&3; }
+skip() { echo "ok $1 # SKIP $2" >&3; }
+
+# check TEXT COMMAND...: passes if the command does; its output is told if it doesn't.
+check() {
+    local text=$1 output rc=0
+    shift
+    output=$("$@" 2>&1) || rc=$?
+    if [ $rc = 0 ]; then
+        ok "$text"
+    else
+        not_ok "$text"
+        printf '%s: exit %s\n%s\n' "$*" $rc "$output" | diag
+    fi
+}
+
+# fails TEXT EXIT COMMAND...: passes if the command ends with this code; OUTPUT is what it printed.
+fails() {
+    local text=$1 expected=$2 rc=0
+    shift 2
+    OUTPUT=$("$@" 2>&1) || rc=$?
+    if [ $rc = "$expected" ]; then
+        ok "$text"
+    else
+        not_ok "$text"
+        printf '%s: exit %s, not %s\n%s\n' "$*" $rc "$expected" "$OUTPUT" | diag
+    fi
+}
+
+# is TEXT GOT EXPECTED
+is() {
+    if [ "$2" = "$3" ]; then
+        ok "$1"
+    else
+        not_ok "$1"
+        printf 'got:\n%s\nexpected:\n%s\n' "$2" "$3" | diag
+    fi
+}
+
+# has TEXT HAYSTACK NEEDLE
+has() {
+    case $2 in
+    *"$3"*) ok "$1" ;;
+    *)
+        not_ok "$1"
+        printf 'no "%s" in:\n%s\n' "$3" "$2" | diag
+        ;;
+    esac
+}
+
+end() { echo '# end' >&3; }
+
+# wait_for SECONDS COMMAND...: until it succeeds.
+wait_for() {
+    local deadline=$(($(date +%s) + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$(date +%s)" -lt "$deadline" ] || return 1
+        sleep 0.1
+    done
+}
+
+LAUNCHER=/usr/libexec/xen-physmap/xen-physmap-qemu
+
+# guest_config FILE NAME IMAGE [SETTING...]: an xl.cfg; `args` adds arguments of QEMU, and a setting
+# "key=value" replaces the one below.
+guest_config() {
+    local file=$1 name=$2 image=$3 setting key
+    shift 3
+    cat >"$file" <<C
+type="hvm"
+name="$name"
+memory=48
+vcpus=1
+vga="stdvga"
+videoram=16
+vnc=0
+serial="file:/tmp/$name.serial"
+boot="c"
+on_crash="preserve"
+device_model_override="$LAUNCHER"
+C
+    for setting; do
+        key=${setting%%=*}
+        sed -i "/^$key=/d" "$file"
+        echo "$setting" >>"$file"
+    done
+    sed -i '/^args=/d' "$file"
+    local list="\"-drive\",\"file=/guests/$image.img,format=raw,if=ide,index=0\""
+    for setting; do
+        [ "${setting%%=*}" != args ] || list="$list,${setting#args=}"
+    done
+    echo "device_model_args=[$list]" >>"$file"
+}
+
+# cards SLOT...: e1000 cards for guest_config's args.
+cards() {
+    local slot list=
+    for slot; do list="$list,\"-device\",\"e1000,addr=$slot\""; done
+    echo "args=${list#,}"
+}
+
+domid() { xl domid "$1"; }
+
+# says NAME TEXT: the guest has written it to its serial port.
+says() { grep -q -- "$2" "/tmp/$1.serial"; }
+
+# The checksum of the picture in guest-physical memory at ADDRESS.
+picture_sum() {   # NAME ADDRESS
+    rm -f /tmp/picture
+    qmp "$1" "{\"execute\":\"pmemsave\",\"arguments\":{\"val\":$(($2)),\"size\":1920000,\"filename\":\"/tmp/picture\"}}" >/dev/null
+    md5sum </tmp/picture | cut -d' ' -f1
+}
+
+# qmp NAME COMMAND-JSON: prints QEMU's answer.
+qmp() {
+    local line answers=0
+    coproc SOCKET { timeout 20 socat - "UNIX-CONNECT:/run/xen/qmp-physmap-$(domid "$1")"; }
+    printf '%s\n' '{"execute":"qmp_capabilities"}' "$2" >&"${SOCKET[1]}"
+    while [ $answers -lt 2 ] && read -r line <&"${SOCKET[0]}"; do
+        case $line in
+        '{"return"'* | '{"error"'*) answers=$((answers + 1)) ;;
+        esac
+    done
+    exec {SOCKET[1]}>&-
+    wait "$SOCKET_PID" 2>/dev/null || true
+    printf '%s\n' "${line%$'\r'}"
+}
+
+# The log of a guest's QEMU, the newest.
+qemu_log() { cat "/var/log/xen/qemu-dm-$1.log"; }
+
+# A script for xl migrate -s: "HOST COMMAND..." runs the command here.
+local_migrate() {
+    printf '#!/bin/sh\nshift\nexec "$@"\n' >/tmp/local-migrate
+    chmod +x /tmp/local-migrate
+    xl migrate -s /tmp/local-migrate "$1" localhost
+}
+
+physmap() { xenstore-ls "/local/domain/0/device-model/$(domid "$1")/physmap"; }
+
+# After a scenario: nothing may be left but what it created, and that goes.
+clean_up() {
+    local id left
+    for id in $(xl list | awk 'NR > 2 { print $2 }'); do xl destroy "$id"; done
+    left=$(xenstore-ls -f /local/domain/0/device-model 2>/dev/null
+        ps | grep '[x]en-qemu-system' ; ls /run/xen | grep '^qmp-')
+    [ -z "$left" ] || { not_ok "leaves nothing behind"; echo "$left" | diag; }
+}

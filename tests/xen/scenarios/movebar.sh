@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A guest moves its framebuffer's BAR around 96 times, and its picture comes along each time.
+guest_config /tmp/g1.cfg g1 movebar
+check "xl create" xl create /tmp/g1.cfg
+check "the guest has moved its BAR" wait_for 60 says g1 "done"
+check "check agrees" xen-physmap check g1
+has "recorded at the last place" "$(physmap g1)" 'start_addr = "f6000000"'
+picture=$(picture_sum g1 0xf6000000)
+check "xl save" xl save g1 /tmp/g1.save
+check "xl restore" xl restore /tmp/g1.cfg /tmp/g1.save
+check "restored: check agrees" xen-physmap check g1
+is "restored: the picture is the same" "$(picture_sum g1 0xf6000000)" "$picture"

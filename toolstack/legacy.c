@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Finds out by itself whether a 32-bit or a 64-bit toolstack wrote a blob. */
+#include "legacy.h"
+
+#include <string.h>
+
+#define HEX "0x%" G_GINT64_MODIFIER "x"
+#define VERSION 1
+#define HEAD 8
+#define ENTRY 28                /* three u64 and the length of the name */
+#define LEAK 4                  /* behind each name, from a 64-bit toolstack */
+
+static guint32 get_u32(const guint8 *bytes)
+{
+    guint32 value;
+
+    memcpy(&value, bytes, sizeof value);
+    return GUINT32_FROM_LE(value);
+}
+
+static guint64 get_u64(const guint8 *bytes)
+{
+    guint64 value;
+
+    memcpy(&value, bytes, sizeof value);
+    return GUINT64_FROM_LE(value);
+}
+
+/* The length of the entry at `at`, which may have `left` bytes; 0 when it breaks the layout. */
+static gsize entry_length(const guint8 *at, gsize left, gsize leak)
+{
+    gsize n;
+
+    if (left < ENTRY) {
+        return 0;
+    }
+    n = get_u32(at + ENTRY - 4);
+    if (n == 0 || n > left - ENTRY || left - ENTRY - n < leak ||
+        memchr(at + ENTRY, '\0', n) != at + ENTRY + n - 1) {
+        return 0;
+    }
+    return ENTRY + n + leak;
+}
+
+/* Whether the whole blob has this layout; if not, *stop is the offset in it that breaks it. */
+static gboolean fits(const guint8 *blob, gsize length, gsize leak, gsize *stop)
+{
+    guint32 count = get_u32(blob + 4);
+
+    *stop = HEAD;
+    for (guint32 i = 0; i < count; i++) {
+        gsize n = entry_length(blob + *stop, length - *stop, leak);
+
+        if (n == 0) {
+            return FALSE;
+        }
+        *stop += n;
+    }
+    return *stop == length;
+}
+
+static gboolean add_entry(XenPhysmapTable *table, const guint8 *at, GError **error)
+{
+    XenPhysmapRecord record;
+
+    return xen_physmap_record_init(&record, (const char *)at + ENTRY, get_u64(at),
+                                   get_u64(at + 8), get_u64(at + 16), error) &&
+           xen_physmap_table_add(table, &record, error);
+}
+
+static XenPhysmapTable *read_entries(const guint8 *blob, gsize length, gsize leak, guint64 offset,
+                                     GError **error)
+{
+    g_autoptr(XenPhysmapTable) table = xen_physmap_table_new();
+
+    for (gsize at = HEAD; at < length; at += entry_length(blob + at, length - at, leak)) {
+        if (!add_entry(table, blob + at, error)) {
+            g_prefix_error(error, "the record at " HEX ": ", offset + at);
+            return NULL;
+        }
+    }
+    return g_steal_pointer(&table);
+}
+
+XenPhysmapTable *legacy_parse(const guint8 *blob, gsize length, guint64 offset, guint *word,
+                              GError **error)
+{
+    gsize stop32, stop64;
+    gsize leak;
+
+    if (length < HEAD || get_u32(blob) != VERSION) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "the toolstack blob at " HEX " %s", offset,
+                    length < HEAD ? "is shorter than its head" : "is not of version 1");
+        return NULL;
+    }
+    if (get_u32(blob + 4) > XEN_PHYSMAP_TABLE_MAX) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "the toolstack blob at " HEX " has %u records, and %d is the most", offset,
+                    get_u32(blob + 4), XEN_PHYSMAP_TABLE_MAX);
+        return NULL;
+    }
+    /*
+     * No blob fits both, unless it is empty. Behind the first name the 64-bit reading is 4 bytes
+     * further on, and to come back to one end with the other it would have to read a length from
+     * the middle of a name. That has no NUL, so the length would be 16 MiB or more.
+     */
+    if (fits(blob, length, 0, &stop32)) {
+        leak = 0;
+    } else if (fits(blob, length, LEAK, &stop64)) {
+        leak = LEAK;
+    } else {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "the toolstack blob at " HEX " has neither layout: a 32-bit one breaks at " HEX
+                    ", a 64-bit one at " HEX,
+                    offset, offset + stop32, offset + stop64);
+        return NULL;
+    }
+    *word = length == HEAD ? 0 : leak ? 64 : 32;
+    return read_entries(blob, length, leak, offset, error);
+}

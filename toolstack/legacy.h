@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The toolstack blob of Xen 4.2 to 4.5, in which libxl carried the records then. */
+#ifndef XEN_PHYSMAP_LEGACY_H
+#define XEN_PHYSMAP_LEGACY_H
+
+#include <xen-physmap/table.h>
+
+/* No blob longer than this is to be read. */
+#define LEGACY_BLOB_MAX (4U << 20)
+
+/*
+ * The records of a blob. *word becomes 32 or 64, the layout that it is in, or 0 for one without
+ * records, which is the same in both. INVALID, with the offset in the input where the blob starts
+ * at `offset`, when it fits neither layout. The caller owns the table.
+ */
+XenPhysmapTable *legacy_parse(const guint8 *blob, gsize length, guint64 offset, guint *word,
+                              GError **error);
+
+#endif

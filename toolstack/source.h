@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Bytes in order from a file or a pipe: read, looked at ahead, or passed over. */
+#ifndef XEN_PHYSMAP_SOURCE_H
+#define XEN_PHYSMAP_SOURCE_H
+
+#include <xen-physmap/error.h>
+
+/* The most that source_peek can look ahead. */
+#define SOURCE_AHEAD 16
+
+/*
+ * A seekable input is read by pread at the places asked for and nowhere else. Anything else is read
+ * once, and never a byte further than was asked for: behind a migration stream its two ends go on
+ * talking, and who waits for more than the stream would wait for ever.
+ */
+typedef struct Source Source;
+
+/* Starts where the descriptor is now, which stays the caller's. SYSTEM when it can't be read. */
+Source *source_open(int fd, GError **error);
+void source_close(Source *source);
+
+/* TRUE when passing over bytes costs nothing. */
+gboolean source_seekable(const Source *source);
+
+/* How many bytes of the input are behind us, what was before it was opened included. */
+guint64 source_offset(const Source *source);
+
+/* TRUE as soon as a call has failed because the input was at its end. */
+gboolean source_ended(const Source *source);
+
+/*
+ * Looks at the next bytes without taking them: *got of them, which is `least` or more if there are
+ * so many and less at the end of the input. They are the source's until its next call.
+ */
+gboolean source_peek(Source *source, gsize least, const guint8 **bytes, gsize *got,
+                     GError **error);
+
+/* Takes exactly `length` bytes. INVALID, with the offset, when the input ends before. */
+gboolean source_read(Source *source, void *buffer, gsize length, GError **error);
+
+/* Passes over `length` bytes. INVALID as above. */
+gboolean source_skip(Source *source, guint64 length, GError **error);
+
+/* INVALID as above when `length` more bytes can't be there; a pipe only tells when it is read. */
+gboolean source_check(Source *source, guint64 length, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Source, source_close)
+
+#endif

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The walker: hands each item out, passes over what isn't wanted, and knows libxl's layer. */
+#include "stream-layers.h"
+
+#include <string.h>
+
+#define HEX "0x%" G_GINT64_MODIFIER "x"
+
+#define LIBXL_VERSION 2
+#define LIBXL_OPTION_BIG_ENDIAN 1U
+
+/* Offsets in messages and elsewhere are from the input's first byte. */
+
+guint16 stream_u16(const void *bytes, gboolean big_endian)
+{
+    guint16 value;
+
+    memcpy(&value, bytes, sizeof value);
+    return big_endian ? GUINT16_FROM_BE(value) : GUINT16_FROM_LE(value);
+}
+
+guint32 stream_u32(const void *bytes, gboolean big_endian)
+{
+    guint32 value;
+
+    memcpy(&value, bytes, sizeof value);
+    return big_endian ? GUINT32_FROM_BE(value) : GUINT32_FROM_LE(value);
+}
+
+guint64 stream_u64(const void *bytes, gboolean big_endian)
+{
+    guint64 value;
+
+    memcpy(&value, bytes, sizeof value);
+    return big_endian ? GUINT64_FROM_BE(value) : GUINT64_FROM_LE(value);
+}
+
+Stream *stream_open(int fd, GError **error)
+{
+    Source *source = source_open(fd, error);
+    Stream *stream;
+
+    if (!source) {
+        return NULL;
+    }
+    stream = g_new0(Stream, 1);
+    stream->source = source;
+    stream->next = stream_wrapper_next;
+    return stream;
+}
+
+void stream_close(Stream *stream)
+{
+    if (stream) {
+        source_close(stream->source);
+        g_free(stream);
+    }
+}
+
+guint stream_checkpoints(const Stream *stream)
+{
+    return stream->checkpoints;
+}
+
+gboolean stream_cut(const Stream *stream)
+{
+    return stream->checkpoints > 0 && source_ended(stream->source);
+}
+
+gboolean stream_seekable(const Stream *stream)
+{
+    return source_seekable(stream->source);
+}
+
+guint64 stream_offset(const Stream *stream)
+{
+    return source_offset(stream->source);
+}
+
+/* The records of libxl, by type. */
+static const struct {
+    const char *name;
+    guint32 least, most;        /* of the body's length */
+} libxl_records[] = {
+    [LIBXL_END] = { "END", 0, 0 },
+    [LIBXL_LIBXC_CONTEXT] = { "LIBXC_CONTEXT", 0, 0 },
+    [LIBXL_EMULATOR_XENSTORE_DATA] = { "EMULATOR_XENSTORE_DATA", 8, G_MAXUINT32 },
+    [LIBXL_EMULATOR_CONTEXT] = { "EMULATOR_CONTEXT", 8, G_MAXUINT32 },
+    [LIBXL_CHECKPOINT_END] = { "CHECKPOINT_END", 0, 0 },
+    [LIBXL_CHECKPOINT_STATE] = { "CHECKPOINT_STATE", 4, 8 },
+};
+
+const char *stream_item_name(const StreamItem *item)
+{
+    const char *name = NULL;
+
+    switch (item->layer) {
+    case STREAM_WRAPPER:
+        name = item->type == WRAPPER_XL        ? "xl"
+               : item->type == WRAPPER_LIBVIRT ? "libvirt"
+                                               : "xapi";
+        break;
+    case STREAM_XAPI_RECORD:
+        name = stream_xapi_name(item->type);
+        break;
+    case STREAM_LIBXL_RECORD:
+        name = item->type < G_N_ELEMENTS(libxl_records) ? libxl_records[item->type].name : NULL;
+        break;
+    case STREAM_LIBXC_RECORD:
+        name = stream_libxc_name(item->type);
+        break;
+    case STREAM_LEGACY_CHUNK:
+        name = stream_legacy_name(item->type);
+        break;
+    case STREAM_LIBXL_HEADER:
+    case STREAM_LIBXC_HEADER:
+    case STREAM_LEGACY_HEADER:
+        return "header";
+    case STREAM_DOMAIN_HEADER:
+        return "domain header";
+    case STREAM_END:
+        return "end";
+    }
+    if (name) {
+        return name;
+    }
+    return (item->layer == STREAM_LIBXL_RECORD || item->layer == STREAM_LIBXC_RECORD) &&
+                   item->type & STREAM_OPTIONAL
+               ? "(optional)"
+               : "of unknown type";
+}
+
+/* What a message calls the item, as in "libxc record PAGE_DATA at 0x1000". */
+static char *describe(const StreamItem *item)
+{
+    static const char *const layers[] = {
+        [STREAM_WRAPPER] = "wrapper of",
+        [STREAM_XAPI_RECORD] = "XAPI record",
+        [STREAM_LIBXL_HEADER] = "libxl",
+        [STREAM_LIBXL_RECORD] = "libxl record",
+        [STREAM_LIBXC_HEADER] = "libxc image",
+        [STREAM_DOMAIN_HEADER] = "libxc",
+        [STREAM_LIBXC_RECORD] = "libxc record",
+        [STREAM_LEGACY_HEADER] = "legacy stream's",
+        [STREAM_LEGACY_CHUNK] = "legacy chunk",
+        [STREAM_END] = "the stream's",
+    };
+
+    return g_strdup_printf("%s %s at " HEX, layers[item->layer], stream_item_name(item),
+                           item->offset);
+}
+
+gboolean stream_invalid(const StreamItem *item, GError **error, const char *format, ...)
+{
+    g_autofree char *where = describe(item);
+    g_autofree char *reason = NULL;
+    va_list args;
+
+    va_start(args, format);
+    reason = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID, "%s: %s", where, reason);
+    return FALSE;
+}
+
+/* Puts the item's name ahead of an error of the source. */
+static gboolean prefixed(const StreamItem *item, gboolean ok, GError **error)
+{
+    if (!ok) {
+        g_autofree char *where = describe(item);
+
+        g_prefix_error(error, "%s: ", where);
+    }
+    return ok;
+}
+
+gboolean stream_head(Stream *stream, StreamItem *item, void *buffer, gsize length,
+                     GError **error)
+{
+    item->head += length;
+    return prefixed(item, source_read(stream->source, buffer, length, error), error);
+}
+
+StreamLayerFunc stream_after(const Stream *stream)
+{
+    return stream->in_xapi ? stream_xapi_next : NULL;
+}
+
+gboolean stream_record(Stream *stream, StreamItem *item, gboolean (*wants)(guint32 type),
+                       guint8 body[8], GError **error)
+{
+    const guint8 *bytes;
+    guint8 head[8];
+    gsize got;
+
+    if (!source_peek(stream->source, sizeof head, &bytes, &got, error)) {
+        return FALSE;
+    }
+    if (got < sizeof head) {
+        /* There is no type yet to name in the message. */
+        g_autofree char *where = g_strdup_printf(
+            "%s record at " HEX, item->layer == STREAM_LIBXL_RECORD ? "libxl" : "libxc",
+            item->offset);
+
+        source_read(stream->source, head, sizeof head, error);
+        g_prefix_error(error, "%s: ", where);
+        return FALSE;
+    }
+    item->type = stream_u32(bytes, item->big_endian);
+    item->length = stream_u32(bytes + 4, item->big_endian);
+    item->padding = -item->length & 7;
+    if (item->length < 8 || !wants(item->type)) {
+        return stream_head(stream, item, head, sizeof head, error);
+    }
+    if (!source_peek(stream->source, sizeof head + 8, &bytes, &got, error)) {
+        return FALSE;
+    }
+    if (got < sizeof head + 8) {
+        return stream_head(stream, item, head, sizeof head, error) &&
+               stream_head(stream, item, head, sizeof head, error);
+    }
+    memcpy(body, bytes + sizeof head, 8);
+    return stream_head(stream, item, head, sizeof head, error);
+}
+
+gboolean stream_libxl_header_next(Stream *stream, StreamItem *item, GError **error)
+{
+    guint8 head[16];
+
+    item->layer = STREAM_LIBXL_HEADER;
+    if (!stream_head(stream, item, head, sizeof head, error)) {
+        return FALSE;
+    }
+    item->header.version = stream_u32(head + 8, TRUE);
+    item->header.options = stream_u32(head + 12, TRUE);
+    if (memcmp(head, "LibxlFmt", 8) != 0) {
+        return stream_invalid(item, error, "it doesn't start with \"LibxlFmt\"");
+    }
+    if (item->header.version != LIBXL_VERSION) {
+        return stream_invalid(item, error, "version %u, where only 2 is known",
+                              item->header.version);
+    }
+    stream->libxl = TRUE;
+    stream->libxl_big_endian = (item->header.options & LIBXL_OPTION_BIG_ENDIAN) != 0;
+    stream->next = stream_libxl_next;
+    return TRUE;
+}
+
+static gboolean is_emulator(guint32 type)
+{
+    return type == LIBXL_EMULATOR_XENSTORE_DATA || type == LIBXL_EMULATOR_CONTEXT;
+}
+
+/* What a record of libxl means for what may come next. */
+static gboolean libxl_follow(Stream *stream, const StreamItem *item, GError **error)
+{
+    switch (item->type) {
+    case LIBXL_END:
+        if (stream->in_checkpoint) {
+            return stream_invalid(item, error, "it is within a checkpoint");
+        }
+        stream->next = stream_after(stream);
+        break;
+    case LIBXL_LIBXC_CONTEXT:
+        if (stream->libxc_seen) {
+            return stream_invalid(item, error, "it is the second one");
+        }
+        stream->libxc_seen = TRUE;
+        stream->next = stream_libxc_header_next;
+        break;
+    case LIBXL_CHECKPOINT_END:
+        if (!stream->in_checkpoint) {
+            return stream_invalid(item, error, "there is no checkpoint that it could end");
+        }
+        stream->in_checkpoint = FALSE;
+        stream->after_checkpoint = TRUE;
+        stream->checkpoints++;
+        stream->next = stream_libxc_next;
+        break;
+    case LIBXL_CHECKPOINT_STATE:
+        if (!stream->after_checkpoint) {
+            return stream_invalid(item, error, "it is not behind a checkpoint");
+        }
+        stream->next = stream_libxc_next;
+        break;
+    default:
+        break;
+    }
+    stream->after_checkpoint = item->type == LIBXL_CHECKPOINT_END;
+    return TRUE;
+}
+
+gboolean stream_libxl_next(Stream *stream, StreamItem *item, GError **error)
+{
+    guint8 body[8];
+
+    item->layer = STREAM_LIBXL_RECORD;
+    item->big_endian = stream->libxl_big_endian;
+    if (!stream_record(stream, item, is_emulator, body, error)) {
+        return FALSE;
+    }
+    if (item->type & STREAM_OPTIONAL) {
+        stream->after_checkpoint = FALSE;
+        return TRUE;
+    }
+    if (item->type >= G_N_ELEMENTS(libxl_records)) {
+        return stream_invalid(item, error, "its type is 0x%x, and it isn't optional", item->type);
+    }
+    if (item->length < libxl_records[item->type].least ||
+        item->length > libxl_records[item->type].most) {
+        return stream_invalid(item, error,
+                              "its length is %" G_GUINT64_FORMAT ", where %u to %u are allowed",
+                              item->length, libxl_records[item->type].least,
+                              libxl_records[item->type].most);
+    }
+    if (is_emulator(item->type)) {
+        item->emulator.id = stream_u32(body, item->big_endian);
+        item->emulator.index = stream_u32(body + 4, item->big_endian);
+    }
+    return libxl_follow(stream, item, error);
+}
+
+/* Passes over what is left of the item that was given out last. */
+static gboolean finish_item(Stream *stream, GError **error)
+{
+    guint64 left = stream->left;
+
+    stream->left = 0;
+    return prefixed(&stream->item, source_skip(stream->source, left, error), error);
+}
+
+gboolean stream_next(Stream *stream, StreamItem *item, GError **error)
+{
+    if (!finish_item(stream, error)) {
+        return FALSE;
+    }
+    memset(item, 0, sizeof *item);
+    item->offset = source_offset(stream->source);
+    if (!stream->next) {
+        item->layer = STREAM_END;
+    } else if (!stream->next(stream, item, error) ||
+               !prefixed(item,
+                         source_check(stream->source, item->length + item->padding, error),
+                         error)) {
+        return FALSE;
+    }
+    stream->left = item->length + item->padding;
+    stream->item = *item;
+    return TRUE;
+}
+
+guint8 *stream_body(Stream *stream, gsize most, GError **error)
+{
+    gsize length = stream->item.length;
+    g_autofree guint8 *body = NULL;
+
+    g_return_val_if_fail(stream->left == stream->item.length + stream->item.padding, NULL);
+    if (stream->item.length > most) {
+        stream_invalid(&stream->item, error,
+                       "its length is %" G_GUINT64_FORMAT ", and more than %" G_GSIZE_FORMAT
+                       " is refused",
+                       stream->item.length, most);
+        return NULL;
+    }
+    body = g_malloc(length + 1);
+    body[length] = '\0';
+    if (!prefixed(&stream->item, source_read(stream->source, body, length, error), error)) {
+        return NULL;
+    }
+    stream->left -= length;
+    return g_steal_pointer(&body);
+}
