@@ -80,6 +80,9 @@ void fake_host_depopulate(FakeHost *host, guint64 gfn);
 /* The first word of the guest's page; 0 when there is no page. */
 guint64 fake_host_tag(const FakeHost *host, guint64 gfn);
 
+/* Whether accesses to this gfn were made write-back cached. */
+gboolean fake_host_is_pinned(const FakeHost *host, guint64 gfn);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FakeHost, fake_host_free)
 
 #endif
