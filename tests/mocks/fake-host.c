@@ -243,7 +243,8 @@ static gboolean begin(FakeHost *host, FakeCall kind)
 static gboolean look_up(FakeHost *host, guint32 id, const char *path, Transaction **transaction,
                         char **absolute)
 {
-    static const char valid[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-/_@";
+    static const char valid[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                "0123456789-/_@";
 
     *transaction = id ? g_hash_table_lookup(host->transactions, GUINT_TO_POINTER(id)) : NULL;
     if (id && !*transaction) {

@@ -304,7 +304,7 @@ static void test_unpopulated_source(void **unused)
     expect_no_pages(host, BAR);
 }
 
-/* xenstore fails while the pages move: the table is true, and the next call brings it up to date. */
+/* xenstore fails while the pages move: the table is true, and the next call makes it so too. */
 static void test_xenstore_fails_and_recovers(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
