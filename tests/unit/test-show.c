@@ -52,6 +52,8 @@ static Run show(int input, const char *option, const char *source)
         }
         dup2(out, STDOUT_FILENO);
         dup2(err, STDERR_FILENO);
+        /* Or the writing end of our own pipe stays open, and its end never comes. */
+        close_range(STDERR_FILENO + 1, ~0U, 0);
         status = verb_show(option ? 3 : 2, args);
         fflush(stdout);
         _exit(status);
