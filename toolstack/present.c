@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Prints records; nothing else of the command formats one. */
+/* Prints records, and reads them back from JSON; nothing else of the command formats one. */
 #include "present.h"
 
 #include <string.h>
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
+
+/* How deep JSON may be nested: json-glib's parser calls itself for each level. */
+#define DEPTH_MAX 32
 
 char *present_size(guint64 size)
 {
@@ -84,4 +87,134 @@ void present_print_json(FILE *out, JsonNode *node)
 
     fprintf(out, "%s\n", text);
     json_node_unref(node);
+}
+
+static gboolean invalid(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static gboolean invalid(GError **error, const char *format, ...)
+{
+    g_autofree char *reason = NULL;
+    va_list args;
+
+    va_start(args, format);
+    reason = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID, "JSON: %s", reason);
+    return FALSE;
+}
+
+static gboolean is_deep(const char *text, gsize length)
+{
+    gboolean in_string = FALSE;
+    guint depth = 0;
+
+    for (gsize i = 0; i < length; i++) {
+        if (in_string) {
+            if (text[i] == '\\') {
+                i++;
+            } else if (text[i] == '"') {
+                in_string = FALSE;
+            }
+        } else if (text[i] == '"') {
+            in_string = TRUE;
+        } else if (text[i] == '[' || text[i] == '{') {
+            if (++depth > DEPTH_MAX) {
+                return TRUE;
+            }
+        } else if ((text[i] == ']' || text[i] == '}') && depth > 0) {
+            depth--;
+        }
+    }
+    return FALSE;
+}
+
+static const char *string_member(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+
+    return node && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node)
+                                                                   : NULL;
+}
+
+static gboolean hex_member(JsonObject *object, const char *name, guint64 *value, GError **error)
+{
+    const char *text = string_member(object, name);
+
+    if (!text) {
+        return invalid(error, "\"%s\" is not there, or no string", name);
+    }
+    /* The sign that strtoull takes is none here. */
+    if (!g_str_has_prefix(text, "0x") || !g_ascii_isxdigit(text[2]) ||
+        !g_ascii_string_to_unsigned(text + 2, 16, 0, G_MAXUINT64, value, NULL)) {
+        g_autofree char *shown = xen_physmap_escape(text, -1);
+
+        return invalid(error, "\"%s\" is \"%s\", and not 0x and a hexadecimal number", name,
+                       shown);
+    }
+    return TRUE;
+}
+
+static gboolean parse_record(XenPhysmapTable *table, JsonNode *node, GError **error)
+{
+    JsonObject *object = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+    const char *name = object ? string_member(object, "name") : NULL;
+    guint64 phys_offset, start_addr, size;
+    XenPhysmapRecord record;
+
+    if (!object) {
+        return invalid(error, "it is no object");
+    }
+    if (!name) {
+        return invalid(error, "\"name\" is not there, or no string");
+    }
+    return hex_member(object, "phys_offset", &phys_offset, error) &&
+           hex_member(object, "start_addr", &start_addr, error) &&
+           hex_member(object, "size", &size, error) &&
+           xen_physmap_record_init(&record, name, phys_offset, start_addr, size, error) &&
+           xen_physmap_table_add(table, &record, error);
+}
+
+static XenPhysmapTable *parse_records(JsonArray *array, GError **error)
+{
+    g_autoptr(XenPhysmapTable) table = xen_physmap_table_new();
+
+    for (guint i = 0; i < json_array_get_length(array); i++) {
+        if (!parse_record(table, json_array_get_element(array, i), error)) {
+            g_prefix_error(error, "records[%u]: ", i);
+            return NULL;
+        }
+    }
+    return g_steal_pointer(&table);
+}
+
+XenPhysmapTable *present_parse_json(const char *text, gsize length, GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    g_autoptr(GError) problem = NULL;
+    JsonNode *root, *records;
+
+    if (!g_utf8_validate_len(text, length, NULL)) {
+        invalid(error, "it is not UTF-8, or has a NUL");
+        return NULL;
+    }
+    if (is_deep(text, length)) {
+        invalid(error, "it is nested more than %d deep", DEPTH_MAX);
+        return NULL;
+    }
+    if (!json_parser_load_from_data(parser, text, length, &problem)) {
+        g_autofree char *shown = xen_physmap_escape(problem->message, -1);
+
+        invalid(error, "%s", shown);
+        return NULL;
+    }
+    root = json_parser_get_root(parser);
+    records = root && JSON_NODE_HOLDS_OBJECT(root)
+                  ? json_object_get_member(json_node_get_object(root), "records")
+                  : NULL;
+    if (!records || !JSON_NODE_HOLDS_ARRAY(records)) {
+        invalid(error, "it is no object with an array \"records\", as list --json prints for one "
+                       "domain");
+        return NULL;
+    }
+    return parse_records(json_node_get_array(records), error);
 }

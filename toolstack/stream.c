@@ -38,12 +38,14 @@ guint64 stream_u64(const void *bytes, gboolean big_endian)
 Stream *stream_open(int fd, GError **error)
 {
     Source *source = source_open(fd, error);
-    Stream *stream;
 
-    if (!source) {
-        return NULL;
-    }
-    stream = g_new0(Stream, 1);
+    return source ? stream_new(source) : NULL;
+}
+
+Stream *stream_new(Source *source)
+{
+    Stream *stream = g_new0(Stream, 1);
+
     stream->source = source;
     stream->next = stream_wrapper_next;
     return stream;

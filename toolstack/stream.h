@@ -3,7 +3,7 @@
 #ifndef XEN_PHYSMAP_STREAM_H
 #define XEN_PHYSMAP_STREAM_H
 
-#include <xen-physmap/error.h>
+#include "source.h"
 
 /*
  * A pull parser over a file or a pipe:
@@ -137,6 +137,9 @@ typedef struct StreamItem {
 /* Starts where the descriptor is now, which stays the caller's. SYSTEM when it can't be read. */
 Stream *stream_open(int fd, GError **error);
 void stream_close(Stream *stream);
+
+/* The same with a source that may have been looked at; the stream closes it. */
+Stream *stream_new(Source *source);
 
 /* The next item. Behind STREAM_END there are only further ones of it. */
 gboolean stream_next(Stream *stream, StreamItem *item, GError **error);
