@@ -360,21 +360,6 @@ static gboolean insert_item(Edit *edit, const StreamItem *item, guint word, GErr
     return TRUE;
 }
 
-/* TRUE for an item with which a state of the guest is complete. */
-static gboolean is_end(const Edit *edit, const StreamItem *item)
-{
-    switch (item->layer) {
-    case STREAM_LIBXL_RECORD:
-        return item->type == LIBXL_CHECKPOINT_END || item->type == LIBXL_END;
-    case STREAM_LIBXC_RECORD:
-        return !edit->libxl && (item->type == LIBXC_CHECKPOINT || item->type == LIBXC_END);
-    case STREAM_LEGACY_CHUNK:
-        return item->type == LEGACY_END;
-    default:
-        return FALSE;
-    }
-}
-
 static gboolean edit_items(Edit *edit, GError **error)
 {
     guint word = 64;
@@ -397,7 +382,7 @@ static gboolean edit_items(Edit *edit, GError **error)
             return FALSE;
         }
         /* Ahead of what makes the state complete for the reader. */
-        if (is_end(edit, &item) && !end_state(edit, error)) {
+        if (contents_completes_state(&item, edit->libxl) && !end_state(edit, error)) {
             return FALSE;
         }
     } while (item.layer != STREAM_END);

@@ -56,6 +56,20 @@ gboolean contents_has_records(const StreamItem *item)
     }
 }
 
+gboolean contents_completes_state(const StreamItem *item, gboolean libxl)
+{
+    switch (item->layer) {
+    case STREAM_LIBXL_RECORD:
+        return item->type == LIBXL_CHECKPOINT_END || item->type == LIBXL_END;
+    case STREAM_LIBXC_RECORD:
+        return !libxl && (item->type == LIBXC_CHECKPOINT || item->type == LIBXC_END);
+    case STREAM_LEGACY_CHUNK:
+        return item->type == LEGACY_END;
+    default:
+        return FALSE;
+    }
+}
+
 static gboolean is_carrier(const StreamItem *item)
 {
     return contents_has_records(item) ||

@@ -14,6 +14,7 @@ static const struct {
     { "list", verb_list, "the records of running domains, from xenstore" },
     { "show", verb_show, "the records in a savefile of xl save" },
     { "check", verb_check, "the records against the running QEMU and the domain" },
+    { "verify", verb_verify, "a savefile against every rule of its format and its layout" },
     { "edit", verb_edit, "change the records in a savefile or in the pipe of a migration" },
 };
 

@@ -187,11 +187,10 @@ static XenPhysmapTable *parse_records(JsonArray *array, GError **error)
     return g_steal_pointer(&table);
 }
 
-XenPhysmapTable *present_parse_json(const char *text, gsize length, GError **error)
+JsonNode *present_load_json(const char *text, gsize length, GError **error)
 {
     g_autoptr(JsonParser) parser = json_parser_new_immutable();
     g_autoptr(GError) problem = NULL;
-    JsonNode *root, *records;
 
     if (!g_utf8_validate_len(text, length, NULL)) {
         invalid(error, "it is not UTF-8, or has a NUL");
@@ -207,8 +206,22 @@ XenPhysmapTable *present_parse_json(const char *text, gsize length, GError **err
         invalid(error, "%s", shown);
         return NULL;
     }
-    root = json_parser_get_root(parser);
-    records = root && JSON_NODE_HOLDS_OBJECT(root)
+    if (!json_parser_get_root(parser)) {
+        invalid(error, "it is empty");
+        return NULL;
+    }
+    return json_parser_steal_root(parser);
+}
+
+XenPhysmapTable *present_parse_json(const char *text, gsize length, GError **error)
+{
+    g_autoptr(JsonNode) root = present_load_json(text, length, error);
+    JsonNode *records;
+
+    if (!root) {
+        return NULL;
+    }
+    records = JSON_NODE_HOLDS_OBJECT(root)
                   ? json_object_get_member(json_node_get_object(root), "records")
                   : NULL;
     if (!records || !JSON_NODE_HOLDS_ARRAY(records)) {

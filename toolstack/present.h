@@ -17,6 +17,10 @@ void present_text(FILE *out, const XenPhysmapTable *table);
 /* {"domid": N or null, "source": "...", "records": [...]}, records by phys_offset. */
 JsonNode *present_json(const XenPhysmapTable *table, gint64 domid, const char *source);
 
+/* Parses JSON from outside: UTF-8, and not nested so deep that the parser would run out of stack.
+ * INVALID when it can't be read. The caller owns the node. */
+JsonNode *present_load_json(const char *text, gsize length, GError **error);
+
 /*
  * The records of such an object, in any order; members that are not named here are passed over.
  * INVALID when it isn't one: a number has to be a string, 0x and hexadecimal. The caller owns the

@@ -379,9 +379,10 @@ gboolean stream_read(Stream *stream, void *buffer, gsize length, GError **error)
     return prefixed(&stream->item, source_read(stream->source, buffer, length, error), error);
 }
 
-gboolean stream_pass(Stream *stream, guint64 length, GError **error)
+gboolean stream_pass_body(Stream *stream, GError **error)
 {
-    g_return_val_if_fail(length <= stream->left, FALSE);
+    guint64 length = stream->left - stream->item.padding;
+
     stream->left -= length;
     return prefixed(&stream->item, source_skip(stream->source, length, error), error);
 }

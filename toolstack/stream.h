@@ -150,10 +150,10 @@ gboolean stream_next(Stream *stream, StreamItem *item, GError **error);
  */
 guint8 *stream_body(Stream *stream, gsize most, GError **error);
 
-/* The next `length` bytes of the item's body and padding, or without them: for who wants a part. No
- * more than there are, and not together with stream_body. */
+/* The next `length` bytes of the item's body and padding, and no more than there are; and all of the
+ * body that wasn't read. */
 gboolean stream_read(Stream *stream, void *buffer, gsize length, GError **error);
-gboolean stream_pass(Stream *stream, guint64 length, GError **error);
+gboolean stream_pass_body(Stream *stream, GError **error);
 
 /* Makes stream_head_bytes usable, which gives the item's bytes ahead of its body, until the next
  * call. */
