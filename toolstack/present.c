@@ -41,44 +41,45 @@ void present_text(FILE *out, const XenPhysmapTable *table)
     }
 }
 
-static void add_hex(JsonBuilder *builder, const char *member, guint64 value)
+static void add_hex(JsonObject *object, const char *member, guint64 value)
 {
     g_autofree char *text = g_strdup_printf(HEX, value);
 
-    json_builder_set_member_name(builder, member);
-    json_builder_add_string_value(builder, text);
+    json_object_set_string_member(object, member, text);
+}
+
+JsonObject *present_record_json(const XenPhysmapRecord *record)
+{
+    JsonObject *object = json_object_new();
+
+    json_object_set_string_member(object, "name", record->name);
+    add_hex(object, "phys_offset", record->phys_offset);
+    add_hex(object, "start_addr", record->start_addr);
+    add_hex(object, "size", record->size);
+    return object;
 }
 
 JsonNode *present_json(const XenPhysmapTable *table, gint64 domid, const char *source)
 {
-    g_autoptr(JsonBuilder) builder = json_builder_new();
     /* A source can be a file name, which may be any bytes; JSON is UTF-8. */
     g_autofree char *utf8 = g_utf8_make_valid(source, -1);
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+    JsonObject *object = json_object_new();
+    JsonArray *records = json_array_new();
     const XenPhysmapRecord *record;
 
-    json_builder_begin_object(builder);
-    json_builder_set_member_name(builder, "domid");
     if (domid == PRESENT_NO_DOMID) {
-        json_builder_add_null_value(builder);
+        json_object_set_null_member(object, "domid");
     } else {
-        json_builder_add_int_value(builder, domid);
+        json_object_set_int_member(object, "domid", domid);
     }
-    json_builder_set_member_name(builder, "source");
-    json_builder_add_string_value(builder, utf8);
-    json_builder_set_member_name(builder, "records");
-    json_builder_begin_array(builder);
+    json_object_set_string_member(object, "source", utf8);
     for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
-        json_builder_begin_object(builder);
-        json_builder_set_member_name(builder, "name");
-        json_builder_add_string_value(builder, record->name);
-        add_hex(builder, "phys_offset", record->phys_offset);
-        add_hex(builder, "start_addr", record->start_addr);
-        add_hex(builder, "size", record->size);
-        json_builder_end_object(builder);
+        json_array_add_object_element(records, present_record_json(record));
     }
-    json_builder_end_array(builder);
-    json_builder_end_object(builder);
-    return json_builder_get_root(builder);
+    json_object_set_array_member(object, "records", records);
+    json_node_take_object(node, object);
+    return node;
 }
 
 void present_print_json(FILE *out, JsonNode *node)

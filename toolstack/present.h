@@ -17,6 +17,9 @@ void present_text(FILE *out, const XenPhysmapTable *table);
 /* {"domid": N or null, "source": "...", "records": [...]}, records by phys_offset. */
 JsonNode *present_json(const XenPhysmapTable *table, gint64 domid, const char *source);
 
+/* One record as an element of "records". */
+JsonObject *present_record_json(const XenPhysmapRecord *record);
+
 /* Parses JSON from outside: UTF-8, and not nested so deep that the parser would run out of stack.
  * INVALID when it can't be read. The caller owns the node. */
 JsonNode *present_load_json(const char *text, gsize length, GError **error);
