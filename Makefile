@@ -83,6 +83,9 @@ have-cmocka:
 	@[ "$(HAVE_TESTS)" = yes ] || { \
 		echo 'the tests need cmocka (libcmocka-dev); run ./configure --deps' >&2; exit 1; }
 
+# What is built and checked for others: the interface, samples, manual, packages, benchmarks.
+include docs/docs.mk
+
 # Debian's Xen packages, unpacked, for the tests that run real programs of Xen. Where they can't be
 # had, those tests are skipped, and say so.
 .PHONY: fetch-box
@@ -92,7 +95,7 @@ fetch-box:
 # The box comes last; it takes most of the time. tests/xen/check is to print TAP.
 .PHONY: check
 check: have-cmocka fetch-box all $(UNIT_TESTS) $(XENSTORED_TESTS)
-	@tests/run $(UNIT_TESTS) $(XENSTORED_CHECKS) -t 900 $(wildcard tests/xen/check)
+	@tests/run $(UNIT_TESTS) $(API_CHECKS) $(XENSTORED_CHECKS) -t 900 $(wildcard tests/xen/check)
 
 .PHONY: check-unit
 check-unit: have-cmocka $(UNIT_TESTS)
