@@ -139,23 +139,20 @@ help:
 	@echo 'make clean      what make built; distclean: all of build/, fetched packages too'
 	@echo 'V=1 shows the commands.'
 
-# Filled in when installed: the directories are known to make, not to configure.
-build/xen-physmap.pc: xen-dm/xen-physmap.pc.in build/config.mk
-	$(call say,GEN,$@)sed -e 's,@prefix@,$(prefix),' -e 's,@libdir@,$(libdir),' \
-		-e 's,@includedir@,$(includedir),' -e 's,@version@,$(VERSION),' $< >$@
-
 HEADERS := $(wildcard include/xen-physmap/*.h)
 pkglibexecdir = $(libexecdir)/xen-physmap
 
 .PHONY: install uninstall
-install: all build/xen-physmap.pc
+install: all
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(pkglibexecdir) \
 		$(DESTDIR)$(includedir)/xen-physmap $(DESTDIR)$(docdir)
 	install build/xen-physmap $(DESTDIR)$(bindir)
 	install $(COMPONENT) $(DESTDIR)$(pkglibexecdir)
 	install -m 644 $(LIBRARY) $(DESTDIR)$(libdir)
 	ln -sf $(notdir $(LIBRARY)) $(DESTDIR)$(libdir)/libxenphysmap.so
-	install -m 644 build/xen-physmap.pc $(DESTDIR)$(libdir)/pkgconfig
+	sed -e 's,@prefix@,$(prefix),' -e 's,@libdir@,$(libdir),' -e 's,@includedir@,$(includedir),' \
+		-e 's,@version@,$(VERSION),' xen-dm/xen-physmap.pc.in \
+		>$(DESTDIR)$(libdir)/pkgconfig/xen-physmap.pc
 	install -m 644 $(HEADERS) $(DESTDIR)$(includedir)/xen-physmap
 	install -m 644 README.md $(wildcard docs/*.md) $(DESTDIR)$(docdir)
 
