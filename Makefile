@@ -155,11 +155,13 @@ install: all
 		>$(DESTDIR)$(libdir)/pkgconfig/xen-physmap.pc
 	install -m 644 $(HEADERS) $(DESTDIR)$(includedir)/xen-physmap
 	install -m 644 README.md $(wildcard docs/*.md) $(DESTDIR)$(docdir)
+	$(install_docs)
 
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/xen-physmap $(DESTDIR)$(libdir)/libxenphysmap.so \
 		$(DESTDIR)$(libdir)/$(notdir $(LIBRARY)) $(DESTDIR)$(libdir)/pkgconfig/xen-physmap.pc
 	rm -rf $(DESTDIR)$(pkglibexecdir) $(DESTDIR)$(includedir)/xen-physmap $(DESTDIR)$(docdir)
+	$(uninstall_docs)
 
 .PHONY: clean distclean
 clean:
