@@ -85,6 +85,7 @@ have-cmocka:
 
 # What is built and checked for others: the interface, samples, manual, packages, benchmarks.
 include docs/docs.mk
+include dist.mk
 
 # Debian's Xen packages, unpacked, for the tests that run real programs of Xen. Where they can't be
 # had, those tests are skipped, and say so.
@@ -95,7 +96,8 @@ fetch-box:
 # The box comes last; it takes most of the time. tests/xen/check is to print TAP.
 .PHONY: check
 check: have-cmocka fetch-box all $(UNIT_TESTS) $(XENSTORED_TESTS)
-	@tests/run $(UNIT_TESTS) $(API_CHECKS) $(XENSTORED_CHECKS) -t 900 $(wildcard tests/xen/check)
+	@tests/run $(UNIT_TESTS) $(API_CHECKS) $(XENSTORED_CHECKS) -t 400 $(PACKAGE_CHECKS) \
+		-t 900 $(wildcard tests/xen/check)
 
 .PHONY: check-unit
 check-unit: have-cmocka $(UNIT_TESTS)
@@ -135,6 +137,8 @@ help:
 	@echo 'make check      all tests; the box and a real xenstored are fetched, not installed'
 	@echo 'make check-unit the unit tests alone, in seconds; also check-xenstored, check-asan and'
 	@echo '                check-valgrind'
+	@echo 'make check-api  what others build on and read; make check-dist the tarball and packages'
+	@echo 'make bench      measures; make dist: the tarball; make deb: packages for Debian'
 	@echo 'make install    with DESTDIR= and the directories of ./configure; also uninstall'
 	@echo 'make clean      what make built; distclean: all of build/, fetched packages too'
 	@echo 'V=1 shows the commands.'
@@ -154,7 +158,7 @@ install: all
 		-e 's,@version@,$(VERSION),' xen-dm/xen-physmap.pc.in \
 		>$(DESTDIR)$(libdir)/pkgconfig/xen-physmap.pc
 	install -m 644 $(HEADERS) $(DESTDIR)$(includedir)/xen-physmap
-	install -m 644 README.md $(wildcard docs/*.md) $(DESTDIR)$(docdir)
+	install -m 644 README.md CHANGELOG.md $(wildcard docs/*.md) $(DESTDIR)$(docdir)
 	$(install_docs)
 
 uninstall:

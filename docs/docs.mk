@@ -14,7 +14,11 @@ build/examples/%: build/obj/docs/examples/%.o build/libxenphysmap.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
-check: $(EXAMPLES) build/libxenphysmap.so
+check check-api: $(EXAMPLES) build/libxenphysmap.so
+
+.PHONY: check-api
+check-api: all build/tests/xenstored/stub.so
+	@tests/run $(API_CHECKS)
 
 # The manual: docs/man/NAME.SECTION.scd becomes a page; a new file there is a new page.
 ifeq ($(HAVE_MAN),yes)
