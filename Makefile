@@ -28,6 +28,7 @@ TOOL_OBJECTS := $(call objects,$(wildcard toolstack/*.c)) $(QMP_OBJECTS)
 TOOL_LIB_OBJECTS := $(filter-out build/obj/toolstack/main.o,$(TOOL_OBJECTS))
 MOCK_OBJECTS := $(call objects,$(wildcard tests/mocks/*.c))
 UNIT_TESTS := $(patsubst %.c,build/%,$(wildcard tests/unit/test-*.c))
+UNIT_SCRIPTS := $(wildcard tests/unit/test-*.sh)
 XENSTORED_TESTS := $(patsubst %.c,build/%,$(wildcard tests/xenstored/test-*.c)) \
 	build/tests/xenstored/stub.so
 XENSTORED_CHECKS := $(wildcard tests/xenstored/on-*)
@@ -96,12 +97,12 @@ fetch-box:
 # The box comes last; it takes most of the time. tests/xen/check is to print TAP.
 .PHONY: check
 check: have-cmocka fetch-box all $(UNIT_TESTS) $(XENSTORED_TESTS)
-	@tests/run $(UNIT_TESTS) $(API_CHECKS) $(XENSTORED_CHECKS) -t 400 $(PACKAGE_CHECKS) \
-		-t 900 $(wildcard tests/xen/check)
+	@tests/run $(UNIT_TESTS) $(UNIT_SCRIPTS) $(API_CHECKS) $(XENSTORED_CHECKS) -t 400 $(PACKAGE_CHECKS) \
+		-t 1500 tests/xen/check
 
 .PHONY: check-unit
 check-unit: have-cmocka $(UNIT_TESTS)
-	@tests/run $(UNIT_TESTS)
+	@tests/run $(UNIT_TESTS) $(UNIT_SCRIPTS)
 
 .PHONY: check-xenstored
 check-xenstored: have-cmocka fetch-box $(XENSTORED_TESTS)
@@ -116,19 +117,19 @@ check-asan: have-cmocka
 	@cd build/asan && { [ build/config.mk -nt configure ] || ./configure --enable-asan; } && \
 		$(MAKE) check-unit
 
+VALGRIND := valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99
+
 .PHONY: check-valgrind
 check-valgrind: have-cmocka $(UNIT_TESTS)
 	@command -v valgrind >/dev/null || { echo 'valgrind is missing (package valgrind)' >&2; exit 1; }
-	@G_SLICE=always-malloc XEN_PHYSMAP_TEST_OPERATIONS=20000 RUN_UNDER='valgrind --quiet \
-		--leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99' \
-		tests/run -t 600 $(UNIT_TESTS)
+	@XEN_PHYSMAP_TEST_OPERATIONS=20000 RUN_UNDER='$(VALGRIND)' tests/run -t 600 $(UNIT_TESTS)
 
 .SECONDARY:
 -include $(shell find build/obj -name '*.d' 2>/dev/null)
 
 .PHONY: demo
 demo: all
-	@tests/xen/demo build
+	@BUILD=build tests/xen/demo
 
 .PHONY: help
 help:

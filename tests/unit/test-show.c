@@ -52,6 +52,8 @@ static Run show(int input, const char *option, const char *source)
         }
         dup2(out, STDOUT_FILENO);
         dup2(err, STDERR_FILENO);
+        /* The writing end of its input too, or it would wait for an end that it holds back. */
+        close_range(STDERR_FILENO + 1, ~0U, 0);
         status = verb_show(option ? 3 : 2, args);
         fflush(stdout);
         _exit(status);
