@@ -11,7 +11,7 @@ is "its block is in place" "$OUTPUT" "$said"
 records=$(xen-physmap list g1 --json | grep -v domid)
 has "list shows it" "$records" '0000:00:1f.0/sample.ram'
 check "xl unpause" xl unpause g1
-check "the guest runs" wait_for 30 says g1 "picture drawn"
+check "the guest runs" wait_for 120 says g1 "picture drawn"
 check "xl save" xl save g1 /tmp/g1.save
 has "show finds the record" "$(xen-physmap show /tmp/g1.save)" "0000:00:1f.0/sample.ram"
 check "xl restore, paused" xl restore -p /tmp/g1.cfg /tmp/g1.save
