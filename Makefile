@@ -87,6 +87,7 @@ have-cmocka:
 # What is built and checked for others: the interface, samples, manual, packages, benchmarks.
 include docs/docs.mk
 include dist.mk
+include tests/bench/bench.mk
 
 # Debian's Xen packages, unpacked, for the tests that run real programs of Xen. Where they can't be
 # had, those tests are skipped, and say so.
@@ -170,7 +171,7 @@ uninstall:
 
 .PHONY: clean distclean
 clean:
-	rm -rf build/obj build/tests $(PROGRAMS) $(LIBRARY) build/libxenphysmap.a
+	rm -rf build/obj build/tests build/examples build/man build/deb $(DIST) $(PROGRAMS) $(LIBRARY) build/libxenphysmap.a
 
 # The downloaded packages of tests/xen go too.
 distclean:
