@@ -23,7 +23,9 @@ ALL_LDFLAGS = $(LDFLAGS) $(SANITIZE) -Wl,-z,relro,-z,now -Wl,--as-needed
 objects = $(patsubst %.c,build/obj/%.o,$(1))
 LIB_OBJECTS := $(call objects,$(wildcard xen-dm/*.c))
 QMP_OBJECTS := $(call objects,xen-dm/qemu/qmp.c xen-dm/qemu/survey.c)
-PRELOAD_OBJECTS := $(call objects,xen-dm/qemu/preload.c xen-dm/qemu/component.c xen-dm/qemu/gate.c) $(QMP_OBJECTS)
+GATE_OBJECTS := $(call objects,xen-dm/qemu/gate.c)
+PRELOAD_OBJECTS := $(call objects,xen-dm/qemu/preload.c xen-dm/qemu/component.c) $(GATE_OBJECTS) \
+	$(QMP_OBJECTS)
 TOOL_OBJECTS := $(call objects,$(wildcard toolstack/*.c)) $(QMP_OBJECTS)
 TOOL_LIB_OBJECTS := $(filter-out build/obj/toolstack/main.o,$(TOOL_OBJECTS))
 MOCK_OBJECTS := $(call objects,$(wildcard tests/mocks/*.c))
@@ -64,14 +66,14 @@ build/libxenphysmap.so: $(LIBRARY)
 build/xen-physmap: $(TOOL_OBJECTS) build/libxenphysmap.a
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS)
 
-build/xen-physmap-qemu: $(call objects,xen-dm/qemu/launcher.c xen-dm/qemu/gate.c) build/libxenphysmap.a
+build/xen-physmap-qemu: $(call objects,xen-dm/qemu/launcher.c) $(GATE_OBJECTS) build/libxenphysmap.a
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 build/xen-physmap-qemu.so: $(PRELOAD_OBJECTS) build/libxenphysmap.a xen-dm/qemu/preload.map
 	$(call say,LINK,$@)$(CC) -shared -Wl,--version-script=xen-dm/qemu/preload.map $(ALL_LDFLAGS) \
 		-o $@ $(PRELOAD_OBJECTS) build/libxenphysmap.a $(LIB_LIBS) $(JSON_LIBS) -ldl -lpthread
 
-build/tests/%: build/obj/tests/%.o $(TOOL_LIB_OBJECTS) $(MOCK_OBJECTS) build/libxenphysmap.a
+build/tests/%: build/obj/tests/%.o $(TOOL_LIB_OBJECTS) $(GATE_OBJECTS) $(MOCK_OBJECTS) build/libxenphysmap.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CMOCKA_LIBS)
 
@@ -102,7 +104,7 @@ check: have-cmocka fetch-box all $(UNIT_TESTS) $(XENSTORED_TESTS)
 		-t 1500 tests/xen/check
 
 .PHONY: check-unit
-check-unit: have-cmocka $(UNIT_TESTS)
+check-unit: have-cmocka $(COMPONENT) $(UNIT_TESTS)
 	@tests/run $(UNIT_TESTS) $(UNIT_SCRIPTS)
 
 .PHONY: check-xenstored
