@@ -9,7 +9,8 @@ DIST := build/xen-physmap-$(VERSION).tar.gz
 .PHONY: dist
 dist:
 	@mkdir -p build
-	@{ { [ -e .git ] && git ls-files; } || find . -path ./build -prune -o -type f -printf '%P\n'; } | LC_ALL=C sort | \
+	@{ { [ -e .git ] && git ls-files; } || \
+		find . -path ./build -prune -o -type f -printf '%P\n'; } | LC_ALL=C sort | \
 		tar --create --files-from=- --transform='s,^,xen-physmap-$(VERSION)/,' --format=gnu \
 		--owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@$(SOURCE_DATE_EPOCH) | \
 		gzip -9n >$(DIST).new

@@ -44,7 +44,8 @@ man_sections = $(sort $(subst .,,$(suffix $(PAGES))))
 define install_docs
 install -d $(DESTDIR)$(bashcompletiondir) $(DESTDIR)$(zshcompletiondir) \
 	$(DESTDIR)$(docdir)/examples $(addprefix $(DESTDIR)$(mandir)/man,$(man_sections))
-$(foreach s,$(man_sections),install -m 644 $(filter %.$(s),$(PAGES)) $(DESTDIR)$(mandir)/man$(s) && ) :
+$(foreach s,$(man_sections),install -m 644 $(filter %.$(s),$(PAGES)) \
+	$(DESTDIR)$(mandir)/man$(s) && ) :
 install -m 644 docs/completion/xen-physmap.bash $(DESTDIR)$(bashcompletiondir)/xen-physmap
 install -m 644 docs/completion/_xen-physmap $(DESTDIR)$(zshcompletiondir)
 install -m 644 $(wildcard docs/examples/*.c) $(DESTDIR)$(docdir)/examples

@@ -133,7 +133,7 @@ static const XenPhysmapRecord *overlap(const XenPhysmapTable *table, Order order
     return NULL;
 }
 
-/* The rules between *record and the rest; `except` is the record that it is to take the place of. */
+/* The rules between *record and the rest; `except` is the one that it is to take the place of. */
 static gboolean check(const XenPhysmapTable *table, const XenPhysmapRecord *record,
                       const XenPhysmapRecord *except, GError **error)
 {
@@ -156,7 +156,8 @@ static gboolean check(const XenPhysmapTable *table, const XenPhysmapRecord *reco
                     other->size);
         return FALSE;
     }
-    if (!except && strchr(record->name, '/') && (other = xen_physmap_table_find_name(table, record->name))) {
+    if (!except && strchr(record->name, '/') &&
+        (other = xen_physmap_table_find_name(table, record->name))) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                     "two records are named %s, at phys_offset 0x%" G_GINT64_MODIFIER
                     "x and 0x%" G_GINT64_MODIFIER "x",

@@ -82,7 +82,8 @@ int main(int argc, char **argv)
     guint64 domid;
     guint32 dm_domid;
 
-    if ((!saves && !restores) || !g_ascii_string_to_unsigned(argv[2], 10, 0, 0x7fef, &domid, NULL)) {
+    if ((!saves && !restores) ||
+        !g_ascii_string_to_unsigned(argv[2], 10, 0, 0x7fef, &domid, NULL)) {
         fputs("usage: toolstack save DOMID >FILE | toolstack restore DOMID <FILE\n", stderr);
         return 2;
     }
