@@ -86,6 +86,11 @@ have-cmocka:
 	@[ "$(HAVE_TESTS)" = yes ] || { \
 		echo 'the tests need cmocka (libcmocka-dev); run ./configure --deps' >&2; exit 1; }
 
+# What is built and checked for others: the interface, samples, manual, packages, benchmarks.
+include docs/docs.mk
+include dist.mk
+include tests/bench/bench.mk
+
 # Debian's Xen packages, unpacked, for the tests that run real programs of Xen. Where they can't be
 # had, those tests are skipped, and say so.
 .PHONY: fetch-box
@@ -95,7 +100,8 @@ fetch-box:
 # The box comes last; it takes most of the time. tests/xen/check is to print TAP.
 .PHONY: check
 check: have-cmocka fetch-box all $(UNIT_TESTS) $(XENSTORED_TESTS)
-	@tests/run $(UNIT_TESTS) $(UNIT_SCRIPTS) $(XENSTORED_CHECKS) -t 1500 tests/xen/check
+	@tests/run $(UNIT_TESTS) $(UNIT_SCRIPTS) $(API_CHECKS) $(XENSTORED_CHECKS) -t 400 $(PACKAGE_CHECKS) \
+		-t 1500 tests/xen/check
 
 .PHONY: check-unit
 check-unit: have-cmocka $(COMPONENT) $(UNIT_TESTS)
@@ -177,38 +183,40 @@ help:
 	@echo 'make check-unit the unit tests alone, in seconds; also check-xenstored, check-asan,'
 	@echo '                check-valgrind, and check-fuzz: the kept seeds'
 	@echo 'make fuzz       libFuzzer (clang) on every reader, FUZZ_SECONDS=60 each'
+	@echo 'make check-api  what others build on and read; make check-dist the tarball and packages'
+	@echo 'make bench      measures; make dist: the tarball; make deb: packages for Debian'
 	@echo 'make install    with DESTDIR= and the directories of ./configure; also uninstall'
 	@echo 'make clean      what make built; distclean: all of build/, fetched packages too'
 	@echo 'V=1 shows the commands.'
-
-# Filled in when installed: the directories are known to make, not to configure.
-build/xen-physmap.pc: xen-dm/xen-physmap.pc.in build/config.mk
-	$(call say,GEN,$@)sed -e 's,@prefix@,$(prefix),' -e 's,@libdir@,$(libdir),' \
-		-e 's,@includedir@,$(includedir),' -e 's,@version@,$(VERSION),' $< >$@
 
 HEADERS := $(wildcard include/xen-physmap/*.h)
 pkglibexecdir = $(libexecdir)/xen-physmap
 
 .PHONY: install uninstall
-install: all build/xen-physmap.pc
+install: all
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(pkglibexecdir) \
 		$(DESTDIR)$(includedir)/xen-physmap $(DESTDIR)$(docdir)
 	install build/xen-physmap $(DESTDIR)$(bindir)
 	install $(COMPONENT) $(DESTDIR)$(pkglibexecdir)
 	install -m 644 $(LIBRARY) $(DESTDIR)$(libdir)
 	ln -sf $(notdir $(LIBRARY)) $(DESTDIR)$(libdir)/libxenphysmap.so
-	install -m 644 build/xen-physmap.pc $(DESTDIR)$(libdir)/pkgconfig
+	sed -e 's,@prefix@,$(prefix),' -e 's,@libdir@,$(libdir),' -e 's,@includedir@,$(includedir),' \
+		-e 's,@version@,$(VERSION),' xen-dm/xen-physmap.pc.in \
+		>$(DESTDIR)$(libdir)/pkgconfig/xen-physmap.pc
 	install -m 644 $(HEADERS) $(DESTDIR)$(includedir)/xen-physmap
-	install -m 644 README.md $(wildcard docs/*.md) $(DESTDIR)$(docdir)
+	install -m 644 README.md CHANGELOG.md $(wildcard docs/*.md) $(DESTDIR)$(docdir)
+	$(install_docs)
 
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/xen-physmap $(DESTDIR)$(libdir)/libxenphysmap.so \
 		$(DESTDIR)$(libdir)/$(notdir $(LIBRARY)) $(DESTDIR)$(libdir)/pkgconfig/xen-physmap.pc
 	rm -rf $(DESTDIR)$(pkglibexecdir) $(DESTDIR)$(includedir)/xen-physmap $(DESTDIR)$(docdir)
+	$(uninstall_docs)
 
 .PHONY: clean distclean
 clean:
-	rm -rf build/obj build/fuzz-obj build/tests $(PROGRAMS) $(LIBRARY) build/libxenphysmap.a
+	rm -rf build/obj build/fuzz-obj build/tests build/examples build/man build/deb $(DIST) \
+		$(PROGRAMS) $(LIBRARY) build/libxenphysmap.a
 
 # The downloaded packages of tests/xen go too.
 distclean:
