@@ -127,8 +127,49 @@ check-valgrind: have-cmocka $(UNIT_TESTS)
 	@command -v valgrind >/dev/null || { echo 'valgrind is missing (package valgrind)' >&2; exit 1; }
 	@XEN_PHYSMAP_TEST_OPERATIONS=20000 RUN_UNDER='$(VALGRIND)' tests/run -t 600 $(UNIT_TESTS)
 
+# The fuzz targets: with clang each is libFuzzer's, otherwise it replays the files it is given.
+FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz-%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
+FUZZ_SECONDS ?= 60
+FUZZ_CC ?= clang
+FUZZ_CFLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FUZZ_SOURCES = $(wildcard xen-dm/*.c) xen-dm/qemu/qmp.c xen-dm/qemu/survey.c \
+	$(filter-out toolstack/main.c,$(wildcard toolstack/*.c))
+
+build/tests/fuzz/replay-%: build/obj/tests/fuzz/fuzz-%.o build/obj/tests/fuzz/replay.o $(TOOL_LIB_OBJECTS) build/libxenphysmap.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS)
+
+build/tests/fuzz/make-seeds: build/obj/tests/fuzz/make-seeds.o build/obj/tests/mocks/savefile-maker.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+build/fuzz-obj/%.o: %.c build/config.mk
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(FUZZ_CC) $(filter-out $(HARDENING) $(SANITIZE),$(ALL_CFLAGS)) $(FUZZ_CFLAGS) \
+		-fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+build/tests/fuzz/fuzz-%: build/fuzz-obj/tests/fuzz/fuzz-%.o $(FUZZ_SOURCES:%.c=build/fuzz-obj/%.o)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS) $(JSON_LIBS)
+
+# What is found new stays in build/fuzz-corpus; a crash in build/fuzz-TARGET-*.
+.PHONY: fuzz check-fuzz
+fuzz: $(FUZZ_TARGETS:%=build/tests/fuzz/fuzz-%)
+	@for target in $(FUZZ_TARGETS); do \
+		echo "fuzz-$$target, $(FUZZ_SECONDS) s"; mkdir -p build/fuzz-corpus/$$target; \
+		build/tests/fuzz/fuzz-$$target -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=512 \
+			-max_len=65536 -print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz-$$target- \
+			build/fuzz-corpus/$$target tests/data/$$target || exit; \
+	done
+
+check-fuzz: $(FUZZ_TARGETS:%=build/tests/fuzz/replay-%)
+	@for target in $(FUZZ_TARGETS); do \
+		build/tests/fuzz/replay-$$target tests/data/$$target || exit; \
+	done
+	@echo "every target takes its seeds: $(FUZZ_TARGETS)"
+
 .SECONDARY:
--include $(shell find build/obj -name '*.d' 2>/dev/null)
+-include $(shell find build/obj build/fuzz-obj -name '*.d' 2>/dev/null)
 
 .PHONY: demo
 demo: all
@@ -139,8 +180,9 @@ help:
 	@echo 'make            build into build/'
 	@echo 'make demo       create, save, restore and migrate a guest in an emulated box, with comments'
 	@echo 'make check      all tests; the box and a real xenstored are fetched, not installed'
-	@echo 'make check-unit the unit tests alone, in seconds; also check-xenstored, check-asan and'
-	@echo '                check-valgrind'
+	@echo 'make check-unit the unit tests alone, in seconds; also check-xenstored, check-asan,'
+	@echo '                check-valgrind, and check-fuzz: the kept seeds'
+	@echo 'make fuzz       libFuzzer (clang) on every reader, FUZZ_SECONDS=60 each'
 	@echo 'make check-api  what others build on and read; make check-dist the tarball and packages'
 	@echo 'make bench      measures; make dist: the tarball; make deb: packages for Debian'
 	@echo 'make install    with DESTDIR= and the directories of ./configure; also uninstall'
@@ -173,7 +215,8 @@ uninstall:
 
 .PHONY: clean distclean
 clean:
-	rm -rf build/obj build/tests build/examples build/man build/deb $(DIST) $(PROGRAMS) $(LIBRARY) build/libxenphysmap.a
+	rm -rf build/obj build/fuzz-obj build/tests build/examples build/man build/deb $(DIST) \
+		$(PROGRAMS) $(LIBRARY) build/libxenphysmap.a
 
 # The downloaded packages of tests/xen go too.
 distclean:

@@ -14,6 +14,12 @@ static const struct {
     { "list", verb_list, "the records of running domains, from xenstore" },
     { "show", verb_show, "the records in a savefile of xl save" },
     { "check", verb_check, "the records against the running QEMU and the domain" },
+    { "verify", verb_verify, "a savefile against every rule of its format and its layout" },
+    { "edit", verb_edit, "change the records in a savefile or in the pipe of a migration" },
+    { "diff", verb_diff, "two layouts: savefiles, JSON, running domains" },
+    { "save", verb_save, "a domain's records to a file, for a toolstack's save" },
+    { "restore", verb_restore, "records from a file into xenstore, for a toolstack's restore" },
+    { "convert", verb_convert, "records between the forms of old and new toolstacks, and JSON" },
 };
 
 static void usage(FILE *out)
