@@ -14,6 +14,7 @@ static const struct {
     { "list", verb_list, "the records of running domains, from xenstore" },
     { "show", verb_show, "the records in a savefile of xl save" },
     { "check", verb_check, "the records against the running QEMU and the domain" },
+    { "update-dm", verb_update_dm, "a new QEMU under a running guest" },
 };
 
 static void usage(FILE *out)
@@ -21,7 +22,7 @@ static void usage(FILE *out)
     fputs("Usage: xen-physmap VERB [OPTION]... [ARGUMENT]...\n"
           "Where the ramblocks of a Xen guest's device model are in its memory.\n\n", out);
     for (guint i = 0; i < G_N_ELEMENTS(verbs); i++) {
-        fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+        fprintf(out, "  %-9s %s\n", verbs[i].name, verbs[i].summary);
     }
     fputs("\n`xen-physmap VERB --help` tells more of one. Exit codes: 0 fine, 1 a finding or\n"
           "invalid input, 2 wrong usage or something can't be read.\n", out);

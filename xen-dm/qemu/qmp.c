@@ -210,16 +210,39 @@ static JsonNode *await_reply(QmpClient *client, gint64 deadline, GError **error)
     return g_queue_pop_head(&client->replies);
 }
 
-static gboolean send_line(QmpClient *client, const char *line, gint64 deadline, GError **error)
+/* As send(), and `fd` goes along unless it is -1. */
+static ssize_t send_with_fd(int socket, const char *data, gsize length, int fd)
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof fd)];
+    } control = { 0 };
+    struct iovec iov = { (char *)data, length };
+    struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+    if (fd >= 0) {
+        message.msg_control = control.space;
+        message.msg_controllen = sizeof control.space;
+        control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof fd),
+                                           .cmsg_level = SOL_SOCKET,
+                                           .cmsg_type = SCM_RIGHTS };
+        memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+    }
+    return sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+static gboolean send_line(QmpClient *client, const char *line, int fd, gint64 deadline,
+                          GError **error)
 {
     gsize left = strlen(line);
 
     while (left > 0) {
-        ssize_t n = send(client->fd, line, left, MSG_NOSIGNAL);
+        ssize_t n = send_with_fd(client->fd, line, left, fd);
 
         if (n >= 0) {
             line += n;
             left -= n;
+            fd = -1;
         } else if (errno == EAGAIN) {
             if (!wait_until(client, POLLOUT, deadline, error)) {
                 return FALSE;
@@ -231,8 +254,8 @@ static gboolean send_line(QmpClient *client, const char *line, gint64 deadline, 
     return TRUE;
 }
 
-/* {"execute": command}, with one argument if it has a name. */
-static char *command_line(const char *command, const char *argument, const char *value)
+/* {"execute": command, "arguments": ...}; takes `arguments` over, which may be NULL. */
+static char *command_line(const char *command, JsonNode *arguments)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();
     g_autoptr(JsonNode) root = NULL;
@@ -241,12 +264,9 @@ static char *command_line(const char *command, const char *argument, const char 
     json_builder_begin_object(builder);
     json_builder_set_member_name(builder, "execute");
     json_builder_add_string_value(builder, command);
-    if (argument) {
+    if (arguments) {
         json_builder_set_member_name(builder, "arguments");
-        json_builder_begin_object(builder);
-        json_builder_set_member_name(builder, argument);
-        json_builder_add_string_value(builder, value);
-        json_builder_end_object(builder);
+        json_builder_add_value(builder, arguments);
     }
     json_builder_end_object(builder);
     root = json_builder_get_root(builder);
@@ -254,11 +274,19 @@ static char *command_line(const char *command, const char *argument, const char 
     return g_strconcat(json, "\n", NULL);
 }
 
-/* Sends one command and awaits the object that answers it. */
-static JsonNode *execute(QmpClient *client, const char *command, const char *argument,
-                         const char *value, gint64 deadline, GError **error)
+JsonNode *qmp_argument(const char *name, const char *value)
 {
-    g_autofree char *line = command_line(command, argument, value);
+    JsonObject *object = json_object_new();
+
+    json_object_set_string_member(object, name, value);
+    return json_node_init_object(json_node_alloc(), object);
+}
+
+/* Sends one command, perhaps with a descriptor, and awaits the object that answers it. */
+static JsonNode *execute(QmpClient *client, const char *command, JsonNode *arguments, int fd,
+                         gint64 deadline, GError **error)
+{
+    g_autofree char *line = command_line(command, arguments);
     g_autoptr(JsonNode) reply = NULL;
     JsonNode *problem;
 
@@ -267,7 +295,7 @@ static JsonNode *execute(QmpClient *client, const char *command, const char *arg
         return NULL;
     }
     g_queue_clear_full(&client->replies, (GDestroyNotify)json_node_unref);
-    if (!send_line(client, line, deadline, error) ||
+    if (!send_line(client, line, fd, deadline, error) ||
         !(reply = await_reply(client, deadline, error))) {
         return NULL;
     }
@@ -298,38 +326,54 @@ static gboolean greet(QmpClient *client, gint64 deadline, GError **error)
     if (!json_object_has_member(json_node_get_object(greeting), "QMP")) {
         return fail(error, "this is not a QMP socket");
     }
-    reply = execute(client, "qmp_capabilities", NULL, NULL, deadline, error);
+    reply = execute(client, "qmp_capabilities", NULL, -1, deadline, error);
     client->greeted = reply != NULL;
     return client->greeted;
 }
 
-static JsonNode *greet_and_execute(QmpClient *client, const char *command, const char *argument,
-                                   const char *value, int timeout_ms, GError **error)
+JsonNode *qmp_client_execute_with_fd(QmpClient *client, const char *command, JsonNode *arguments,
+                                     int fd, int timeout_ms, GError **error)
 {
     gint64 deadline = g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND;
+    g_autoptr(JsonNode) owned = arguments, reply = NULL;
+    JsonNode *value;
 
-    return greet(client, deadline, error)
-               ? execute(client, command, argument, value, deadline, error)
-               : NULL;
+    if (!greet(client, deadline, error) ||
+        !(reply = execute(client, command, g_steal_pointer(&owned), fd, deadline, error))) {
+        return NULL;
+    }
+    value = json_object_get_member(json_node_get_object(reply), "return");
+    if (!value) {
+        fail(error, "QEMU answered %s with neither a result nor an error", command);
+        return NULL;
+    }
+    return json_node_copy(value);
+}
+
+JsonNode *qmp_client_execute(QmpClient *client, const char *command, JsonNode *arguments,
+                             int timeout_ms, GError **error)
+{
+    return qmp_client_execute_with_fd(client, command, arguments, -1, timeout_ms, error);
 }
 
 char *qmp_client_hmp(QmpClient *client, const char *command, int timeout_ms, GError **error)
 {
-    g_autoptr(JsonNode) reply = greet_and_execute(client, "human-monitor-command", "command-line",
-                                                  command, timeout_ms, error);
-    const char *text = reply ? member_string(json_node_get_object(reply), "return") : NULL;
+    g_autoptr(JsonNode) result =
+        qmp_client_execute(client, "human-monitor-command", qmp_argument("command-line", command),
+                           timeout_ms, error);
 
-    if (reply && !text) {
+    if (result && json_node_get_value_type(result) != G_TYPE_STRING) {
         fail(error, "QEMU answered '%s' without text", command);
+        return NULL;
     }
-    return g_strdup(text);
+    return result ? json_node_dup_string(result) : NULL;
 }
 
 gboolean qmp_client_migrate_incoming(QmpClient *client, const char *uri, int timeout_ms,
                                      GError **error)
 {
-    g_autoptr(JsonNode) reply =
-        greet_and_execute(client, "migrate-incoming", "uri", uri, timeout_ms, error);
+    g_autoptr(JsonNode) result = qmp_client_execute(client, "migrate-incoming",
+                                                    qmp_argument("uri", uri), timeout_ms, error);
 
-    return reply != NULL;
+    return result != NULL;
 }
