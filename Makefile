@@ -26,7 +26,8 @@ QMP_OBJECTS := $(call objects,xen-dm/qemu/qmp.c xen-dm/qemu/survey.c)
 GATE_OBJECTS := $(call objects,xen-dm/qemu/gate.c)
 PRELOAD_OBJECTS := $(call objects,xen-dm/qemu/preload.c xen-dm/qemu/component.c) $(GATE_OBJECTS) \
 	$(QMP_OBJECTS)
-TOOL_OBJECTS := $(call objects,$(wildcard toolstack/*.c)) $(QMP_OBJECTS)
+UPDATE_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,control.c monitor.c process.c)) $(GATE_OBJECTS)
+TOOL_OBJECTS := $(call objects,$(wildcard toolstack/*.c)) $(QMP_OBJECTS) $(UPDATE_OBJECTS)
 TOOL_LIB_OBJECTS := $(filter-out build/obj/toolstack/main.o,$(TOOL_OBJECTS))
 MOCK_OBJECTS := $(call objects,$(wildcard tests/mocks/*.c))
 UNIT_TESTS := $(patsubst %.c,build/%,$(wildcard tests/unit/test-*.c))
@@ -73,7 +74,7 @@ build/xen-physmap-qemu.so: $(PRELOAD_OBJECTS) build/libxenphysmap.a xen-dm/qemu/
 	$(call say,LINK,$@)$(CC) -shared -Wl,--version-script=xen-dm/qemu/preload.map $(ALL_LDFLAGS) \
 		-o $@ $(PRELOAD_OBJECTS) build/libxenphysmap.a $(LIB_LIBS) $(JSON_LIBS) -ldl -lpthread
 
-build/tests/%: build/obj/tests/%.o $(TOOL_LIB_OBJECTS) $(GATE_OBJECTS) $(MOCK_OBJECTS) build/libxenphysmap.a
+build/tests/%: build/obj/tests/%.o $(TOOL_LIB_OBJECTS) $(MOCK_OBJECTS) build/libxenphysmap.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CMOCKA_LIBS)
 
