@@ -7,39 +7,35 @@
 #include "list.h"
 #include "median.h"
 
-#define ROUNDS 15
+#define ROUNDS 41
 /* More than a processor's branch predictor can learn by heart. */
-#define QUESTIONS (1 << 16)
+#define MOST_QUESTIONS (1 << 16)
 #define BLOCK G_GUINT64_CONSTANT(0x10000)
 
 static volatile guint64 sink;
 
-static double ask_table(const XenIOState *state, const guint64 *questions, int repeat)
+static double ask_table(const XenIOState *state, const guint64 *questions, int n)
 {
     double start = now();
     guint64 sum = 0, answer = 0;
 
-    for (int r = 0; r < repeat; r++) {
-        for (int i = 0; i < QUESTIONS; i++) {
-            sum += xen_io_state_phys_to_guest(state, questions[i], &answer) ? answer : 0;
-        }
+    for (int i = 0; i < n; i++) {
+        sum += xen_io_state_phys_to_guest(state, questions[i], &answer) ? answer : 0;
     }
     sink = sum;
-    return (now() - start) / repeat / QUESTIONS;
+    return (now() - start) / n;
 }
 
-static double ask_list(const ListEntry *const *list, const guint64 *questions, int repeat)
+static double ask_list(const ListEntry *const *list, const guint64 *questions, int n)
 {
     double start = now();
     guint64 sum = 0, answer = 0;
 
-    for (int r = 0; r < repeat; r++) {
-        for (int i = 0; i < QUESTIONS; i++) {
-            sum += list_phys_to_guest(list, questions[i], &answer) ? answer : 0;
-        }
+    for (int i = 0; i < n; i++) {
+        sum += list_phys_to_guest(list, questions[i], &answer) ? answer : 0;
     }
     sink = sum;
-    return (now() - start) / repeat / QUESTIONS;
+    return (now() - start) / n;
 }
 
 /* There is no xenstore here. The state takes the table all the same. */
@@ -56,10 +52,10 @@ static void measure(guint blocks)
     XenPhysmapOps ops = { .transaction_start = no_transaction };
     g_autoptr(XenIOState) state = xen_io_state_open(&ops, 1, 0);
     g_autoptr(GRand) random = g_rand_new_with_seed(blocks);
-    g_autofree guint64 *questions = g_new(guint64, QUESTIONS);
+    g_autofree guint64 *questions = g_new(guint64, MOST_QUESTIONS);
     ListEntry *list = NULL;
     double ours[ROUNDS], theirs[ROUNDS];
-    int repeat = MAX(1, 32 / (int)blocks);
+    int n = MIN(MOST_QUESTIONS, (1 << 24) / (int)blocks);
     g_autoptr(GError) error = NULL;
 
     for (guint i = 0; i < blocks; i++) {
@@ -74,7 +70,7 @@ static void measure(guint blocks)
         }
         list_insert(&list, &record);
     }
-    for (int i = 0; i < QUESTIONS; i++) {
+    for (int i = 0; i < n; i++) {
         questions[i] = (guint64)g_rand_int_range(random, 0, blocks) * BLOCK +
                        g_rand_int_range(random, 0, BLOCK);
     }
@@ -83,9 +79,10 @@ static void measure(guint blocks)
     if (xen_physmap_table_size(xen_io_state_table(state)) != blocks) {
         g_error("the state has no table");
     }
+    ask_table(state, questions, n);     /* warm caches */
     for (int round = 0; round < ROUNDS; round++) {
-        ours[round] = ask_table(state, questions, repeat);
-        theirs[round] = ask_list((const ListEntry *const *)&list, questions, repeat);
+        ours[round] = ask_table(state, questions, n);
+        theirs[round] = ask_list((const ListEntry *const *)&list, questions, n);
     }
     double a = median(ours, ROUNDS) * 1e9, b = median(theirs, ROUNDS) * 1e9;
 
