@@ -206,6 +206,7 @@ static gboolean read_items(Contents *contents, Stream *stream, gboolean all, GEr
         if (stream_checkpoints(stream) != contents->checkpoints) {
             complete_state(contents, all);
             contents->checkpoints = stream_checkpoints(stream);
+            contents->end = item.offset + item.head + item.length + item.padding;
         }
         if (talk) {
             progress(stream, &last);
@@ -228,6 +229,7 @@ Contents *contents_read(int fd, gboolean all, GError **error)
     }
     if (read_items(contents, stream, all, &failure)) {
         complete_state(contents, all);
+        contents->end = G_MAXUINT64;
     } else if (stream_cut(stream)) {
         contents->cut = TRUE;
         if (!all) {
@@ -238,6 +240,25 @@ Contents *contents_read(int fd, gboolean all, GError **error)
         return NULL;
     }
     return g_steal_pointer(&contents);
+}
+
+gboolean contents_pages(int fd, guint64 end, const StreamPages *pages, GError **error)
+{
+    g_autoptr(Stream) stream = stream_open(fd, error);
+    StreamItem item;
+
+    if (!stream) {
+        return FALSE;
+    }
+    while (stream_next(stream, &item, error)) {
+        if (item.layer == STREAM_END || item.offset >= end) {
+            return TRUE;
+        }
+        if (stream_has_pages(&item) && !stream_pages(stream, pages, error)) {
+            return FALSE;
+        }
+    }
+    return FALSE;
 }
 
 int contents_open(const char *source, GError **error)

@@ -22,6 +22,7 @@ typedef struct Contents {
     guint64 named, stored;      /* pages */
     guint checkpoints;
     gboolean cut;
+    guint64 end;                /* what is at this offset and behind it doesn't count */
     GPtrArray *carriers;
     guint in_state;             /* how many carriers the state that is being read has */
     XenPhysmapTable *pending;   /* its records */
@@ -36,6 +37,13 @@ int contents_open(const char *source, GError **error);
  * the last complete one. A pipe that takes long is told about on a terminal.
  */
 Contents *contents_read(int fd, gboolean all, GError **error);
+
+/*
+ * Goes once more through the pages of all items ahead of `end`, which is the `end` of the file's
+ * contents, or G_MAXUINT64 in a pipe that is read for its pages alone. INVALID then, when the
+ * stream is cut behind a checkpoint: what came behind that can't be taken back.
+ */
+gboolean contents_pages(int fd, guint64 end, const StreamPages *pages, GError **error);
 
 void contents_free(Contents *contents);
 

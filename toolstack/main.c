@@ -14,6 +14,7 @@ static const struct {
     { "list", verb_list, "the records of running domains, from xenstore" },
     { "show", verb_show, "the records in a savefile of xl save" },
     { "check", verb_check, "the records against the running QEMU and the domain" },
+    { "extract", verb_extract, "the contents of ramblocks, out of a savefile" },
 };
 
 static void usage(FILE *out)
