@@ -15,6 +15,7 @@ static const struct {
     { "show", verb_show, "the records in a savefile of xl save" },
     { "check", verb_check, "the records against the running QEMU and the domain" },
     { "extract", verb_extract, "the contents of ramblocks, out of a savefile" },
+    { "screenshot", verb_screenshot, "the guest's screen, out of its videoram" },
 };
 
 static void usage(FILE *out)
@@ -22,7 +23,7 @@ static void usage(FILE *out)
     fputs("Usage: xen-physmap VERB [OPTION]... [ARGUMENT]...\n"
           "Where the ramblocks of a Xen guest's device model are in its memory.\n\n", out);
     for (guint i = 0; i < G_N_ELEMENTS(verbs); i++) {
-        fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+        fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
     }
     fputs("\n`xen-physmap VERB --help` tells more of one. Exit codes: 0 fine, 1 a finding or\n"
           "invalid input, 2 wrong usage or something can't be read.\n", out);
