@@ -61,7 +61,7 @@ build/libxenphysmap.so: $(LIBRARY)
 	$(call say,LN,$@)ln -sf $(<F) $@
 
 build/xen-physmap: $(TOOL_OBJECTS) build/libxenphysmap.a
-	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm
 
 build/xen-physmap-qemu: $(call objects,xen-dm/qemu/launcher.c xen-dm/qemu/gate.c) build/libxenphysmap.a
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
@@ -72,7 +72,7 @@ build/xen-physmap-qemu.so: $(PRELOAD_OBJECTS) build/libxenphysmap.a xen-dm/qemu/
 
 build/tests/%: build/obj/tests/%.o $(TOOL_LIB_OBJECTS) $(MOCK_OBJECTS) build/libxenphysmap.a
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) $(CMOCKA_LIBS)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm $(CMOCKA_LIBS)
 
 build/tests/xenstored/stub.so: build/obj/tests/xenstored/stub.o
 	@mkdir -p $(@D)

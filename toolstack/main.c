@@ -16,6 +16,7 @@ static const struct {
     { "check", verb_check, "the records against the running QEMU and the domain" },
     { "extract", verb_extract, "the contents of ramblocks, out of a savefile" },
     { "screenshot", verb_screenshot, "the guest's screen, out of its videoram" },
+    { "map", verb_map, "the guest-physical layout as a picture" },
 };
 
 static void usage(FILE *out)
