@@ -246,7 +246,8 @@ static void print_line(const Bar *bar, const GArray *cells, guint first, guint l
 /* One line when each cell gets three columns or more, and otherwise as many as are needed. */
 static void print_bar(const Bar *bar, const GArray *cells)
 {
-    guint each = 3, lines = (cells->len * each + bar->width - 1) / bar->width, first = 0;
+    const guint each = 3, most = bar->width / each;
+    guint lines = (cells->len + most - 1) / most, first = 0;
     g_autofree guint *columns = g_new(guint, cells->len);
 
     for (guint line = 0; line < lines; line++) {

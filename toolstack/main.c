@@ -17,6 +17,7 @@ static const struct {
     { "extract", verb_extract, "the contents of ramblocks, out of a savefile" },
     { "screenshot", verb_screenshot, "the guest's screen, out of its videoram" },
     { "map", verb_map, "the guest-physical layout as a picture" },
+    { "watch", verb_watch, "follows the records of running domains" },
 };
 
 static void usage(FILE *out)

@@ -23,6 +23,7 @@ int verb_check(int argc, char **argv);
 int verb_extract(int argc, char **argv);
 int verb_screenshot(int argc, char **argv);
 int verb_map(int argc, char **argv);
+int verb_watch(int argc, char **argv);
 
 /*
  * Takes the options out of argv, which keeps the positional arguments behind argv[0]. FALSE, said
