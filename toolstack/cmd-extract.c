@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "contents.h"
+#include "input.h"
 #include "output.h"
 #include "present.h"
 #include "verb.h"
@@ -25,11 +26,15 @@
 /* File names are no longer than this, with room for what makes them differ. */
 #define FILE_NAME_MAX 200
 
+#define CHUNK (256 * 1024)
+
 /* A block on its way into a file. */
 typedef struct Target {
     XenPhysmapRecord record;
     char *path;
     Output *output;             /* only while the savefile is walked */
+    int fd;                     /* what is written in any order: the output itself, or `spool` */
+    FILE *spool;                /* ahead of a pipe or a device; NULL: the output takes any order */
     guint8 *held;               /* a bit a page: the savefile has it */
     gboolean dropped;           /* one of which it had a copy isn't there any more */
     guint64 missing, first;     /* pages without, and the address of the first one */
@@ -39,7 +44,10 @@ static void target_clear(gpointer data)
 {
     Target *target = data;
 
-    output_free(target->output);
+    output_close(target->output);
+    if (target->spool) {
+        fclose(target->spool);
+    }
     g_free(target->held);
     g_free(target->path);
 }
@@ -217,6 +225,49 @@ static gboolean is_zero(const guint8 *page)
     return page[0] == 0 && memcmp(page, page + 1, PAGE - 1) == 0;
 }
 
+static gboolean system_failed(const Target *target, const char *what, GError **error)
+{
+    g_autofree char *shown = xen_physmap_escape(target->path, -1);
+
+    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "can't %s %s: %s", what, shown,
+                g_strerror(errno));
+    return FALSE;
+}
+
+/* Pages come in the stream's order, which only a file takes; for anything else they are spooled. */
+static gboolean open_target(Target *target, GError **error)
+{
+    struct stat st;
+
+    target->held = g_malloc0((target->record.size / PAGE + 7) / 8);
+    if (!(target->output = output_open(target->path, error))) {
+        return FALSE;
+    }
+    target->fd = output_fd(target->output);
+    if (strcmp(target->path, "-") == 0 || fstat(target->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        target->spool = tmpfile();
+        if (!target->spool) {
+            return system_failed(target, "make a temporary file for", error);
+        }
+        target->fd = fileno(target->spool);
+    }
+    return ftruncate(target->fd, target->record.size) == 0 ||
+           system_failed(target, "make a file as large as the block for", error);
+}
+
+static gboolean write_page(const Target *target, const void *bytes, guint64 page, GError **error)
+{
+    gssize n;
+
+    do {
+        n = pwrite(target->fd, bytes, PAGE, page * PAGE);
+    } while (n < 0 && errno == EINTR);
+    if (n >= 0 && n < (gssize)PAGE) {
+        errno = ENOSPC;
+    }
+    return n == (gssize)PAGE || system_failed(target, "write", error);
+}
+
 static gboolean page_read(guint64 pfn, const guint8 *bytes, gpointer data, GError **error)
 {
     guint64 page;
@@ -225,29 +276,30 @@ static gboolean page_read(guint64 pfn, const guint8 *bytes, gpointer data, GErro
 
     target->held[page / 8] |= 1 << page % 8;
     return (!before && is_zero(bytes)) ||
-           output_write(target->output, bytes, PAGE, page * PAGE, error);
+           write_page(target, bytes, page, error);
 }
 
-static gboolean open_target(Target *target, GError **error)
+/* Sends what was spooled on, holes as zeros. */
+static gboolean send_spool(const Target *target, GError **error)
 {
-    target->held = g_malloc0((target->record.size / PAGE + 7) / 8);
-    target->output = output_open(target->path, error);
-    if (target->output && ftruncate(output_fd(target->output), target->record.size) < 0) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
-                    "can't make a file of " HEX " bytes: %s", target->record.size,
-                    g_strerror(errno));
-        return FALSE;
+    g_autofree guint8 *chunk = g_malloc(CHUNK);
+    gssize n;
+
+    for (guint64 at = 0; (n = pread(target->fd, chunk, CHUNK, at)) > 0; at += n) {
+        if (!output_write(target->output, chunk, n, error)) {
+            return FALSE;
+        }
     }
-    return target->output != NULL;
+    return n == 0 || system_failed(target, "read back what is for", error);
 }
 
 static gboolean make_hole(const Target *target, guint64 page, GError **error)
 {
     static const guint8 zeros[XEN_PHYSMAP_PAGE_SIZE];
 
-    return fallocate(output_fd(target->output), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+    return fallocate(target->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                      page * PAGE, PAGE) == 0 ||
-           output_write(target->output, zeros, PAGE, page * PAGE, error);
+           write_page(target, zeros, page, error);
 }
 
 static gboolean finish_target(Target *target, GError **error)
@@ -262,10 +314,11 @@ static gboolean finish_target(Target *target, GError **error)
         }
     }
     g_clear_pointer(&target->held, g_free);
-    if (!output_finish(target->output, error)) {
+    if ((target->spool && !send_spool(target, error)) || !output_commit(target->output, error)) {
         return FALSE;
     }
-    g_clear_pointer(&target->output, output_free);
+    g_clear_pointer(&target->output, output_close);
+    g_clear_pointer(&target->spool, fclose);
     return TRUE;
 }
 
@@ -374,26 +427,17 @@ typedef struct Wish {
     char *all, *at;
 } Wish;
 
-/* The savefile's contents, read from a descriptor that is to be walked again. */
-static Contents *read_records(int fd, GError **error)
-{
-    if (lseek(fd, 0, SEEK_CUR) < 0) {
-        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
-                            "in a stream the records come behind the pages, so that a pipe would "
-                            "have to be read twice: store it in a file, or name the place by --at "
-                            "ADDRESS,SIZE");
-        return NULL;
-    }
-    return contents_read(fd, FALSE, error);
-}
-
 static gboolean fulfil(const Wish *wish, GArray *targets, int fd, GError **error)
 {
     g_autoptr(Contents) contents = NULL;
     const XenPhysmapRecord *record;
-    gboolean pipe = lseek(fd, 0, SEEK_CUR) < 0;
+    g_autoptr(Stream) stream = stream_open(fd, error);
+    gboolean alone = stream && wish->at && !stream_seekable(stream);
 
-    if (!(pipe && wish->at) && !(contents = read_records(fd, error))) {
+    if (!stream || (!alone && !(contents = contents_read_file(fd, error)))) {
+        if (stream && !stream_seekable(stream)) {
+            g_prefix_error(error, "without --at ADDRESS,SIZE: ");
+        }
         return FALSE;
     }
     if (wish->at) {
@@ -486,7 +530,7 @@ int verb_extract(int argc, char **argv)
         g_free(wish.at);
         return EXIT_TROUBLE;
     }
-    fd = contents_open(wish.source, &error);
+    fd = input_open(wish.source, &error);
     if (fd >= 0) {
         ok = fulfil(&wish, targets, fd, &error);
         close(fd);

@@ -12,6 +12,7 @@
 
 #include "contents.h"
 #include "domain.h"
+#include "input.h"
 #include "map.h"
 #include "output.h"
 #include "present.h"
@@ -76,18 +77,14 @@ static gboolean read_saved(Layout *layout, const char *source, GError **error)
 {
     const StreamPages pages = { page_named, NULL, layout };
     g_autoptr(Contents) contents = NULL;
-    int fd = contents_open(source, error);
-    gboolean ok = FALSE;
+    int fd = input_open(source, error);
+    gboolean ok;
 
     if (fd < 0) {
         return FALSE;
     }
-    if (lseek(fd, 0, SEEK_CUR) < 0) {
-        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
-                            "map reads a savefile twice, which a pipe can't: store it in a file");
-    } else if ((contents = contents_read(fd, FALSE, error))) {
-        ok = contents_pages(fd, contents->end, &pages, error);
-    }
+    ok = (contents = contents_read_file(fd, error)) &&
+         contents_pages(fd, contents->end, &pages, error);
     close(fd);
     if (ok && layout->too_many) {
         g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
@@ -340,7 +337,6 @@ static void print_text(const Layout *layout, const GArray *cells)
 
 typedef struct Writer {
     Output *output;
-    guint64 offset;
     GError *error;
 } Writer;
 
@@ -349,19 +345,16 @@ static cairo_status_t write_picture(void *closure, const unsigned char *bytes,
 {
     Writer *writer = closure;
 
-    if (!writer->error &&
-        !output_write(writer->output, bytes, length, writer->offset, &writer->error)) {
-        return CAIRO_STATUS_WRITE_ERROR;
-    }
-    writer->offset += length;
-    return CAIRO_STATUS_SUCCESS;
+    return !writer->error && output_write(writer->output, bytes, length, &writer->error)
+               ? CAIRO_STATUS_SUCCESS
+               : CAIRO_STATUS_WRITE_ERROR;
 }
 
 static gboolean save_picture(const Layout *layout, const GArray *cells, const char *path,
                              gboolean svg, GError **error)
 {
     g_autoptr(Output) output = output_open(path, error);
-    Writer writer = { output, 0, NULL };
+    Writer writer = { output, NULL };
     cairo_surface_t *surface;
     cairo_status_t status;
     guint width, height;
@@ -392,7 +385,7 @@ static gboolean save_picture(const Layout *layout, const GArray *cells, const ch
                     "can't make the picture: %s", cairo_status_to_string(status));
         return FALSE;
     }
-    return output_finish(output, error);
+    return output_commit(output, error);
 }
 
 int verb_map(int argc, char **argv)

@@ -9,6 +9,7 @@
 
 #include "contents.h"
 #include "domain.h"
+#include "input.h"
 #include "output.h"
 #include "screen.h"
 #include "verb.h"
@@ -134,7 +135,7 @@ static gboolean page_read(guint64 pfn, const guint8 *page, gpointer data, GError
 
 static gboolean take_saved(Shot *shot, guint64 *first, GError **error)
 {
-    int fd = contents_open(shot->source, error);
+    int fd = input_open(shot->source, error);
     g_autoptr(Contents) contents = NULL;
     const XenPhysmapRecord *record = NULL;
     const StreamPages pages = { page_named, page_read, shot };
@@ -143,14 +144,7 @@ static gboolean take_saved(Shot *shot, guint64 *first, GError **error)
     if (fd < 0) {
         return FALSE;
     }
-    if (lseek(fd, 0, SEEK_CUR) < 0) {
-        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
-                            "in a stream the records come behind the pages, so that a pipe would "
-                            "have to be read twice: store it in a file");
-        close(fd);
-        return FALSE;
-    }
-    contents = contents_read(fd, FALSE, error);
+    contents = contents_read_file(fd, error);
     record = contents ? find_videoram(contents->table, error) : NULL;
     ok = record && (shot->size || saved_mode(shot, fd, contents, record, error)) &&
          prepare(shot, record, first, error) && contents_pages(fd, contents->end, &pages, error);
@@ -197,7 +191,6 @@ static gboolean take_live(Shot *shot, guint64 *first, GError **error)
 
 typedef struct Writer {
     Output *output;
-    guint64 offset;
     GError *error;
 } Writer;
 
@@ -205,17 +198,14 @@ static cairo_status_t write_png(void *closure, const unsigned char *bytes, unsig
 {
     Writer *writer = closure;
 
-    if (!output_write(writer->output, bytes, length, writer->offset, &writer->error)) {
-        return CAIRO_STATUS_WRITE_ERROR;
-    }
-    writer->offset += length;
-    return CAIRO_STATUS_SUCCESS;
+    return output_write(writer->output, bytes, length, &writer->error) ? CAIRO_STATUS_SUCCESS
+                                                                        : CAIRO_STATUS_WRITE_ERROR;
 }
 
 static gboolean save_png(const Shot *shot, const guint8 *bytes, const char *path, GError **error)
 {
     g_autoptr(Output) output = output_open(path, error);
-    Writer writer = { output, 0, NULL };
+    Writer writer = { output, NULL };
     cairo_surface_t *surface;
     cairo_status_t status;
 
@@ -234,7 +224,7 @@ static gboolean save_png(const Shot *shot, const guint8 *bytes, const char *path
                     cairo_status_to_string(status));
         return FALSE;
     }
-    return output_finish(output, error);
+    return output_commit(output, error);
 }
 
 /* Says which pages weren't there, and returns how it ended. */

@@ -5,6 +5,7 @@
 
 #include "contents.h"
 #include "emulator.h"
+#include "input.h"
 #include "present.h"
 #include "verb.h"
 
@@ -124,6 +125,7 @@ int verb_show(int argc, char **argv)
         { 0 },
     };
     g_autoptr(GError) error = NULL;
+    g_autoptr(Stream) stream = NULL;
     g_autoptr(Contents) contents = NULL;
     int fd;
 
@@ -132,9 +134,10 @@ int verb_show(int argc, char **argv)
                       1)) {
         return EXIT_TROUBLE;
     }
-    fd = contents_open(argv[1], &error);
+    fd = input_open(argv[1], &error);
+    stream = fd >= 0 ? stream_open(fd, &error) : NULL;
+    contents = stream ? contents_read(stream, all, &error) : NULL;
     if (fd >= 0) {
-        contents = contents_read(fd, all, &error);
         close(fd);
     }
     if (!contents) {

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads a savefile or stream once, for its records and for where its parts are. */
+/* Reads streams from end to end, and keeps of them what belongs to the device model. */
 #include "contents.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "emulator.h"
@@ -45,11 +42,11 @@ void contents_free(Contents *contents)
     g_free(contents);
 }
 
-static gboolean is_carrier(const StreamItem *item)
+gboolean contents_has_records(const StreamItem *item)
 {
     switch (item->layer) {
     case STREAM_LIBXL_RECORD:
-        return item->type == LIBXL_EMULATOR_XENSTORE_DATA || item->type == LIBXL_EMULATOR_CONTEXT;
+        return item->type == LIBXL_EMULATOR_XENSTORE_DATA;
     case STREAM_LIBXC_RECORD:
         return item->type == LIBXC_TOOLSTACK && item->length > 0;
     case STREAM_LEGACY_CHUNK:
@@ -59,34 +56,55 @@ static gboolean is_carrier(const StreamItem *item)
     }
 }
 
-/* The records of a carrier that can hold some. */
-static XenPhysmapTable *read_table(Stream *stream, const StreamItem *item, GError **error)
+gboolean contents_completes_state(const StreamItem *item, gboolean libxl)
+{
+    switch (item->layer) {
+    case STREAM_LIBXL_RECORD:
+        return item->type == LIBXL_CHECKPOINT_END || item->type == LIBXL_END;
+    case STREAM_LIBXC_RECORD:
+        return !libxl && (item->type == LIBXC_CHECKPOINT || item->type == LIBXC_END);
+    case STREAM_LEGACY_CHUNK:
+        return item->type == LEGACY_END;
+    default:
+        return FALSE;
+    }
+}
+
+static gboolean is_carrier(const StreamItem *item)
+{
+    return contents_has_records(item) ||
+           (item->layer == STREAM_LIBXL_RECORD && item->type == LIBXL_EMULATOR_CONTEXT);
+}
+
+XenPhysmapTable *contents_read_records(Stream *stream, const StreamItem *item, GPtrArray **others,
+                                       guint *word, GError **error)
 {
     guint64 offset = item->offset + item->head;
     gboolean emulator = item->layer == STREAM_LIBXL_RECORD;
     g_autofree guint8 *body =
         stream_body(stream, emulator ? EMULATOR_BODY_MAX : LEGACY_BLOB_MAX, error);
     g_autoptr(EmulatorData) data = NULL;
-    guint word;
 
     if (!body) {
         return NULL;
     }
     if (!emulator) {
-        return legacy_parse(body, item->length, offset, &word, error);
+        return legacy_parse(body, item->length, offset, word, error);
     }
     data = emulator_parse(body, item->length, item->big_endian, offset, error);
+    if (data && others) {
+        *others = g_ptr_array_ref(data->others);
+    }
     return data ? g_steal_pointer(&data->table) : NULL;
 }
 
-/* Adds the carrier's records to those of the state that is being read. */
-static gboolean add_records(Contents *contents, const StreamItem *item,
-                            const XenPhysmapTable *table, GError **error)
+gboolean contents_add_records(XenPhysmapTable *state, const StreamItem *item,
+                              const XenPhysmapTable *table, GError **error)
 {
     const XenPhysmapRecord *record;
 
     for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
-        if (!xen_physmap_table_add(contents->pending, record, error)) {
+        if (!xen_physmap_table_add(state, record, error)) {
             g_prefix_error(error, "%s at " HEX ", with what came before it: ",
                            stream_item_name(item), item->offset);
             return FALSE;
@@ -100,6 +118,7 @@ static gboolean add_carrier(Contents *contents, Stream *stream, const StreamItem
 {
     g_autoptr(XenPhysmapTable) table = NULL;
     Carrier *carrier;
+    guint word;
 
     if (++contents->in_state > CARRIERS_MAX) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
@@ -107,9 +126,9 @@ static gboolean add_carrier(Contents *contents, Stream *stream, const StreamItem
                     stream_item_name(item), item->offset, CARRIERS_MAX);
         return FALSE;
     }
-    if (item->layer != STREAM_LIBXL_RECORD || item->type != LIBXL_EMULATOR_CONTEXT) {
-        table = read_table(stream, item, error);
-        if (!table || !add_records(contents, item, table, error)) {
+    if (contents_has_records(item)) {
+        table = contents_read_records(stream, item, NULL, &word, error);
+        if (!table || !contents_add_records(contents->pending, item, table, error)) {
             return FALSE;
         }
     }
@@ -218,15 +237,11 @@ static gboolean read_items(Contents *contents, Stream *stream, gboolean all, GEr
     return ok;
 }
 
-Contents *contents_read(int fd, gboolean all, GError **error)
+Contents *contents_read(Stream *stream, gboolean all, GError **error)
 {
     g_autoptr(Contents) contents = contents_new();
-    g_autoptr(Stream) stream = stream_open(fd, error);
     g_autoptr(GError) failure = NULL;
 
-    if (!stream) {
-        return NULL;
-    }
     if (read_items(contents, stream, all, &failure)) {
         complete_state(contents, all);
         contents->end = G_MAXUINT64;
@@ -240,6 +255,22 @@ Contents *contents_read(int fd, gboolean all, GError **error)
         return NULL;
     }
     return g_steal_pointer(&contents);
+}
+
+Contents *contents_read_file(int fd, GError **error)
+{
+    g_autoptr(Stream) stream = stream_open(fd, error);
+
+    if (!stream) {
+        return NULL;
+    }
+    if (!stream_seekable(stream)) {
+        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                            "in a stream the records come behind the pages, so that a pipe would "
+                            "have to be read twice: store it in a file");
+        return NULL;
+    }
+    return contents_read(stream, FALSE, error);
 }
 
 gboolean contents_pages(int fd, guint64 end, const StreamPages *pages, GError **error)
@@ -259,15 +290,4 @@ gboolean contents_pages(int fd, guint64 end, const StreamPages *pages, GError **
         }
     }
     return FALSE;
-}
-
-int contents_open(const char *source, GError **error)
-{
-    int fd = strcmp(source, "-") == 0 ? STDIN_FILENO : open(source, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "can't open it: %s",
-                    g_strerror(errno));
-    }
-    return fd;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a savefile or stream holds: its records, and where in it the device model's are. */
+/* What is in a savefile or stream: the layers, the guest, and the records that count. */
 #ifndef XEN_PHYSMAP_CONTENTS_H
 #define XEN_PHYSMAP_CONTENTS_H
 
@@ -7,7 +7,7 @@
 
 #include "stream.h"
 
-/* A record that belongs to the device model. */
+/* A record of the stream that belongs to the device model. */
 typedef struct Carrier {
     StreamItem item;
     guint state;                /* how many checkpoints were complete when it came */
@@ -29,19 +29,34 @@ typedef struct Contents {
     XenPhysmapTable *table;     /* those of the last complete state: the ones that count */
 } Contents;
 
-/* A descriptor of the file, or standard input for "-"; -1 with SYSTEM. */
-int contents_open(const char *source, GError **error);
+/* TRUE for a record of the stream that can hold records of ramblocks. */
+gboolean contents_has_records(const StreamItem *item);
+
+/* TRUE for an item with which a state of the guest is complete; `libxl` when a libxl stream's header
+ * came before. */
+gboolean contents_completes_state(const StreamItem *item, gboolean libxl);
+
+/* Reads the records in the item that stream_next gave last, one of the above. The caller owns the
+ * table. `others`, unless NULL, gets the further keys of an EMULATOR_XENSTORE_DATA, see emulator.h;
+ * `word` the layout of a legacy blob, see legacy.h. */
+XenPhysmapTable *contents_read_records(Stream *stream, const StreamItem *item, GPtrArray **others,
+                                       guint *word, GError **error);
+
+/* Adds the records of an item to those that its state of the guest has so far. */
+gboolean contents_add_records(XenPhysmapTable *state, const StreamItem *item,
+                              const XenPhysmapTable *table, GError **error);
+
+/* Reads all of a stream. With `all` the carriers of every state of a checkpointed guest are there,
+ * and their tables; otherwise those of the state that counts, without. */
+Contents *contents_read(Stream *stream, gboolean all, GError **error);
+
+/* The same of a file that is to be walked again; a pipe is refused, since it can't be. */
+Contents *contents_read_file(int fd, GError **error);
 
 /*
- * Reads all items. `all` keeps the carriers of every checkpoint with their tables, and not only of
- * the last complete one. A pipe that takes long is told about on a terminal.
- */
-Contents *contents_read(int fd, gboolean all, GError **error);
-
-/*
- * Goes once more through the pages of all items ahead of `end`, which is the `end` of the file's
- * contents, or G_MAXUINT64 in a pipe that is read for its pages alone. INVALID then, when the
- * stream is cut behind a checkpoint: what came behind that can't be taken back.
+ * Goes through the pages of all items ahead of `end`, which is the `end` of a file's contents, or
+ * G_MAXUINT64 for a pipe that is read for its pages alone. INVALID then, when the stream is cut
+ * behind a checkpoint: what came behind that can't be taken back.
  */
 gboolean contents_pages(int fd, guint64 end, const StreamPages *pages, GError **error);
 

@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A file that a verb writes: it comes to be whole or not at all. */
+/* Files that a verb writes: whole, or not at all. */
 #ifndef XEN_PHYSMAP_OUTPUT_H
 #define XEN_PHYSMAP_OUTPUT_H
 
 #include <xen-physmap/error.h>
 
 /*
- * What is written is in a file beside the final one, or in an unnamed one when the final one is a
- * pipe or a device; so it can be written in any order, and sparsely. Only its owner can read it,
- * since it may hold a guest's memory.
+ * A regular file gets its name, and its contents reach the disk, only with output_commit; until
+ * then a file that was there stays as it was. A savefile has all of the guest's memory in it, so a
+ * new file is its owner's alone; one that is replaced keeps its mode and its owner, if we may.
+ * "-" is standard output, and what is no regular file is written to directly.
  */
 typedef struct Output Output;
 
-/* "-" is standard output. SYSTEM when nothing can be written there. */
-Output *output_open(const char *path, GError **error);
+/* SYSTEM or ACCESS when it can't be made. */
+Output *output_open(const char *name, GError **error);
 
-/* Where to write; seekable, and the output's own. */
+/* To be written to, and the output's. */
 int output_fd(const Output *output);
 
-/* Puts the file in its place, behind an fsync, or copies it to the pipe. */
-gboolean output_finish(Output *output, GError **error);
+/* Writes all of the bytes. */
+gboolean output_write(Output *output, const void *bytes, gsize length, GError **error);
 
-/* Drops what wasn't finished. NULL is allowed. */
-void output_free(Output *output);
+/* What was written is complete. */
+gboolean output_commit(Output *output, GError **error);
 
-/* Writes all of it at the offset. */
-gboolean output_write(const Output *output, const void *bytes, gsize length, guint64 offset,
-                      GError **error);
+/* Drops what wasn't committed. NULL is allowed. */
+void output_close(Output *output);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Output, output_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Output, output_close)
 
 #endif

@@ -29,26 +29,16 @@ gboolean stream_has_pages(const StreamItem *item)
            (item->layer == STREAM_LEGACY_CHUNK && item->type == LEGACY_PAGES);
 }
 
-/* Puts the item's name ahead of an error of the source. */
-static gboolean located(const Stream *stream, gboolean ok, GError **error)
-{
-    if (!ok) {
-        g_prefix_error(error, "%s at 0x%" G_GINT64_MODIFIER "x: ",
-                       stream_item_name(&stream->item), stream->item.offset);
-    }
-    return ok;
-}
-
-static gboolean take(Stream *stream, void *buffer, gsize length, GError **error)
-{
-    stream->left -= length;
-    return located(stream, source_read(stream->source, buffer, length, error), error);
-}
-
+/* Passes over a part of the body. */
 static gboolean pass(Stream *stream, guint64 length, GError **error)
 {
     stream->left -= length;
-    return located(stream, source_skip(stream->source, length, error), error);
+    if (!source_skip(stream->source, length, error)) {
+        g_prefix_error(error, "%s at 0x%" G_GINT64_MODIFIER "x: ",
+                       stream_item_name(&stream->item), stream->item.offset);
+        return FALSE;
+    }
+    return TRUE;
 }
 
 static gboolean take_pfn(Walk *walk, guint64 entry, GError **error)
@@ -96,7 +86,7 @@ static gboolean take_list(Walk *walk, GError **error)
         guint64 piece[PIECE];
         guint32 count = MIN(named - done, PIECE);
 
-        if (!take(stream, piece, count * sizeof *piece, error)) {
+        if (!stream_read(stream, piece, count * sizeof *piece, error)) {
             return FALSE;
         }
         for (guint32 i = 0; i < count; i++) {
@@ -128,7 +118,7 @@ gboolean stream_pages(Stream *stream, const StreamPages *pages, GError **error)
         guint8 page[XEN_PHYSMAP_PAGE_SIZE];
 
         if (!pass(stream, (guint64)(next->index - at) * sizeof page, error) ||
-            !take(stream, page, sizeof page, error) ||
+            !stream_read(stream, page, sizeof page, error) ||
             !pages->page(next->pfn, page, pages->data, error)) {
             return FALSE;
         }

@@ -208,17 +208,26 @@ static gboolean remove_node(Store *store, const char *node, GError **error)
     return TRUE;
 }
 
-/* The domain's folder goes with the domain, and a write would bring it back. */
-static gboolean check_folder(Store *store, GError **error)
+/*
+ * The domain's folder goes with the domain, and a write would bring it back. *recorded becomes
+ * whether there are records in it.
+ */
+static gboolean check_folder(Store *store, gboolean *recorded, GError **error)
 {
-    unsigned int length;
-    void *value = store->ops->read(store->ops->opaque, store->transaction, store->path, &length);
+    unsigned int num = 0;
+    char **entries = store->ops->directory(store->ops->opaque, store->transaction, store->path,
+                                           &num);
 
-    if (!value) {
+    *recorded = FALSE;
+    if (!entries) {
         xen_physmap_set_errno(error, errno, "can't find %s", store->path);
+        return FALSE;
     }
-    free(value);
-    return value != NULL;
+    for (unsigned int i = 0; i < num; i++) {
+        *recorded = *recorded || strcmp(entries[i], "physmap") == 0;
+    }
+    free(entries);
+    return TRUE;
 }
 
 /* The record of the same phys_offset in the other table, or NULL. */
@@ -231,14 +240,14 @@ static const XenPhysmapRecord *counterpart(const XenPhysmapTable *table,
     return other && other->phys_offset == record->phys_offset ? other : NULL;
 }
 
-static gboolean remove_stale(Store *store, GError **error)
+static gboolean remove_stale(Store *store, gboolean recorded, GError **error)
 {
     const XenPhysmapRecord *record;
 
     if (!store->before) {
         g_autofree char *physmap = g_strdup_printf("%s/physmap", store->path);
 
-        return remove_node(store, physmap, error);
+        return !recorded || remove_node(store, physmap, error);
     }
     for (guint i = 0; (record = xen_physmap_table_get(store->before, i)); i++) {
         if (!counterpart(store->after, record)) {
@@ -258,10 +267,11 @@ static gboolean store_body(const XenPhysmapOps *ops, guint32 transaction, gpoint
 {
     Store *store = data;
     const XenPhysmapRecord *record, *old;
+    gboolean recorded;
 
     store->ops = ops;
     store->transaction = transaction;
-    if (!check_folder(store, error) || !remove_stale(store, error)) {
+    if (!check_folder(store, &recorded, error) || !remove_stale(store, recorded, error)) {
         return FALSE;
     }
     for (guint i = 0; (record = xen_physmap_table_get(store->after, i)); i++) {

@@ -59,6 +59,7 @@ struct FakeHost {
     int memory;                         /* a memfd: the pages one after another, as populated */
     guint64 n_pages;
     GHashTable *pages;                  /* number of the page in `memory` by gfn */
+    GHashTable *pinned;                 /* a set of gfns */
     GHashTable *mapped;                 /* number of pages by address */
     guint wrong_unmaps;
 };
@@ -242,7 +243,8 @@ static gboolean begin(FakeHost *host, FakeCall kind)
 static gboolean look_up(FakeHost *host, guint32 id, const char *path, Transaction **transaction,
                         char **absolute)
 {
-    static const char valid[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-/_@";
+    static const char valid[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                "0123456789-/_@";
 
     *transaction = id ? g_hash_table_lookup(host->transactions, GUINT_TO_POINTER(id)) : NULL;
     if (id && !*transaction) {
@@ -503,10 +505,16 @@ static int op_relocate(void *opaque, guint32 domid, guint32 nr_pages, guint64 sr
 
 static int op_pin(void *opaque, guint32 domid, guint64 start_gfn, guint64 end_gfn)
 {
+    FakeHost *host = opaque;
+
     (void)domid;
-    (void)start_gfn;
-    (void)end_gfn;
-    return begin(opaque, FAKE_PIN) ? 0 : -1;
+    if (!begin(host, FAKE_PIN)) {
+        return -1;
+    }
+    for (guint64 gfn = start_gfn; gfn <= end_gfn; gfn++) {
+        g_hash_table_add(host->pinned, g_memdup2(&gfn, sizeof gfn));
+    }
+    return 0;
 }
 
 static void *op_map(void *opaque, guint32 domid, int prot, size_t num, const guint64 *gfns,
@@ -578,6 +586,7 @@ FakeHost *fake_host_new(void)
     host->denied = g_ptr_array_new_with_free_func(g_free);
     host->memory = memfd_create("fake-host", MFD_CLOEXEC);
     host->pages = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    host->pinned = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     host->mapped = g_hash_table_new(NULL, NULL);
     return host;
 }
@@ -589,6 +598,7 @@ void fake_host_free(FakeHost *host)
         g_hash_table_unref(host->transactions);
         g_ptr_array_unref(host->denied);
         g_hash_table_unref(host->pages);
+        g_hash_table_unref(host->pinned);
         g_hash_table_unref(host->mapped);
         close(host->memory);
         g_free(host);
@@ -735,4 +745,9 @@ guint64 fake_host_tag(const FakeHost *host, guint64 gfn)
         return 0;
     }
     return tag;
+}
+
+gboolean fake_host_is_pinned(const FakeHost *host, guint64 gfn)
+{
+    return g_hash_table_contains(host->pinned, &gfn);
 }

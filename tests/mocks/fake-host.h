@@ -42,7 +42,8 @@ void fake_host_rm(FakeHost *host, const char *path);
 /* All that is at and below a path, a line a node, in order. Free it with g_free. */
 char *fake_host_dump(const FakeHost *host, const char *path);
 
-/* xenstored's limits; 0 is none. A longer value is E2BIG, a node more ENOSPC, a byte more EDQUOT. */
+/* xenstored's limits; 0 is none. A longer value is E2BIG, one node more ENOSPC, one byte more
+ * EDQUOT. */
 void fake_host_limit(FakeHost *host, gsize value_bytes, guint nodes, gsize total_bytes);
 
 /* Everything at and below this path is EACCES from now on. */
@@ -79,6 +80,9 @@ void fake_host_depopulate(FakeHost *host, guint64 gfn);
 
 /* The first word of the guest's page; 0 when there is no page. */
 guint64 fake_host_tag(const FakeHost *host, guint64 gfn);
+
+/* Whether accesses to this gfn were made write-back cached. */
+gboolean fake_host_is_pinned(const FakeHost *host, guint64 gfn);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FakeHost, fake_host_free)
 

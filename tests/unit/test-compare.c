@@ -61,7 +61,7 @@ static void test_moved(void **unused)
     other.phys_offset = 0x8000000;
     expect_verdicts(TRUE, "moved 0000:00:03.0/vga.vram", table_of(vram), table_of(other), NULL);
     /* Where it lies now for QEMU, the saved guest has another block. */
-    expect_verdicts(FALSE, "misplaced 0000:00:03.0/vga.vram, missing other", 
+    expect_verdicts(FALSE, "misplaced 0000:00:03.0/vga.vram, missing other",
                     table_of(vram, { "other", 0x8800000, 0x8800000, 0x1000 }), table_of(other),
                     NULL);
 }

@@ -14,8 +14,10 @@
 #include <glib/gstdio.h>
 
 #include "../mocks/run-verb.h"
-#include "../mocks/savefile-maker.h"
 #include "contents.h"
+
+/* Runs a verb with the arguments that follow. */
+#define RUN(verb, input, ...) run_verb(verb, input, (const char *const[]){ __VA_ARGS__ })
 
 /* A block of four pages at its BAR, and two cards of one kind with a page each. */
 #define PAIRS                                                                                     \
@@ -110,10 +112,10 @@ static Run extract_vram(const Maker *maker, const char *fills)
 {
     int file = maker_file(maker), end;
     GThread *writer;
-    g_autofree char *path = run_path(file), *out = g_build_filename(directory, "out", NULL);
+    g_autofree char *out = g_build_filename(directory, "out", NULL);
     g_autofree char *bytes = NULL;
     gsize length;
-    Run run = run_verb(verb_extract, -1, "extract", path, "vga.vram", out, NULL), piped;
+    Run run = RUN(verb_extract, file, "extract", "-", "vga.vram", out, NULL), piped;
 
     assert_string_equal(run.err, "");
     assert_true(g_file_get_contents(out, &bytes, &length, NULL));
@@ -122,10 +124,10 @@ static Run extract_vram(const Maker *maker, const char *fills)
     close(file);
 
     end = maker_pipe(maker, &writer);
-    piped = run_verb(verb_extract, end, "extract", "--at", "0xf1000000,0x4000", "-", "-", NULL);
+    piped = RUN(verb_extract, end, "extract", "--at", "0xf1000000,0x4000", "-", "-", NULL);
     maker_pipe_end(end, writer);
     assert_int_equal(piped.end, run.end);
-    assert_pages(piped.out, piped.out_length, fills);
+    assert_pages(piped.out, piped.bytes->len, fills);
     run_clear(&piped);
     return run;
 }
@@ -172,7 +174,7 @@ static void test_last_copy(void **unused)
 static void test_sparse(void **unused)
 {
     Maker maker = MAKER_INIT;
-    g_autofree char *path = NULL, *out = g_build_filename(directory, "out", NULL);
+    g_autofree char *out = g_build_filename(directory, "out", NULL);
     struct stat st;
     int file;
     Run run;
@@ -181,8 +183,7 @@ static void test_sparse(void **unused)
     put_head(&maker);
     put_tail(&maker);
     file = maker_file(&maker);
-    path = run_path(file);
-    run = run_verb(verb_extract, -1, "extract", "--at", "0x10000000000,0x100000000", path, out,
+    run = RUN(verb_extract, file, "extract", "--at", "0x10000000000,0x100000000", "-", out,
                    "--json", NULL);
     assert_int_equal(run.end, EXIT_FINDING);
     assert_non_null(strstr(run.out, "\"pages\" : 0,"));
@@ -203,7 +204,6 @@ static void test_all(void **unused)
     static const char *const names[] = { "0000_00_03.0_vga.vram", "e1000.rom@20000",
                                          "e1000.rom@30000" };
     Maker maker = MAKER_INIT;
-    g_autofree char *path = NULL;
     int file;
     Run run;
 
@@ -211,8 +211,7 @@ static void test_all(void **unused)
     put_head(&maker);
     put_tail(&maker);
     file = maker_file(&maker);
-    path = run_path(file);
-    run = run_verb(verb_extract, -1, "extract", "--all", directory, path, NULL);
+    run = RUN(verb_extract, file, "extract", "--all", directory, "-", NULL);
     assert_int_equal(run.end, EXIT_FINE);
     for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *name = g_build_filename(directory, names[i], NULL);
@@ -229,7 +228,6 @@ static void test_all(void **unused)
 static void test_checkpoints(void **unused)
 {
     Maker maker = MAKER_INIT;
-    g_autofree char *path = NULL;
     GThread *writer;
     int file, end;
     Run run;
@@ -241,17 +239,16 @@ static void test_checkpoints(void **unused)
     maker_record(&maker, 4, NULL, 0);
     put_page(&maker, 0xf1001, 0, 'b');
     file = maker_file(&maker);
-    path = run_path(file);
-    run = run_verb(verb_extract, -1, "extract", path, "vga.vram", "-", NULL);
+    run = RUN(verb_extract, file, "extract", "-", "vga.vram", "-", NULL);
     assert_int_equal(run.end, EXIT_FINE);
-    assert_pages(run.out, run.out_length, "-\1\2\3");
+    assert_pages(run.out, run.bytes->len, "-\1\2\3");
     run_clear(&run);
     close(file);
     end = maker_pipe(&maker, &writer);
-    run = run_verb(verb_extract, end, "extract", "--at", "0xf1000000,0x4000", "-", "-", NULL);
+    run = RUN(verb_extract, end, "extract", "--at", "0xf1000000,0x4000", "-", "-", NULL);
     maker_pipe_end(end, writer);
     assert_int_equal(run.end, EXIT_FINDING);
-    assert_int_equal(run.out_length, 0);
+    assert_int_equal(run.bytes->len, 0);
     assert_non_null(strstr(run.err, "too early"));
     run_clear(&run);
     maker_clear(&maker);
@@ -262,7 +259,6 @@ static void test_legacy(void **unused)
     (void)unused;
     for (guint word = 32; word <= 64; word += 32) {
         Maker maker = MAKER_INIT, blob = MAKER_INIT;
-        g_autofree char *path = NULL;
         int file;
         Run run;
 
@@ -272,10 +268,9 @@ static void test_legacy(void **unused)
         maker_xl(&maker, 0, NULL);
         maker_legacy(&maker, word, blob.bytes);
         file = maker_file(&maker);
-        path = run_path(file);
-        run = run_verb(verb_extract, -1, "extract", path, "vga.vram", "-", NULL);
+        run = RUN(verb_extract, file, "extract", "-", "vga.vram", "-", NULL);
         assert_int_equal(run.end, EXIT_FINDING);
-        assert_pages(run.out, run.out_length, "--");
+        assert_pages(run.out, run.bytes->len, "--");
         assert_non_null(strstr(run.err, "1 of 2 pages are not in the savefile and became holes, "
                                         "the first at 0x1000\n"));
         run_clear(&run);
@@ -289,8 +284,8 @@ static void test_legacy(void **unused)
 static void expect_failure(const Maker *maker, const char *block, int end, const char *wanted)
 {
     int file = maker_file(maker);
-    g_autofree char *path = run_path(file), *out = g_build_filename(directory, "out", NULL);
-    Run run = run_verb(verb_extract, -1, "extract", path, block, out, NULL);
+    g_autofree char *out = g_build_filename(directory, "out", NULL);
+    Run run = RUN(verb_extract, file, "extract", "-", block, out, NULL);
 
     if (run.end != end || !strstr(run.err, wanted)) {
         fail_msg("wanted exit %d and '%s', got %d and '%s'", end, wanted, run.end, run.err);
@@ -353,7 +348,7 @@ static void test_usage(void **unused)
         { { "--at", "1", "/dev/null" }, "input is empty" },
         { { "--at=0x1000", "-", "out" }, "--at wants ADDRESS,SIZE" },
         { { "--at=0x1000,12", "-", "out" }, "--at: " },
-        { { "-", "vga.vram", "out" }, "store it in a file, or name the place by --at" },
+        { { "-", "vga.vram", "out" }, "without --at ADDRESS,SIZE: in a stream the records come behind" },
     };
 
     (void)unused;
@@ -362,7 +357,7 @@ static void test_usage(void **unused)
         Maker nothing = MAKER_INIT;
         GThread *writer;
         int end = maker_pipe(&nothing, &writer);
-        Run run = run_verb(verb_extract, end, "extract", args[0], args[1], args[2], args[3], NULL);
+        Run run = RUN(verb_extract, end, "extract", args[0], args[1], args[2], args[3], NULL);
 
         maker_pipe_end(end, writer);
         if (!strstr(run.err, cases[i].wanted)) {

@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "../mocks/run-verb.h"
-#include "../mocks/savefile-maker.h"
 #include "map.h"
+
+/* Runs a verb with the arguments that follow. */
+#define RUN(verb, input, ...) run_verb(verb, input, (const char *const[]){ __VA_ARGS__ })
 
 static void add(XenPhysmapTable *table, const char *name, guint64 offset, guint64 start,
                 guint64 size)
@@ -133,14 +135,13 @@ static void test_bar(void **unused)
     (void)unused;
     for (guint b = 0; b < G_N_ELEMENTS(blocks); b++) {
         int file = many_blocks(blocks[b]);
-        g_autofree char *path = run_path(file);
 
         for (guint i = 0; i < G_N_ELEMENTS(widths); i++) {
             guint width = MAX(atoi(widths[i]), 31);
             Run run;
 
             g_setenv("COLUMNS", widths[i], TRUE);
-            run = run_verb(verb_map, -1, "map", path, NULL);
+            run = RUN(verb_map, file, "map", "-", NULL);
             assert_int_equal(run.end, EXIT_FINE);
             assert_string_equal(run.err, "");
             assert_int_equal(longest_line(run.out), width);
@@ -159,20 +160,19 @@ static void test_bar(void **unused)
 static void test_pictures(void **unused)
 {
     int file = many_blocks(60);
-    g_autofree char *path = run_path(file);
-    Run run = run_verb(verb_map, -1, "map", "--svg=-", path, NULL);
+    Run run = RUN(verb_map, file, "map", "--svg=-", "-", NULL);
 
     (void)unused;
     assert_int_equal(run.end, EXIT_FINE);
     assert_true(g_str_has_prefix(run.out, "<?xml"));
     run_clear(&run);
-    run = run_verb(verb_map, -1, "map", "--png=-", path, NULL);
+    run = RUN(verb_map, file, "map", "--png=-", "-", NULL);
     assert_int_equal(run.end, EXIT_FINE);
     assert_memory_equal(run.out, "\x89PNG", 4);
     run_clear(&run);
-    run = run_verb(verb_map, -1, "map", "--png=/nonexistent/x", path, NULL);
+    run = RUN(verb_map, file, "map", "--png=/nonexistent/x", "-", NULL);
     assert_int_equal(run.end, EXIT_TROUBLE);
-    assert_non_null(strstr(run.err, "can't write /nonexistent/x: No such file or directory"));
+    assert_non_null(strstr(run.err, "/nonexistent/x: "));
     run_clear(&run);
     close(file);
 }

@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "../mocks/run-verb.h"
-#include "../mocks/savefile-maker.h"
 #include "screen.h"
+
+/* Runs a verb with the arguments that follow. */
+#define RUN(verb, input, ...) run_verb(verb, input, (const char *const[]){ __VA_ARGS__ })
 
 #define VIDEORAM 0xf1000000
 #define PAIRS                                                                                     \
@@ -270,7 +272,6 @@ static int put_savefile(const State *state)
 
 static void test_verb(void **unused)
 {
-    g_autofree char *path = NULL;
     State state;
     int file;
     Run run;
@@ -279,37 +280,36 @@ static void test_verb(void **unused)
     make_state(&state, "0000:00:03.0/vga");
     put_vbe(&state, 64, 32, 32, 256);
     file = put_savefile(&state);
-    path = run_path(file);
-    run = run_verb(verb_screenshot, -1, "screenshot", path, "-", NULL);
+    run = RUN(verb_screenshot, file, "screenshot", "-", "-", NULL);
     assert_string_equal(run.err, "");
     assert_int_equal(run.end, EXIT_FINE);
     assert_memory_equal(run.out, "\x89PNG\r\n", 6);
     assert_memory_equal(run.out + 16, "\0\0\0\x40\0\0\0\x20", 8);
     run_clear(&run);
 
-    run = run_verb(verb_screenshot, -1, "screenshot", "--text", path, NULL);
+    run = RUN(verb_screenshot, file, "screenshot", "--text", "-", NULL);
     assert_int_equal(run.end, EXIT_TROUBLE);
     assert_non_null(strstr(run.err, "the screen has no characters but 64x32 pixels of 32 bits"));
     run_clear(&run);
 
-    run = run_verb(verb_screenshot, -1, "screenshot", "--text", "--size=8x2xtext", path, NULL);
+    run = RUN(verb_screenshot, file, "screenshot", "--text", "--size=8x2xtext", "-", NULL);
     assert_int_equal(run.end, EXIT_FINE);
     assert_string_equal(run.out, "\n\n");
     run_clear(&run);
 
     /* The last of these pages isn't in the file. */
-    run = run_verb(verb_screenshot, -1, "screenshot", "--size=1024x65x32", path, "/dev/null", NULL);
+    run = RUN(verb_screenshot, file, "screenshot", "--size=1024x65x32", "-", "/dev/null", NULL);
     assert_int_equal(run.end, EXIT_FINDING);
     assert_non_null(strstr(run.err, "1 of 65 pages of the screen are not in the savefile, the "
                                     "first at 0xf1040000"));
     run_clear(&run);
 
-    run = run_verb(verb_screenshot, -1, "screenshot", "--size=1024x1024x32", path, "x", NULL);
+    run = RUN(verb_screenshot, file, "screenshot", "--size=1024x1024x32", "-", "x", NULL);
     assert_int_equal(run.end, EXIT_FINDING);
     assert_non_null(strstr(run.err, "is not in a videoram of 0x100000 bytes"));
     run_clear(&run);
 
-    run = run_verb(verb_screenshot, -1, "screenshot", path, NULL);
+    run = RUN(verb_screenshot, file, "screenshot", "-", NULL);
     assert_int_equal(run.end, EXIT_TROUBLE);
     run_clear(&run);
     close(file);

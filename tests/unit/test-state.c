@@ -261,6 +261,20 @@ static void test_hypervisor_refuses(void **unused)
     }
 }
 
+static void test_pin(void **unused)
+{
+    g_autoptr(FakeHost) host = new_host();
+    g_autoptr(XenIOState) state = new_guest(host);
+
+    (void)unused;
+    assert_true(xen_io_state_region_add(state, VRAM, BAR, SIZE, NULL));
+    for (guint64 gfn = BAR >> 12; gfn < (BAR + SIZE) >> 12; gfn++) {
+        assert_true(fake_host_is_pinned(host, gfn));
+    }
+    assert_false(fake_host_is_pinned(host, (BAR >> 12) - 1));
+    assert_false(fake_host_is_pinned(host, (BAR + SIZE) >> 12));
+}
+
 /* Only speed depends on it. */
 static void test_pin_refused(void **unused)
 {
@@ -290,7 +304,7 @@ static void test_unpopulated_source(void **unused)
     expect_no_pages(host, BAR);
 }
 
-/* xenstore fails while the pages move: the table is true, and the next call brings it up to date. */
+/* xenstore fails while the pages move: the table is true, and the next call makes it so too. */
 static void test_xenstore_fails_and_recovers(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
@@ -609,6 +623,7 @@ int main(void)
         cmocka_unit_test(test_failed_load_changes_nothing),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_hypervisor_refuses),
+        cmocka_unit_test(test_pin),
         cmocka_unit_test(test_pin_refused),
         cmocka_unit_test(test_unpopulated_source),
         cmocka_unit_test(test_xenstore_fails_and_recovers),

@@ -337,13 +337,16 @@ static void test_reads_no_pages(void **unused)
     text = walk_fd(fd);
     after = bytes_read(&calls);
     assert_null(strstr(text, "error"));
-    if (before < 0) {
+    close(fd);
+    /* A program that this one runs under (see tests/run) reads for itself, by the same count. */
+    if (before < 0 || g_getenv("RUN_UNDER")) {
+        g_clear_pointer(&text, g_free);
+        maker_clear(&maker);
         skip();
     }
     /* The two headers, and what reading /proc/self/io itself took. */
     assert_in_range(after - before, 16 * batches, 16 * batches + 1024);
     assert_in_range(calls - calls_before, batches, batches + 16);
-    close(fd);
     maker_clear(&maker);
 }
 

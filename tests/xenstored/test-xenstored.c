@@ -424,7 +424,7 @@ static void update_once(void)
     g_autoptr(XenPhysmapTable) before = old_table();
     g_autoptr(XenPhysmapTable) after = new_table();
 
-    ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+    insist(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0, "this machine doesn't allow ptrace");
     raise(SIGSTOP);
     XenPhysmapOps *ops = open_ops();
 
