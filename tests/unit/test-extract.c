@@ -345,7 +345,7 @@ static void test_usage(void **unused)
         { { "x", "y", "z", "a" }, "wrong number of arguments" },
         { { "--all", "x", "y", "z" }, "too many arguments" },
         { { "x", "y", "-", "--json" }, "can't take both" },
-        { { "--at", "1", "/dev/null" }, "input is empty" },
+        { { "--at", "1", "/dev/null" }, "--at wants" },
         { { "--at=0x1000", "-", "out" }, "--at wants ADDRESS,SIZE" },
         { { "--at=0x1000,12", "-", "out" }, "--at: " },
         { { "-", "vga.vram", "out" }, "without --at ADDRESS,SIZE: in a stream the records come behind" },
