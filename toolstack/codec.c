@@ -112,7 +112,7 @@ static CodecFormat guess(const guint8 *bytes, gsize length)
     while (blank < length && g_ascii_isspace(bytes[blank])) {
         blank++;
     }
-    if (blank == length || bytes[blank] == '{') {
+    if (blank == length || bytes[blank] == '{' || bytes[blank] == '[') {
         return CODEC_JSON;
     }
     return length >= 4 && get_u32(bytes, FALSE) > EMULATOR_QEMU &&
@@ -121,14 +121,14 @@ static CodecFormat guess(const guint8 *bytes, gsize length)
                : CODEC_UNKNOWN;
 }
 
-/* A record is as long as it says; a body has keys behind its 8 bytes, and a blob a number that is a
+/* A record is as long as it says and has a body; a body has keys behind its 8 bytes, and a blob a number that is a
  * multiple of the page size or nothing. */
 static CodecFormat guess_binary(const guint8 *bytes, gsize length)
 {
     for (int big = 0; length >= RECORD_HEAD && big <= 1; big++) {
         guint32 body = get_u32(bytes + 4, big);
 
-        if (get_u32(bytes, big) == LIBXL_EMULATOR_XENSTORE_DATA &&
+        if (get_u32(bytes, big) == LIBXL_EMULATOR_XENSTORE_DATA && body >= RECORD_HEAD &&
             RECORD_HEAD + (guint64)body + (-body & 7) == length) {
             return CODEC_LIBXL_RECORD;
         }

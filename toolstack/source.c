@@ -128,12 +128,33 @@ static gboolean try_again(Source *source)
     return errno == EINTR;
 }
 
+/*
+ * Waits for input that is to go to the tee. When nobody reads that any more, it fails at once, or
+ * the two ends of a migration would wait for ever: the sending one for an answer, and the filter
+ * for what is sent behind it.
+ */
+static gboolean wait_for_input(Source *source, GError **error)
+{
+    struct pollfd fds[] = { { .fd = source->fd, .events = POLLIN }, { .fd = source->tee_fd } };
+
+    if (source->seekable || source->tee_fd < 0) {
+        return TRUE;
+    }
+    while (poll(fds, G_N_ELEMENTS(fds), -1) < 0 && errno == EINTR) {
+    }
+    return !(fds[1].revents & (POLLERR | POLLHUP)) ||
+           set_errno(error, EPIPE, "can't write the output");
+}
+
 /* Up to `length` bytes from `offset`, which a pipe is at already: 0 at the end, -1 on an error. */
 static gssize read_some(Source *source, void *buffer, gsize length, guint64 offset,
                         GError **error)
 {
     gssize got;
 
+    if (!wait_for_input(source, error)) {
+        return -1;
+    }
     do {
         got = source->seekable ? pread(source->fd, buffer, length, offset)
                                : read(source->fd, buffer, length);
@@ -273,6 +294,9 @@ static gssize copy_some(Source *source, guint64 length, GError **error)
     while (source->copy_mode != COPY_PLAIN) {
         loff_t at = source->offset, *in = source->seekable ? &at : NULL;
 
+        if (!wait_for_input(source, error)) {
+            return -1;
+        }
         n = source->copy_mode == COPY_SPLICE
                 ? splice(source->fd, in, source->tee_fd, NULL, MIN(length, PIPE_SIZE),
                          SPLICE_F_MOVE)

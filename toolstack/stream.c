@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "emulator.h"
+
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
 #define LIBXL_VERSION 2
@@ -87,7 +89,8 @@ static const struct {
 } libxl_records[] = {
     [LIBXL_END] = { "END", 0, 0 },
     [LIBXL_LIBXC_CONTEXT] = { "LIBXC_CONTEXT", 0, 0 },
-    [LIBXL_EMULATOR_XENSTORE_DATA] = { "EMULATOR_XENSTORE_DATA", 8, G_MAXUINT32 },
+    /* Here and not only where it is read, so that a forged length isn't taken for a cut. */
+    [LIBXL_EMULATOR_XENSTORE_DATA] = { "EMULATOR_XENSTORE_DATA", 8, EMULATOR_BODY_MAX },
     [LIBXL_EMULATOR_CONTEXT] = { "EMULATOR_CONTEXT", 8, G_MAXUINT32 },
     [LIBXL_CHECKPOINT_END] = { "CHECKPOINT_END", 0, 0 },
     [LIBXL_CHECKPOINT_STATE] = { "CHECKPOINT_STATE", 4, 8 },

@@ -12,7 +12,7 @@ _xen_physmap()
     fi
     usage=$(LC_ALL=C "$program" "${COMP_WORDS[1]}" --help 2>/dev/null)
     if [[ $word == -?* ]]; then
-        words=$(grep -o -e '--[a-z][a-z-]*' <<<"$usage")
+        words=$(sed -n 's/^  \(-[a-zA-Z], \)\{0,1\}\(--[a-z][a-z-]*\).*/\2/p' <<<"$usage")
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
         return
     fi

@@ -74,8 +74,8 @@ static const struct {
     { PARAMS + 4, 20, "not 8 and a multiple of 16" },
     { HVM + 4, 0, "1 is the least" },
     { LIBXC_END_AT + 4, 1, "its length is 1" },
-    { XENSTORE + 4, 4, "8 to 4294967295 are allowed" },
-    { XENSTORE + 4, 0xffffffff, "too early" },
+    { XENSTORE + 4, 4, "8 to 4194304 are allowed" },
+    { XENSTORE + 4, 0xffffffff, "8 to 4194304 are allowed" },
     { EMULATOR + 4, 7, "8 to 4294967295 are allowed" },
     { EMULATOR + 4, 0x7fffffff, "too early" },
     { END + 4, 4, "0 to 0 are allowed" },
@@ -266,7 +266,7 @@ static void refuse_legacy(GHashTable *messages)
     refuse_chunk(messages, -13, 0, "compression can't be read");
     refuse_chunk(messages, -99, 0, "its number is -99");
     refuse_chunk(messages, -2, 5000, "4095 is the most");
-    refuse_chunk(messages, -18, 0x40000000, "134217728 is the most");
+    refuse_chunk(messages, -18, 0x40000000, "4194304 is the most");
     refuse_chunk(messages, -7, 0, "too early");
 
     maker_u32(&blob, 2);

@@ -168,6 +168,13 @@ static void test_checkpoints(void **unused)
     assert_non_null(strstr(run.out, "0xf2000000"));
     assert_null(strstr(run.out, "0xf3000000"));
     run_clear(&run);
+
+    /* A forged length is no cut, in a file no more than in a pipe. */
+    maker_patch(&maker, last + 4, 0xffffff23);
+    run = show_made(&maker, NULL);
+    assert_int_equal(run.end, EXIT_FINDING);
+    assert_non_null(strstr(run.err, "its length is 4294967075"));
+    run_clear(&run);
     maker_clear(&maker);
 }
 

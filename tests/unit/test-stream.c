@@ -470,7 +470,7 @@ static void test_contradictions(void **unused)
         { 0x3168, 0x10, "STATIC_DATA_END at 0x3168: it is the second one" },
         { 0x316c, 1, "END at 0x3168: its length is 1" },
         { 0x3174, 7, "EMULATOR_XENSTORE_DATA at 0x3170: its length is 7" },
-        { 0x3174, 0xfffffff8, "too early" },
+        { 0x3174, 0xfffffff8, "its length is 4294967288, where 8 to 4194304" },
         { 0x31e0, 1, "LIBXC_CONTEXT at 0x31e0: its length is 17" },
     };
 
