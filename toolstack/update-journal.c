@@ -87,7 +87,8 @@ gboolean update_journal_write(const Update *update, GError **error)
     g_key_file_set_boolean(file, GROUP, "back", update->back);
     g_key_file_set_boolean(file, GROUP, "saved", update->saved);
     g_key_file_set_integer(file, GROUP, "timeout", update->timeout_s);
-    set_process(file, "started", &update->started);
+    set_process(file, "taker", &update->taker);
+    set_process(file, "returner", &update->returner);
     set_string(file, "failed-step", update->failed_step);
     set_string(file, "reason", update->reason);
     set_string(file, "new-program", update->new_program);
@@ -147,7 +148,8 @@ gboolean update_journal_read(Update *update, GError **error)
     update->back = g_key_file_get_boolean(file, GROUP, "back", NULL);
     update->saved = g_key_file_get_boolean(file, GROUP, "saved", NULL);
     update->timeout_s = g_key_file_get_integer(file, GROUP, "timeout", NULL);
-    update->started = get_process(file, "started");
+    update->taker = get_process(file, "taker");
+    update->returner = get_process(file, "returner");
     update->failed_step = get_string(file, "failed-step");
     update->reason = get_string(file, "reason");
     update->new_program = get_string(file, "new-program");

@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <glib/gstdio.h>
 #include <xen-physmap/guest.h>
 
 #include "agree.h"
@@ -22,7 +21,7 @@
 /* Nobody waits for this word; it only isn't "running". */
 #define DM_STATE_UPDATING "updating"
 
-#define POLL_US 2000
+#define POLL_MS 2
 
 /* The old QEMU gets so long to come back, whatever --timeout says. */
 #define BACK_TIMEOUT_US (120 * G_TIME_SPAN_SECOND)
@@ -38,6 +37,44 @@ static gboolean fail(GError **error, const char *format, ...)
     va_end(args);
     g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, text);
     return FALSE;
+}
+
+/* prepare */
+
+static gboolean end_taker(Update *update, GError **error)
+{
+    g_autofree char *path = update_path(update, STATE);
+
+    unlink(path);
+    return process_end(&update->taker, error);
+}
+
+/* Loading a program takes as long as all else that it does at its start. */
+static gboolean prepare(Update *update, GError **error)
+{
+    g_autofree char *path = update_path(update, STATE);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd < 0) {
+        return fail(error, "can't make %s: %s", path, g_strerror(errno));
+    }
+    close(fd);
+    if (!process_prepare(update->old, update->new_program, update->new_args, path, &update->held,
+                         error)) {
+        return FALSE;
+    }
+    update->taker = update->held.id;
+    while (!process_is_held(&update->held, POLL_MS)) {
+        g_autofree char *ending = process_ending(&update->taker);
+
+        if (ending) {
+            return fail(error, "the new QEMU %s before it was loaded", ending);
+        }
+        if (update_should_stop(update, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
 }
 
 /* pause */
@@ -92,10 +129,10 @@ static gboolean save_state(Update *update, GError **error)
     if (!qmp) {
         return FALSE;
     }
-    unlink(path);
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    /* The same file, since the new QEMU has it open. */
+    fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
     if (fd < 0) {
-        return fail(error, "can't make %s: %s", path, g_strerror(errno));
+        return fail(error, "can't open %s: %s", path, g_strerror(errno));
     }
     saved = monitor_save(qmp, fd, error);
     if (saved && fsync(fd)) {
@@ -202,8 +239,7 @@ static gboolean discard_pages(Update *update, GError **error)
     g_autoptr(GDir) dir = NULL;
     const char *name;
 
-    /* Only a QEMU that was started has written anything, and the pages may be half kept otherwise. */
-    if (update->started.pid && !put_pages_back(update, error)) {
+    if (!put_pages_back(update, error)) {
         return FALSE;
     }
     dir = g_dir_open(folder, 0, NULL);
@@ -262,15 +298,9 @@ static char *dm_state_node(const Update *update)
                            update->domain->domid);
 }
 
-static goffset size_of(const char *path)
-{
-    GStatBuf found;
-
-    return g_stat(path, &found) ? 0 : found.st_size;
-}
-
 /* Waits until the QEMU that was started reports to run, which it may only behind the gate. */
-static gboolean await_running(Update *update, gboolean forward, GError **error)
+static gboolean await_running(Update *update, const ProcessId *id, gboolean forward,
+                              GError **error)
 {
     g_autofree char *node = dm_state_node(update);
     gint64 deadline = g_get_monotonic_time() + BACK_TIMEOUT_US;
@@ -282,70 +312,69 @@ static gboolean await_running(Update *update, gboolean forward, GError **error)
         if (g_strcmp0(state, "running") == 0) {
             return TRUE;
         }
-        ending = process_ending(&update->started);
-        if (ending || !process_is_alive(&update->started)) {
+        ending = process_ending(id);
+        if (ending || !process_is_alive(id)) {
             return fail(error, "QEMU %s before it took the guest over",
                         ending ? ending : "ended");
         }
         if (forward ? update_should_stop(update, error) : g_get_monotonic_time() > deadline) {
             return forward ? FALSE : fail(error, "QEMU doesn't report to run");
         }
-        g_usleep(POLL_US);
+        g_usleep(POLL_MS * G_TIME_SPAN_MILLISECOND);
     }
 }
 
-static gboolean start_qemu(Update *update, const char *program, char **args, gboolean forward,
-                           GError **error)
+/* Has a QEMU that is held take the guest over. Closes its socket. */
+static gboolean let_go(Update *update, ProcessStart *start, gboolean forward, GError **error)
 {
-    g_autofree char *state = update_path(update, STATE);
     g_autofree char *node = dm_state_node(update);
     g_autofree char *pid_node =
         g_strdup_printf("/local/domain/%u/image/device-model-pid", update->domain->domid);
-    g_autofree char *pid = NULL;
-    ProcessStart start;
+    g_autofree char *pid = g_strdup_printf("%d", (int)start->id.pid);
 
-    update->log_start = size_of(update->old->log);
     update_each_backend(update, begin_backend, NULL);
-    if (!update_write_node(update, node, DM_STATE_UPDATING, error) ||
-        !process_prepare(update->old, program, args, state, &start, error)) {
-        return FALSE;
-    }
-    update->started = start.id;
-    pid = g_strdup_printf("%d", (int)start.id.pid);
-    /*
-     * xl destroy ends the process that this names. If we end here, the process finds nobody at the
-     * pipe, and ends too.
-     */
-    if (!update_journal_write(update, error) ||
-        !update_write_node(update, pid_node, pid, error)) {
-        close(start.go);
-        return FALSE;
-    }
-    return process_go(&start, error) && await_running(update, forward, error);
+    /* xl destroy ends the process that the pid names, so that comes first. */
+    return update_write_node(update, pid_node, pid, error) &&
+           update_write_node(update, node, DM_STATE_UPDATING, error) &&
+           process_go(start, error) && await_running(update, &start->id, forward, error);
 }
 
 static gboolean start_new(Update *update, GError **error)
 {
-    return start_qemu(update, update->new_program, update->new_args, TRUE, error);
+    return let_go(update, &update->held, TRUE, error);
 }
 
 static gboolean end_new(Update *update, GError **error)
 {
-    return end_qemu(update, &update->started, error);
+    return end_qemu(update, &update->taker, error);
 }
 
 static gboolean restart_old(Update *update, GError **error)
 {
+    g_autofree char *path = update_path(update, STATE);
+    ProcessStart start = { .hold = -1 };
+
     /* An earlier try to come back may have got half way, and the old one may still be ending. */
-    return end_qemu(update, &update->started, error) && end_old(update, error) &&
-           start_qemu(update, update->old_program, update->old->args, FALSE, error);
+    if (!end_qemu(update, &update->returner, error) || !end_old(update, error) ||
+        !process_prepare(update->old, update->old_program, update->old->args, path, &start,
+                         error)) {
+        return FALSE;
+    }
+    update->returner = start.id;
+    /* It has to be known before it begins. If we end before that, it does too. */
+    if (!update_journal_write(update, error) || !let_go(update, &start, FALSE, error)) {
+        if (start.hold >= 0) {
+            close(start.hold);
+        }
+        return FALSE;
+    }
+    return TRUE;
 }
 
 /* The old QEMU, still there or started again, goes on. */
 static gboolean go_on(Update *update, GError **error)
 {
-    const ProcessId *current = update->started.pid ? &update->started : &update->old->id;
-    g_autofree char *path = update_path(update, STATE);
+    const ProcessId *current = update->returner.pid ? &update->returner : &update->old->id;
     g_autoptr(QmpClient) qmp = NULL;
     gboolean running;
 
@@ -357,7 +386,6 @@ static gboolean go_on(Update *update, GError **error)
         !monitor_running(qmp, &running, error) || (!running && !monitor_cont(qmp, error))) {
         return FALSE;
     }
-    unlink(path);
     update->saved = FALSE;
     return TRUE;
 }
@@ -418,7 +446,7 @@ static gboolean unpause_old(Update *update, GError **error)
     if (!unpause_guest(update, error)) {
         return FALSE;
     }
-    if (update->started.pid && !tidy(update, &problem)) {
+    if (update->returner.pid && !tidy(update, &problem)) {
         g_ptr_array_add(update->notes, g_strdup(problem->message));
     }
     return TRUE;
@@ -446,11 +474,12 @@ static gboolean nothing(Update *update, GError **error)
 }
 
 const UpdateStep update_steps[] = {
+    { "prepare", "load the new QEMU, and hold it before it begins", prepare, end_taker },
     { "pause", "pause the vcpus when no I/O request is under way", pause_guest, unpause_old },
     { "save", "stop the old QEMU and save its device state", save_state, go_on },
     { "keep", "keep the guest's pages that a starting QEMU writes to", keep_pages, discard_pages },
     { "end", "end the old QEMU", end_old, restart_old },
-    { UPDATE_STEP_START, "start the new QEMU on that state, through the gate", start_new, end_new },
+    { UPDATE_STEP_START, "let the new QEMU take over, through the gate", start_new, end_new },
     { "verify", "hold layout and pages against what they were", check_again, nothing },
     { UPDATE_STEP_COMMIT, "let the guest run", unpause_guest, nothing },
     { "tidy", "tell libxl of the new QEMU's consoles", tidy, nothing },

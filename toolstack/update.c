@@ -118,6 +118,7 @@ Update *update_new(XenPhysmapOps *ops, Domain *domain, GError **error)
     update->ops = ops;
     update->domain = domain;
     update->notes = g_ptr_array_new_with_free_func(g_free);
+    update->held.hold = -1;
     update->lock = take_lock(domain->domid, error);
     if (update->lock < 0 || !(update->control = control_open(domain->domid, error))) {
         return NULL;
@@ -147,6 +148,9 @@ void update_free(Update *update)
         g_free(update->failed_step);
         g_free(update->reason);
         g_ptr_array_unref(update->notes);
+        if (update->held.hold >= 0) {
+            close(update->held.hold);
+        }
         if (update->lock >= 0) {
             close(update->lock);
         }

@@ -43,14 +43,15 @@ typedef struct Update {
     char *step;                     /* the one under way */
     gboolean back;                  /* it is being undone */
     gboolean saved;                 /* the device state is whole */
-    ProcessId started;              /* the QEMU that we started last */
+    ProcessId taker;                /* the new QEMU */
+    ProcessId returner;             /* the old one, started again */
     char *failed_step, *reason;     /* why it went back */
 
     /* What belongs to this run. */
+    ProcessStart held;              /* the new QEMU, until it is let go */
     gint64 paused_at, pause_us;     /* monotonic; the time that the guest stood still */
     guint tries;                    /* how often it was paused until its I/O was at rest */
     gint64 deadline;
-    goffset log_start;
     GPtrArray *notes;               /* what the operator should know */
 } Update;
 

@@ -141,7 +141,7 @@ sequence() {
 grows() {
     local size
     size=$(wc -c <"/tmp/$1.serial")
-    wait_for 20 grown "$1" "$size"
+    wait_for 60 grown "$1" "$size"
 }
 grown() { [ "$(wc -c <"/tmp/$1.serial")" -gt "$2" ] && ! says "$1" BAD; }
 

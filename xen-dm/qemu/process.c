@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,8 +24,9 @@
 /* The launcher's monitors and their character devices are known by this. */
 #define OUR_MARK "xen-physmap-"
 
-/* The descriptor behind which a new QEMU finds the state. */
+/* The descriptors that a new QEMU is given: the state, and the socket at which it is held. */
 #define STATE_FD 3
+#define HOLD_FD 4
 
 #define END_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
 #define ASK_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
@@ -188,6 +190,7 @@ static GStrv environment_again(char **env)
     again = g_environ_unsetenv(again, COMPONENT_ENV_DOMID);
     again = g_environ_unsetenv(again, COMPONENT_ENV_QMP_FD);
     again = g_environ_unsetenv(again, COMPONENT_ENV_INCOMING);
+    again = g_environ_unsetenv(again, COMPONENT_ENV_HOLD_FD);
     /* A layout that differs is never right here, whatever the host's policy for restores is. */
     again = g_environ_setenv(again, COMPONENT_ENV_POLICY, gate_policy_name(GATE_REFUSE), TRUE);
     return g_steal_pointer(&again);
@@ -229,9 +232,14 @@ const char *process_argument(char **args, const char *option)
 
 void process_set_argument(GStrv *args, const char *option, const char *value)
 {
+    /* Each of these is one more thing, and not another value. */
+    static const char *const additive[] = {
+        "-chardev", "-device", "-drive", "-global", "-mon", "-net", "-netdev", "-nic", "-object",
+        "-parallel", "-serial", "-set", "-trace", NULL,
+    };
     guint n = g_strv_length(*args);
 
-    for (guint i = 0; value && i + 1 < n; i++) {
+    for (guint i = 0; value && !is_one_of(option, additive) && i + 1 < n; i++) {
         if (strcmp((*args)[i], option) == 0) {
             g_free((*args)[i + 1]);
             (*args)[i + 1] = g_strdup(value);
@@ -350,10 +358,9 @@ static void join_control_groups(char **folders)
 }
 
 /* In the child: everything as the old QEMU had it, then the launcher. Doesn't return. */
-static void become(const Process *model, char **argv, char **env, int state, int go)
+static void become(const Process *model, char **argv, char **env, int state, int hold)
 {
     sigset_t none;
-    char word;
     int null = open("/dev/null", O_RDONLY);
     int log = open(model->log, O_WRONLY | O_APPEND | O_CREAT, 0644);
 
@@ -364,9 +371,6 @@ static void become(const Process *model, char **argv, char **env, int state, int
         signal(signal_number, SIG_DFL);
     }
     signal(SIGPIPE, SIG_IGN);           /* as libxl has it */
-    if (read(go, &word, 1) != 1) {
-        _exit(0);                       /* the updater is gone */
-    }
     if (log < 0) {
         log = open("/dev/null", O_WRONLY);
     }
@@ -374,12 +378,12 @@ static void become(const Process *model, char **argv, char **env, int state, int
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
     /* The state is the one descriptor that QEMU is given. */
-    if (state == STATE_FD) {
-        fcntl(state, F_SETFD, 0);
-    } else {
-        dup2(state, STATE_FD);
-    }
-    closefrom(STATE_FD + 1);
+    /* Out of each other's way first. */
+    state = fcntl(state, F_DUPFD, HOLD_FD + 1);
+    hold = fcntl(hold, F_DUPFD, HOLD_FD + 1);
+    dup2(state, STATE_FD);
+    dup2(hold, HOLD_FD);
+    closefrom(HOLD_FD + 1);
     join_control_groups(model->cgroups);
     if (model->folder && chdir(model->folder)) {
         fprintf(stderr, "xen-physmap: can't change to %s: %s\n", model->folder, g_strerror(errno));
@@ -395,10 +399,11 @@ gboolean process_prepare(const Process *model, const char *qemu, GStrv args, con
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
     g_auto(GStrv) env = g_environ_setenv(g_strdupv(model->env), ENV_QEMU, qemu, TRUE);
     int fd = open(state, O_RDONLY | O_CLOEXEC);
-    int go[2];
+    int hold[2];
     pid_t pid;
 
-    if (fd < 0 || pipe2(go, O_CLOEXEC)) {
+    env = g_environ_setenv(env, COMPONENT_ENV_HOLD_FD, G_STRINGIFY(HOLD_FD), TRUE);
+    if (fd < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, hold)) {
         fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't open %s: %s", state, g_strerror(errno));
         if (fd >= 0) {
             close(fd);
@@ -414,29 +419,36 @@ gboolean process_prepare(const Process *model, const char *qemu, GStrv args, con
     g_ptr_array_add(argv, NULL);
     pid = fork();
     if (pid == 0) {
-        close(go[1]);
-        become(model, (char **)argv->pdata, env, fd, go[0]);
+        become(model, (char **)argv->pdata, env, fd, hold[1]);
     }
     close(fd);
-    close(go[0]);
+    close(hold[1]);
     if (pid < 0) {
-        close(go[1]);
+        close(hold[0]);
         return fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't start a process: %s",
                     g_strerror(errno));
     }
     start->id = process_identify(pid);
-    start->go = go[1];
+    start->hold = hold[0];
     return TRUE;
+}
+
+gboolean process_is_held(const ProcessStart *start, int timeout_ms)
+{
+    struct pollfd pollfd = { .fd = start->hold, .events = POLLIN };
+    char byte;
+
+    return poll(&pollfd, 1, timeout_ms) > 0 && recv(start->hold, &byte, 1, MSG_DONTWAIT) == 1;
 }
 
 gboolean process_go(ProcessStart *start, GError **error)
 {
-    gboolean gone = write(start->go, "", 1) != 1;
+    gboolean gone = send(start->hold, "", 1, MSG_NOSIGNAL) != 1;
     int errnum = errno;
 
-    close(start->go);
-    start->go = -1;
-    return !gone || fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't start QEMU: %s",
+    close(start->hold);
+    start->hold = -1;
+    return !gone || fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "QEMU isn't there any more: %s",
                          g_strerror(errnum));
 }
 

@@ -46,22 +46,30 @@ gboolean process_copy_program(pid_t pid, const char *path, GError **error);
 /* What an option of QEMU's has as its value in `args`, or NULL. */
 const char *process_argument(char **args, const char *option);
 
-/* Sets an option's value where the option is, or appends both; a NULL value appends a flag. */
+/*
+ * Sets an option's value where the option is, or appends both. One that can be given several
+ * times, as -device, is always appended; and so is a flag, whose value is NULL.
+ */
 void process_set_argument(GStrv *args, const char *option, const char *value);
 
-/* A process that was started, and waits for the word to run its program. */
+/* A process that was started, and is held before QEMU's first instruction. */
 typedef struct ProcessStart {
     ProcessId id;
-    int go;                         /* a pipe to it */
+    int hold;                       /* a socket to it; -1: none */
 } ProcessStart;
 
 /*
- * Starts a QEMU through the launcher of `model`, with its arguments, environment, folder, log and
- * control groups; `qemu` is the program, and `state` the device state that it loads. It stays
- * before its first instruction until process_go, and ends if that never comes.
+ * Starts a QEMU through the launcher of `model`, with its environment, folder, log and control
+ * groups, and these arguments; `qemu` is the program, and `state` the file with the device state
+ * that it loads, which has to be there and can be empty so far. The program is loaded, and doesn't
+ * begin before process_go; it ends if we do, and that never comes.
  */
 gboolean process_prepare(const Process *model, const char *qemu, GStrv args, const char *state,
                          ProcessStart *start, GError **error);
+
+/* Waits for it to be loaded. FALSE when it isn't yet, or ended. */
+gboolean process_is_held(const ProcessStart *start, int timeout_ms);
+
 gboolean process_go(ProcessStart *start, GError **error);
 
 /* How a child of ours ended, in words; NULL while it runs or when it is no child of ours. */

@@ -4,7 +4,7 @@
 
 hammer_config /tmp/g1.cfg g1
 check "xl create" xl create /tmp/g1.cfg
-check "the guest hammers" wait_for 60 says g1 "ABC"
+check "the guest hammers" wait_for 120 says g1 "ABC"
 for update in $(seq "${UPDATES:-12}"); do
     check "update $update" xen-physmap update-dm --json g1
     check "update $update: the guest goes on" grows g1

@@ -4,7 +4,7 @@
 
 hammer_config /tmp/g1.cfg g1
 check "xl create" xl create /tmp/g1.cfg
-check "the guest hammers" wait_for 60 says g1 "ABC"
+check "the guest hammers" wait_for 120 says g1 "ABC"
 
 resumed() {   # CASE
     fails "$1: another update is refused" 1 xen-physmap update-dm g1
@@ -15,18 +15,18 @@ resumed() {   # CASE
     is "$1: nothing is left" "$(find /run/xen-physmap -mindepth 1 ! -name '*.lock')" ""
 }
 
-for step in pause save keep end start verify unpause tidy; do
+for step in prepare pause save keep end start verify unpause tidy; do
     for when in kill killed; do
         XEN_PHYSMAP_FAULT=$when:$step xen-physmap update-dm g1 >/tmp/out 2>&1
         is "$when $step: it was killed" $? 137
         resumed "$when $step"
     done
 done
-# On the way back, from a new QEMU that ends at once.
-printf '#!/bin/sh\ncase "$*" in *-incoming*) exit 3 ;; esac\nexec /usr/libexec/xen-qemu-system-i386 "$@"\n' >/tmp/qemu-exits
-chmod +x /tmp/qemu-exits
-for step in start end keep save pause; do
-    XEN_PHYSMAP_FAULT=unkill:$step xen-physmap update-dm g1 --qemu /tmp/qemu-exits >/tmp/out 2>&1
+# On the way back, from a new QEMU that never reports to run.
+printf '#!/bin/sh\ncase "$*" in *-incoming*) set -- "$@" -S ;; esac\nexec /usr/libexec/xen-qemu-system-i386 "$@"\n' >/tmp/qemu-stops
+chmod +x /tmp/qemu-stops
+for step in start end keep save pause prepare; do
+    XEN_PHYSMAP_FAULT=unkill:$step xen-physmap update-dm g1 --qemu /tmp/qemu-stops --timeout 12 >/tmp/out 2>&1
     is "going back, killed at $step" $? 137
     resumed "going back, killed at $step"
 done
