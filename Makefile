@@ -102,7 +102,7 @@ fetch-box:
 .PHONY: check
 check: have-cmocka fetch-box all $(UNIT_TESTS) $(XENSTORED_TESTS)
 	@tests/run $(UNIT_TESTS) $(UNIT_SCRIPTS) $(API_CHECKS) $(XENSTORED_CHECKS) -t 400 $(PACKAGE_CHECKS) \
-		-t 1500 tests/xen/check
+		-t 3000 tests/xen/check
 
 .PHONY: check-unit
 check-unit: have-cmocka $(COMPONENT) $(UNIT_TESTS)
