@@ -121,8 +121,8 @@ static CodecFormat guess(const guint8 *bytes, gsize length)
                : CODEC_UNKNOWN;
 }
 
-/* A record is as long as it says and has a body; a body has keys behind its 8 bytes, and a blob a number that is a
- * multiple of the page size or nothing. */
+/* A record is as long as it says and has a body; a body has keys behind its 8 bytes, and a blob a
+ * number that is a multiple of the page size, or nothing. */
 static CodecFormat guess_binary(const guint8 *bytes, gsize length)
 {
     for (int big = 0; length >= RECORD_HEAD && big <= 1; big++) {

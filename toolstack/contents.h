@@ -32,8 +32,8 @@ typedef struct Contents {
 /* TRUE for a record of the stream that can hold records of ramblocks. */
 gboolean contents_has_records(const StreamItem *item);
 
-/* TRUE for an item with which a state of the guest is complete; `libxl` when a libxl stream's header
- * came before. */
+/* TRUE for an item with which a state of the guest is complete; `libxl` when a libxl stream's
+ * header came before. */
 gboolean contents_completes_state(const StreamItem *item, gboolean libxl);
 
 /* Reads the records in the item that stream_next gave last, one of the above. The caller owns the

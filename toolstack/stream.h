@@ -150,8 +150,8 @@ gboolean stream_next(Stream *stream, StreamItem *item, GError **error);
  */
 guint8 *stream_body(Stream *stream, gsize most, GError **error);
 
-/* The next `length` bytes of the item's body and padding, and no more than there are; and all of the
- * body that wasn't read. */
+/* The next `length` bytes of the item's body and padding, and no more than there are; and all of
+ * the body that wasn't read. */
 gboolean stream_read(Stream *stream, void *buffer, gsize length, GError **error);
 gboolean stream_pass_body(Stream *stream, GError **error);
 

@@ -113,7 +113,8 @@ static void expect_invalid(const char *bytes, gsize length, CodecFormat format,
 }
 
 #define JSON(text) "{\"records\":[" text "]}"
-#define RECORD(size) "{\"name\":\"a\",\"phys_offset\":\"0x0\",\"start_addr\":\"0x0\",\"size\":" size "}"
+#define RECORD(size)                                                                              \
+    "{\"name\":\"a\",\"phys_offset\":\"0x0\",\"start_addr\":\"0x0\",\"size\":" size "}"
 
 static void test_json(void **unused)
 {

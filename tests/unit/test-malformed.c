@@ -337,7 +337,7 @@ static const struct {
     { PAGES + 12, 1, "error: PAGE_DATA: reserved bytes are not zero" },
     { PAGES + 16 + 6, 0x10, "error: PAGE_DATA: pfn 0 has reserved bits set" },
     { PAGES + 16 + 7, 0x60, "error: PAGE_DATA: pfn 0 is of type 6" },
-    { PAGES + 16 + 7, 0xf0, "error: PAGE_DATA: by their types 1 pfns have a page, and there are 2" },
+    { PAGES + 16 + 7, 0xf0, "PAGE_DATA: by their types 1 pfns have a page, and there are 2" },
     { TSC + 8 + 20, 1, "error: X86_TSC_INFO: reserved bytes are not zero" },
     { PARAMS + 8, 2, "error: HVM_PARAMS: 2 parameters" },
     { PARAMS + 12, 1, "error: HVM_PARAMS: reserved bytes are not zero" },

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -634,6 +635,36 @@ static void test_unreadable(void **unused)
     assert_true(g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM));
 }
 
+/* A filter whose reader is gone doesn't wait for input that may never come. */
+static void test_reader_gone(void **unused)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Stream) stream = NULL;
+    Maker maker = MAKER_INIT;
+    int in[2], out[2];
+    StreamItem item;
+
+    (void)unused;
+    signal(SIGPIPE, SIG_IGN);
+    maker_xl(&maker, 2, NULL);
+    assert_int_equal(pipe(in) | pipe(out), 0);
+    assert_int_equal(write(in[1], maker.bytes->data, maker.bytes->len), maker.bytes->len);
+    stream = stream_open(in[0], &error);
+    stream_tee(stream, out[1]);
+    assert_true(stream_next(stream, &item, &error));
+    close(out[0]);
+    alarm(10);
+    while (stream_next(stream, &item, &error)) {
+    }
+    alarm(0);
+    assert_true(g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM));
+    assert_non_null(strstr(error->message, "can't write the output: Broken pipe"));
+    close(in[0]);
+    close(in[1]);
+    close(out[1]);
+    maker_clear(&maker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -651,6 +682,7 @@ int main(void)
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_contradictions),
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_reader_gone),
         cmocka_unit_test(test_optional),
         cmocka_unit_test(test_other_wrappers_refused),
         cmocka_unit_test(test_legacy_refused),
