@@ -17,7 +17,7 @@ endif
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARNINGS) $(HARDENING) $(SANITIZE) -fPIC -fvisibility=hidden \
 	-D_GNU_SOURCE -DXEN_PHYSMAP_VERSION='"$(VERSION)"' -DG_LOG_DOMAIN='"xen-physmap"' \
 	-DXEN_PHYSMAP_SYSCONFDIR='"$(sysconfdir)"' \
-	-Iinclude -Ixen-dm/qemu -Itoolstack $(LIB_CFLAGS) $(JSON_CFLAGS)
+	-Iinclude -Ixen-dm/qemu -Itoolstack $(LIB_CFLAGS) $(JSON_CFLAGS) $(CAIRO_CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) $(SANITIZE) -Wl,-z,relro,-z,now -Wl,--as-needed
 
 objects = $(patsubst %.c,build/obj/%.o,$(1))
@@ -26,7 +26,8 @@ QMP_OBJECTS := $(call objects,xen-dm/qemu/qmp.c xen-dm/qemu/survey.c)
 GATE_OBJECTS := $(call objects,xen-dm/qemu/gate.c)
 PRELOAD_OBJECTS := $(call objects,xen-dm/qemu/preload.c xen-dm/qemu/component.c) $(GATE_OBJECTS) \
 	$(QMP_OBJECTS)
-TOOL_OBJECTS := $(call objects,$(wildcard toolstack/*.c)) $(QMP_OBJECTS)
+UPDATE_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,control.c monitor.c process.c)) $(GATE_OBJECTS)
+TOOL_OBJECTS := $(call objects,$(wildcard toolstack/*.c)) $(QMP_OBJECTS) $(UPDATE_OBJECTS)
 TOOL_LIB_OBJECTS := $(filter-out build/obj/toolstack/main.o,$(TOOL_OBJECTS))
 MOCK_OBJECTS := $(call objects,$(wildcard tests/mocks/*.c))
 UNIT_TESTS := $(patsubst %.c,build/%,$(wildcard tests/unit/test-*.c))
@@ -64,7 +65,7 @@ build/libxenphysmap.so: $(LIBRARY)
 	$(call say,LN,$@)ln -sf $(<F) $@
 
 build/xen-physmap: $(TOOL_OBJECTS) build/libxenphysmap.a
-	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm
 
 build/xen-physmap-qemu: $(call objects,xen-dm/qemu/launcher.c) $(GATE_OBJECTS) build/libxenphysmap.a
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
@@ -73,9 +74,9 @@ build/xen-physmap-qemu.so: $(PRELOAD_OBJECTS) build/libxenphysmap.a xen-dm/qemu/
 	$(call say,LINK,$@)$(CC) -shared -Wl,--version-script=xen-dm/qemu/preload.map $(ALL_LDFLAGS) \
 		-o $@ $(PRELOAD_OBJECTS) build/libxenphysmap.a $(LIB_LIBS) $(JSON_LIBS) -ldl -lpthread
 
-build/tests/%: build/obj/tests/%.o $(TOOL_LIB_OBJECTS) $(GATE_OBJECTS) $(MOCK_OBJECTS) build/libxenphysmap.a
+build/tests/%: build/obj/tests/%.o $(TOOL_LIB_OBJECTS) $(MOCK_OBJECTS) build/libxenphysmap.a
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CMOCKA_LIBS)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm $(CMOCKA_LIBS)
 
 build/tests/xenstored/stub.so: build/obj/tests/xenstored/stub.o
 	@mkdir -p $(@D)
@@ -137,7 +138,7 @@ FUZZ_SOURCES = $(wildcard xen-dm/*.c) xen-dm/qemu/qmp.c xen-dm/qemu/survey.c \
 
 build/tests/fuzz/replay-%: build/obj/tests/fuzz/fuzz-%.o build/obj/tests/fuzz/replay.o $(TOOL_LIB_OBJECTS) build/libxenphysmap.a
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm
 
 build/tests/fuzz/make-seeds: build/obj/tests/fuzz/make-seeds.o build/obj/tests/mocks/savefile-maker.o
 	@mkdir -p $(@D)
@@ -150,7 +151,7 @@ build/fuzz-obj/%.o: %.c build/config.mk
 
 build/tests/fuzz/fuzz-%: build/fuzz-obj/tests/fuzz/fuzz-%.o $(FUZZ_SOURCES:%.c=build/fuzz-obj/%.o)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS) $(JSON_LIBS)
+	$(call say,LINK,$@)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm
 
 # What is found new stays in build/fuzz-corpus; a crash in build/fuzz-TARGET-*.
 .PHONY: fuzz check-fuzz

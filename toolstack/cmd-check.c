@@ -1,68 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* xen-physmap check: a running domain's records against its QEMU and its pages. */
 #include <stdio.h>
+#include <sys/mman.h>
 
-#include <xen-physmap/compare.h>
 #include <xen-physmap/guest.h>
 
-#include "domain.h"
+#include "agree.h"
 #include "present.h"
-#include "survey.h"
 #include "verb.h"
 
-#define QMP_TIMEOUT_MS 10000
-
-/* Appends a line for each record that has pages missing in the domain. */
-static gboolean check_pages(const XenPhysmapOps *ops, guint32 domid, const XenPhysmapTable *table,
-                            GPtrArray *lines, GError **error)
+/* Appends the SHA-256 of each block's pages as the domain has them, in the table's order. */
+static gboolean hash_blocks(const XenPhysmapOps *ops, guint32 domid, const XenPhysmapTable *table,
+                            GPtrArray *hashes, GError **error)
 {
-    const XenPhysmapRecord *record;
+    const XenPhysmapRecord *block;
 
-    for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
-        guint64 missing, first;
+    for (guint i = 0; (block = xen_physmap_table_get(table, i)); i++) {
+        void *pages = xen_physmap_guest_map(ops, domid, block->start_addr, block->size, PROT_READ,
+                                            error);
 
-        if (!xen_physmap_guest_missing(ops, domid, record->start_addr, record->size, &missing,
-                                       &first, error)) {
+        if (!pages) {
             return FALSE;
         }
-        if (missing) {
-            g_ptr_array_add(lines,
-                            g_strdup_printf("%s: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
-                                            " pages are not in the domain, the first at 0x%"
-                                            G_GINT64_MODIFIER "x",
-                                            record->name, missing,
-                                            record->size >> XEN_PHYSMAP_PAGE_SHIFT, first));
-        }
+        g_ptr_array_add(hashes, g_compute_checksum_for_data(G_CHECKSUM_SHA256, pages, block->size));
+        xen_physmap_guest_unmap(ops, pages, block->size);
     }
     return TRUE;
-}
-
-/* All that doesn't agree, one line each, and in *notes what is remarkable but harmless. */
-static GPtrArray *check(const XenPhysmapOps *ops, const Domain *domain,
-                        const XenPhysmapTable *table, GPtrArray *notes, GError **error)
-{
-    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(QmpClient) qmp = qmp_client_connect(domain->domid, error);
-    g_autoptr(Survey) actual =
-        qmp ? survey_take(qmp, ops, domain->domid, NULL, QMP_TIMEOUT_MS, error) : NULL;
-    g_autoptr(GArray) findings = NULL;
-
-    if (!actual) {
-        return NULL;
-    }
-    findings = xen_physmap_compare(table, actual->table, actual->absent);
-    for (guint i = 0; i < findings->len; i++) {
-        const XenPhysmapFinding *finding = &g_array_index(findings, XenPhysmapFinding, i);
-        gboolean harmless = finding->verdict == XEN_PHYSMAP_UNSEEN;
-
-        if (finding->verdict != XEN_PHYSMAP_SAME) {
-            g_ptr_array_add(harmless ? notes : lines, xen_physmap_finding_describe(finding));
-        }
-    }
-    if (!check_pages(ops, domain->domid, table, lines, error)) {
-        return NULL;
-    }
-    return g_steal_pointer(&lines);
 }
 
 static void add_strings(JsonObject *object, const char *member, const GPtrArray *lines)
@@ -76,18 +39,25 @@ static void add_strings(JsonObject *object, const char *member, const GPtrArray 
 }
 
 static void print_json(const Domain *domain, const XenPhysmapTable *table,
-                       const GPtrArray *findings, const GPtrArray *notes)
+                       const GPtrArray *findings, const GPtrArray *notes, const GPtrArray *hashes)
 {
     JsonNode *node = present_json(table, domain->domid, "xenstore");
 
     add_strings(json_node_get_object(node), "findings", findings);
     add_strings(json_node_get_object(node), "notes", notes);
+    if (hashes->len) {
+        add_strings(json_node_get_object(node), "sha256", hashes);
+    }
     present_print_json(stdout, node);
 }
 
 static void print_text(const Domain *domain, const XenPhysmapTable *table,
-                       const GPtrArray *findings, const GPtrArray *notes)
+                       const GPtrArray *findings, const GPtrArray *notes, const GPtrArray *hashes)
 {
+    for (guint i = 0; i < hashes->len; i++) {
+        printf("%s  %s\n", (char *)g_ptr_array_index(hashes, i),
+               xen_physmap_table_get(table, i)->name);
+    }
     for (guint i = 0; i < findings->len; i++) {
         printf("%s\n", (char *)g_ptr_array_index(findings, i));
     }
@@ -103,9 +73,12 @@ static void print_text(const Domain *domain, const XenPhysmapTable *table,
 
 int verb_check(int argc, char **argv)
 {
-    gboolean json = FALSE;
+    gboolean json = FALSE, hash = FALSE;
     const GOptionEntry entries[] = {
         { "json", 'j', 0, G_OPTION_ARG_NONE, &json, "print a JSON object", NULL },
+        { "hash", 0, 0, G_OPTION_ARG_NONE, &hash,
+          "print the SHA-256 of each block's pages; pause the guest if it is to mean anything",
+          NULL },
         { 0 },
     };
     g_autoptr(GError) error = NULL;
@@ -113,6 +86,7 @@ int verb_check(int argc, char **argv)
     g_autoptr(Domain) domain = NULL;
     g_autoptr(XenPhysmapTable) table = NULL;
     g_autoptr(GPtrArray) findings = NULL, notes = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) hashes = g_ptr_array_new_with_free_func(g_free);
 
     if (!verb_options(&argc, &argv, entries, "DOMID|NAME",
                       "Holds a domain's records against its running QEMU, and looks whether the "
@@ -122,9 +96,11 @@ int verb_check(int argc, char **argv)
     if (!(ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_HYPERVISOR, &error)) ||
         !(domain = domain_find(ops, argv[1], &error)) ||
         !(table = domain_records(ops, domain, &error)) ||
-        !(findings = check(ops, domain, table, notes, &error))) {
+        !(findings = agree_check(ops, domain, table, notes, &error)) ||
+        (hash && findings->len == 0 &&
+         !hash_blocks(ops, domain->domid, table, hashes, &error))) {
         return verb_fail(g_steal_pointer(&error));
     }
-    (json ? print_json : print_text)(domain, table, findings, notes);
+    (json ? print_json : print_text)(domain, table, findings, notes, hashes);
     return findings->len ? EXIT_FINDING : EXIT_FINE;
 }

@@ -225,6 +225,7 @@ static gboolean read_items(Contents *contents, Stream *stream, gboolean all, GEr
         if (stream_checkpoints(stream) != contents->checkpoints) {
             complete_state(contents, all);
             contents->checkpoints = stream_checkpoints(stream);
+            contents->end = item.offset + item.head + item.length + item.padding;
         }
         if (talk) {
             progress(stream, &last);
@@ -243,6 +244,7 @@ Contents *contents_read(Stream *stream, gboolean all, GError **error)
 
     if (read_items(contents, stream, all, &failure)) {
         complete_state(contents, all);
+        contents->end = G_MAXUINT64;
     } else if (stream_cut(stream)) {
         contents->cut = TRUE;
         if (!all) {
@@ -253,4 +255,39 @@ Contents *contents_read(Stream *stream, gboolean all, GError **error)
         return NULL;
     }
     return g_steal_pointer(&contents);
+}
+
+Contents *contents_read_file(int fd, GError **error)
+{
+    g_autoptr(Stream) stream = stream_open(fd, error);
+
+    if (!stream) {
+        return NULL;
+    }
+    if (!stream_seekable(stream)) {
+        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                            "in a stream the records come behind the pages, so that a pipe would "
+                            "have to be read twice: store it in a file");
+        return NULL;
+    }
+    return contents_read(stream, FALSE, error);
+}
+
+gboolean contents_pages(int fd, guint64 end, const StreamPages *pages, GError **error)
+{
+    g_autoptr(Stream) stream = stream_open(fd, error);
+    StreamItem item;
+
+    if (!stream) {
+        return FALSE;
+    }
+    while (stream_next(stream, &item, error)) {
+        if (item.layer == STREAM_END || item.offset >= end) {
+            return TRUE;
+        }
+        if (stream_has_pages(&item) && !stream_pages(stream, pages, error)) {
+            return FALSE;
+        }
+    }
+    return FALSE;
 }

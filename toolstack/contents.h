@@ -22,6 +22,7 @@ typedef struct Contents {
     guint64 named, stored;      /* pages */
     guint checkpoints;
     gboolean cut;
+    guint64 end;                /* what is at this offset and behind it doesn't count */
     GPtrArray *carriers;
     guint in_state;             /* how many carriers the state that is being read has */
     XenPhysmapTable *pending;   /* its records */
@@ -48,6 +49,17 @@ gboolean contents_add_records(XenPhysmapTable *state, const StreamItem *item,
 /* Reads all of a stream. With `all` the carriers of every state of a checkpointed guest are there,
  * and their tables; otherwise those of the state that counts, without. */
 Contents *contents_read(Stream *stream, gboolean all, GError **error);
+
+/* The same of a file that is to be walked again; a pipe is refused, since it can't be. */
+Contents *contents_read_file(int fd, GError **error);
+
+/*
+ * Goes through the pages of all items ahead of `end`, which is the `end` of a file's contents, or
+ * G_MAXUINT64 for a pipe that is read for its pages alone. INVALID then, when the stream is cut
+ * behind a checkpoint: what came behind that can't be taken back.
+ */
+gboolean contents_pages(int fd, guint64 end, const StreamPages *pages, GError **error);
+
 void contents_free(Contents *contents);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Contents, contents_free)

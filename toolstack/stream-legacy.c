@@ -95,11 +95,17 @@ static gboolean page_batch(Stream *stream, StreamItem *item, guint count, GError
     if (!stream_head(stream, item, pfns, count * stream->word, error)) {
         return FALSE;
     }
+    if (!stream->batch) {
+        stream->batch = g_new(guint64, BATCH_MAX);
+    }
     item->pages.named = count;
     for (guint i = 0; i < count; i++) {
-        if (stream_u32(pfns + i * stream->word, FALSE) >> 28 < PAGELESS) {
+        guint32 pfn = stream_u32(pfns + i * stream->word, FALSE);
+
+        if (pfn >> 28 < PAGELESS) {
             item->pages.stored++;
         }
+        stream->batch[i] = (guint64)(pfn >> 28) << 60 | (pfn & 0x0fffffff);
     }
     item->length = item->pages.stored * XEN_PHYSMAP_PAGE_SIZE;
     return TRUE;

@@ -57,6 +57,7 @@ void stream_close(Stream *stream)
 {
     if (stream) {
         source_close(stream->source);
+        g_free(stream->batch);
         g_free(stream);
     }
 }

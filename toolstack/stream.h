@@ -181,6 +181,27 @@ void stream_insert(Stream *stream, guint32 type, const guint8 *body, gsize lengt
 /* Behind STREAM_END or a cut: sends all that is left of the input to the tee. */
 gboolean stream_rest(Stream *stream, GError **error);
 
+/* What a caller of stream_pages wants. */
+typedef struct StreamPages {
+    /* Called with each pfn of the list, in its order, and whether the item has a page of it. TRUE
+     * asks for the page. */
+    gboolean (*named)(guint64 pfn, gboolean stored, gpointer data);
+    /* Called with each page that was asked for, in the same order; FALSE with an error stops. May
+     * be NULL when `named` never asks. */
+    gboolean (*page)(guint64 pfn, const guint8 *page, gpointer data, GError **error);
+    gpointer data;
+} StreamPages;
+
+/*
+ * Goes through the pages of the PAGE_DATA or LEGACY_PAGES that stream_next gave last, in bounded
+ * memory; only pages that are asked for are read from a seekable input. INVALID when the list
+ * contradicts itself or the item's length. To be called once for an item, and not with stream_body.
+ */
+gboolean stream_pages(Stream *stream, const StreamPages *pages, GError **error);
+
+/* TRUE when the item has pages. */
+gboolean stream_has_pages(const StreamItem *item);
+
 /* How many of a checkpointed guest's states were complete so far. */
 guint stream_checkpoints(const Stream *stream);
 

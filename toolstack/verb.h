@@ -26,6 +26,11 @@ int verb_edit(int argc, char **argv);
 int verb_restore(int argc, char **argv);
 int verb_save(int argc, char **argv);
 int verb_verify(int argc, char **argv);
+int verb_update_dm(int argc, char **argv);
+int verb_extract(int argc, char **argv);
+int verb_screenshot(int argc, char **argv);
+int verb_map(int argc, char **argv);
+int verb_watch(int argc, char **argv);
 
 /*
  * Takes the options out of argv, which keeps the positional arguments behind argv[0]. FALSE, said

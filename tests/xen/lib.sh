@@ -112,6 +112,49 @@ domid() { xl domid "$1"; }
 # says NAME TEXT: the guest has written it to its serial port.
 says() { grep -q -- "$2" "/tmp/$1.serial"; }
 
+# hammer_config FILE NAME [SLOT...]: the guest that hammers its devices, with cards at 6 and the
+# slots. Its serial file goes on when QEMU is started again.
+hammer_config() {
+    local file=$1 name=$2
+    shift 2
+    guest_config "$file" "$name" hammer \
+        "$(cards 6 "$@"),\"-chardev\",\"file,id=s,path=/tmp/$name.serial,append=on\",\"-serial\",\"chardev:s\""
+    sed -i '/^serial=/d' "$file"
+}
+
+# sequence NAME: whether the guest of hammer_config counted without a gap.
+sequence() {
+    tail -n +2 "/tmp/$1.serial" | awk '{
+        for (i = 1; i <= length($0); i++) {
+            if (index("ABCDEFGHIJKLMNOPQRSTUVWXYZ", substr($0, i, 1)) - 1 != n % 26) {
+                print "wrong at " n ": " substr($0, i - 30 > 0 ? i - 30 : 1, 60)
+                bad = 1
+                exit
+            }
+            n++
+        }
+    }
+    END { if (!bad) print (n > 10 ? "whole" : "short: " n) }'
+}
+
+# grows NAME: the guest writes to its serial port.
+grows() {
+    local size
+    size=$(wc -c <"/tmp/$1.serial")
+    wait_for 60 grown "$1" "$size"
+}
+grown() { [ "$(wc -c <"/tmp/$1.serial")" -gt "$2" ] && ! says "$1" BAD; }
+
+# The checksums of the option ROMs, which lie where they were allocated.
+rom_hashes() {
+    local address size
+    xenstore-ls "/local/domain/0/device-model/$(domid "$1")/physmap" |
+        sed -n 's/^ *start_addr = "\(3[0-9a-f]*\)"/\1/p' | while read -r address; do
+        qmp "$1" "{\"execute\":\"pmemsave\",\"arguments\":{\"val\":$((0x$address)),\"size\":65536,\"filename\":\"/tmp/rom\"}}" >/dev/null
+        echo "$address $(md5sum </tmp/rom)"
+    done
+}
+
 # The checksum of the picture in guest-physical memory at ADDRESS.
 picture_sum() {   # NAME ADDRESS
     rm -f /tmp/picture

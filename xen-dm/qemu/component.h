@@ -13,6 +13,12 @@
 #define COMPONENT_ENV_INCOMING "XEN_PHYSMAP_INCOMING"
 #define COMPONENT_ENV_POLICY "XEN_PHYSMAP_POLICY"
 
+/*
+ * A socket. QEMU, loaded and not begun, writes a byte to it and waits for one: so a QEMU that is to
+ * take a guest over is loaded while the old one still works. It exits when nobody is there.
+ */
+#define COMPONENT_ENV_HOLD_FD "XEN_PHYSMAP_HOLD_FD"
+
 /* What QEMU was about to tell the toolstack, put off until the records are in place. */
 typedef void (*ComponentResume)(gpointer data);
 

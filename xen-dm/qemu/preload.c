@@ -55,11 +55,22 @@ static void leave_no_trace(void)
     unsetenv(COMPONENT_ENV_QMP_FD);
     unsetenv(COMPONENT_ENV_INCOMING);
     unsetenv(COMPONENT_ENV_POLICY);
+    unsetenv(COMPONENT_ENV_HOLD_FD);
+}
+
+static void wait_for_word(int fd)
+{
+    char byte = 0;
+
+    if (write(fd, &byte, 1) != 1 || read(fd, &byte, 1) != 1) {
+        _exit(0);
+    }
+    close(fd);
 }
 
 __attribute__((constructor)) static void preloaded(void)
 {
-    guint64 domid, qmp_fd;
+    guint64 domid, qmp_fd, hold_fd;
 
     real_populate = REAL(xc_domain_populate_physmap_exact);
     real_relocate = REAL(xendevicemodel_relocate_memory);
@@ -71,6 +82,9 @@ __attribute__((constructor)) static void preloaded(void)
         g_autofree char *incoming = g_strdup(getenv(COMPONENT_ENV_INCOMING));
         GatePolicy policy;
 
+        if (number_from_env(COMPONENT_ENV_HOLD_FD, G_MAXINT, &hold_fd)) {
+            wait_for_word(hold_fd);
+        }
         gate_policy_parse(getenv(COMPONENT_ENV_POLICY), &policy);
         leave_no_trace();
         fcntl(qmp_fd, F_SETFD, FD_CLOEXEC);

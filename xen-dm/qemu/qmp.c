@@ -220,16 +220,39 @@ static JsonNode *await_reply(QmpClient *client, gint64 deadline, GError **error)
     return g_queue_pop_head(&client->replies);
 }
 
-static gboolean send_line(QmpClient *client, const char *line, gint64 deadline, GError **error)
+/* As send(), and `fd` goes along unless it is -1. */
+static ssize_t send_with_fd(int socket, const char *data, gsize length, int fd)
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof fd)];
+    } control = { 0 };
+    struct iovec iov = { (char *)data, length };
+    struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+    if (fd >= 0) {
+        message.msg_control = control.space;
+        message.msg_controllen = sizeof control.space;
+        control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof fd),
+                                           .cmsg_level = SOL_SOCKET,
+                                           .cmsg_type = SCM_RIGHTS };
+        memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+    }
+    return sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+static gboolean send_line(QmpClient *client, const char *line, int fd, gint64 deadline,
+                          GError **error)
 {
     gsize left = strlen(line);
 
     while (left > 0) {
-        ssize_t n = send(client->fd, line, left, MSG_NOSIGNAL);
+        ssize_t n = send_with_fd(client->fd, line, left, fd);
 
         if (n >= 0) {
             line += n;
             left -= n;
+            fd = -1;
         } else if (errno == EAGAIN) {
             if (!wait_until(client, POLLOUT, deadline, error)) {
                 return FALSE;
@@ -241,8 +264,8 @@ static gboolean send_line(QmpClient *client, const char *line, gint64 deadline, 
     return TRUE;
 }
 
-/* {"execute": command}, with one argument if it has a name. */
-static char *command_line(gint64 id, const char *command, const char *argument, const char *value)
+/* {"execute": command, "arguments": ...}; takes `arguments` over, which may be NULL. */
+static char *command_line(gint64 id, const char *command, JsonNode *arguments)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();
     g_autoptr(JsonNode) root = NULL;
@@ -251,12 +274,9 @@ static char *command_line(gint64 id, const char *command, const char *argument, 
     json_builder_begin_object(builder);
     json_builder_set_member_name(builder, "execute");
     json_builder_add_string_value(builder, command);
-    if (argument) {
+    if (arguments) {
         json_builder_set_member_name(builder, "arguments");
-        json_builder_begin_object(builder);
-        json_builder_set_member_name(builder, argument);
-        json_builder_add_string_value(builder, value);
-        json_builder_end_object(builder);
+        json_builder_add_value(builder, arguments);
     }
     json_builder_set_member_name(builder, "id");
     json_builder_add_int_value(builder, id);
@@ -264,6 +284,14 @@ static char *command_line(gint64 id, const char *command, const char *argument, 
     root = json_builder_get_root(builder);
     json = json_to_string(root, FALSE);
     return g_strconcat(json, "\n", NULL);
+}
+
+JsonNode *qmp_argument(const char *name, const char *value)
+{
+    JsonObject *object = json_object_new();
+
+    json_object_set_string_member(object, name, value);
+    return json_node_init_object(json_node_alloc(), object);
 }
 
 /* Whether the object answers the command of this id. One that QEMU couldn't read has no id. */
@@ -275,15 +303,18 @@ static gboolean is_answer(JsonObject *reply, gint64 id)
                 : json_object_has_member(reply, "error");
 }
 
-/* Sends one command and awaits the object that answers it, which may be an error. */
-static JsonNode *ask(QmpClient *client, const char *command, const char *argument,
-                     const char *value, gint64 deadline, GError **error)
+/*
+ * Sends one command, perhaps with a descriptor, and awaits the object that answers it, which may
+ * be an error.
+ */
+static JsonNode *ask(QmpClient *client, const char *command, JsonNode *arguments, int fd,
+                     gint64 deadline, GError **error)
 {
     gint64 id = ++client->last_id;
-    g_autofree char *line = command_line(id, command, argument, value);
+    g_autofree char *line = command_line(id, command, arguments);
     JsonNode *reply;
 
-    if (!send_line(client, line, deadline, error)) {
+    if (!send_line(client, line, fd, deadline, error)) {
         return NULL;
     }
     /* The answer to a command that timed out may still come, before this one's. */
@@ -310,14 +341,6 @@ static gboolean accepted(JsonNode *reply, const char *command, GError **error)
     return !problem;
 }
 
-static JsonNode *execute(QmpClient *client, const char *command, const char *argument,
-                         const char *value, gint64 deadline, GError **error)
-{
-    g_autoptr(JsonNode) reply = ask(client, command, argument, value, deadline, error);
-
-    return reply && accepted(reply, command, error) ? g_steal_pointer(&reply) : NULL;
-}
-
 /* QEMU greets first, and takes commands only after qmp_capabilities. */
 static gboolean greet(QmpClient *client, gint64 deadline, GError **error)
 {
@@ -339,39 +362,56 @@ static gboolean greet(QmpClient *client, gint64 deadline, GError **error)
         client->greeted = TRUE;
     }
     client->asked = TRUE;
-    reply = ask(client, "qmp_capabilities", NULL, NULL, deadline, error);
+    reply = ask(client, "qmp_capabilities", NULL, -1, deadline, error);
     /* Asked a second time, since the first answer was late, QEMU says that it knows already. */
     client->ready = reply && (again || accepted(reply, "qmp_capabilities", error));
     return client->ready;
 }
 
-static JsonNode *greet_and_execute(QmpClient *client, const char *command, const char *argument,
-                                   const char *value, int timeout_ms, GError **error)
+JsonNode *qmp_client_execute_with_fd(QmpClient *client, const char *command, JsonNode *arguments,
+                                     int fd, int timeout_ms, GError **error)
 {
     gint64 deadline = g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND;
+    g_autoptr(JsonNode) owned = arguments, reply = NULL;
+    JsonNode *value;
 
-    return greet(client, deadline, error)
-               ? execute(client, command, argument, value, deadline, error)
-               : NULL;
+    if (!greet(client, deadline, error) ||
+        !(reply = ask(client, command, g_steal_pointer(&owned), fd, deadline, error)) ||
+        !accepted(reply, command, error)) {
+        return NULL;
+    }
+    value = json_object_get_member(json_node_get_object(reply), "return");
+    if (!value) {
+        fail(error, "QEMU answered %s with neither a result nor an error", command);
+        return NULL;
+    }
+    return json_node_copy(value);
+}
+
+JsonNode *qmp_client_execute(QmpClient *client, const char *command, JsonNode *arguments,
+                             int timeout_ms, GError **error)
+{
+    return qmp_client_execute_with_fd(client, command, arguments, -1, timeout_ms, error);
 }
 
 char *qmp_client_hmp(QmpClient *client, const char *command, int timeout_ms, GError **error)
 {
-    g_autoptr(JsonNode) reply = greet_and_execute(client, "human-monitor-command", "command-line",
-                                                  command, timeout_ms, error);
-    const char *text = reply ? member_string(json_node_get_object(reply), "return") : NULL;
+    g_autoptr(JsonNode) result =
+        qmp_client_execute(client, "human-monitor-command", qmp_argument("command-line", command),
+                           timeout_ms, error);
 
-    if (reply && !text) {
+    if (result && json_node_get_value_type(result) != G_TYPE_STRING) {
         fail(error, "QEMU answered '%s' without text", command);
+        return NULL;
     }
-    return g_strdup(text);
+    return result ? json_node_dup_string(result) : NULL;
 }
 
 gboolean qmp_client_migrate_incoming(QmpClient *client, const char *uri, int timeout_ms,
                                      GError **error)
 {
-    g_autoptr(JsonNode) reply =
-        greet_and_execute(client, "migrate-incoming", "uri", uri, timeout_ms, error);
+    g_autoptr(JsonNode) result = qmp_client_execute(client, "migrate-incoming",
+                                                    qmp_argument("uri", uri), timeout_ms, error);
 
-    return reply != NULL;
+    return result != NULL;
 }

@@ -33,6 +33,20 @@ gboolean qmp_client_dispatch(QmpClient *client, GError **error);
 typedef void (*QmpEventFunc)(const char *event, gpointer data);
 void qmp_client_on_event(QmpClient *client, QmpEventFunc func, gpointer data);
 
+/*
+ * Runs a command and returns what it returned; free with json_node_unref. Takes `arguments` over,
+ * an object or NULL. A command that QEMU refuses is an error with QEMU's reason.
+ */
+JsonNode *qmp_client_execute(QmpClient *client, const char *command, JsonNode *arguments,
+                             int timeout_ms, GError **error);
+
+/* The same, and hands QEMU a copy of `fd`, which stays the caller's. */
+JsonNode *qmp_client_execute_with_fd(QmpClient *client, const char *command, JsonNode *arguments,
+                                     int fd, int timeout_ms, GError **error);
+
+/* An object with one string in it, as arguments of a command. */
+JsonNode *qmp_argument(const char *name, const char *value);
+
 /* Runs a monitor command of the human kind and returns what it printed; free with g_free. */
 char *qmp_client_hmp(QmpClient *client, const char *command, int timeout_ms, GError **error);
 

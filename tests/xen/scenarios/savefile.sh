@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Savefiles edited, damaged and repaired, a migration through edit, and a live domain's records.
+# limit: 400
 
 guest_config /tmp/g1.cfg g1 picture "$(cards 6 7)"
 check "xl create" xl create /tmp/g1.cfg
-check "the guest draws" wait_for 30 says g1 "picture drawn"
+check "the guest draws" wait_for 90 says g1 "picture drawn"
 nodes=$(physmap g1)
 picture=$(picture_sum g1 0xf1000000)
 

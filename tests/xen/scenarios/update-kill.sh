@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The updater killed before and behind each step, and on its way back: --resume ends it well.
+# limit: 900
+
+hammer_config /tmp/g1.cfg g1
+check "xl create" xl create /tmp/g1.cfg
+check "the guest hammers" wait_for 120 says g1 "ABC"
+
+resumed() {   # CASE
+    fails "$1: another update is refused" 1 xen-physmap update-dm g1
+    check "$1: resumed" xen-physmap update-dm --resume g1
+    check "$1: the guest goes on" grows g1
+    check "$1: check agrees" xen-physmap check g1
+    is "$1: one QEMU" "$(ps | grep -c '[x]en-qemu-system')" 1
+    is "$1: nothing is left" "$(find /run/xen-physmap -mindepth 1 ! -name '*.lock')" ""
+}
+
+for step in prepare pause save keep end start verify unpause tidy; do
+    for when in kill killed; do
+        XEN_PHYSMAP_FAULT=$when:$step xen-physmap update-dm g1 >/tmp/out 2>&1
+        is "$when $step: it was killed" $? 137
+        resumed "$when $step"
+    done
+done
+# On the way back, from a new QEMU that never reports to run.
+printf '#!/bin/sh\ncase "$*" in *-incoming*) set -- "$@" -S ;; esac\nexec /usr/libexec/xen-qemu-system-i386 "$@"\n' >/tmp/qemu-stops
+chmod +x /tmp/qemu-stops
+for step in start end keep save pause prepare; do
+    XEN_PHYSMAP_FAULT=unkill:$step xen-physmap update-dm g1 --qemu /tmp/qemu-stops --timeout 12 >/tmp/out 2>&1
+    is "going back, killed at $step" $? 137
+    resumed "going back, killed at $step"
+done
+check "nothing to resume" xen-physmap update-dm --resume g1
+is "the guest counted without a gap" "$(sequence g1)" "whole"

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Two guests: updated at once, and with --all, which stops at the first that can't be.
+# limit: 400
+
+both() {   # WHEN
+    for guest in g1 g2; do
+        check "$1: $guest goes on" grows $guest
+        check "$1: check of $guest agrees" xen-physmap check $guest
+    done
+}
+
+for guest in g1 g2; do
+    hammer_config /tmp/$guest.cfg $guest
+    check "xl create $guest" xl create /tmp/$guest.cfg
+done
+for guest in g1 g2; do check "$guest hammers" wait_for 120 says $guest "ABC"; done
+
+xen-physmap update-dm g1 >/tmp/1 2>&1 &
+first=$!
+check "an update of g2 at the same time" xen-physmap update-dm g2
+rc=0
+wait $first || rc=$?
+is "and of g1" $rc 0
+both "at once"
+
+check "--all" xen-physmap update-dm --all
+both "all"
+
+xl pause g1
+fails "--all with a paused guest" 1 xen-physmap update-dm --all
+has "it says why" "$OUTPUT" "g1): refused: it is paused"
+has "and that it stopped" "$OUTPUT" "1 more domain was not touched"
+xl unpause g1
+both "afterwards"
+
+# A disk that QEMU serves itself, as a paravirtual driver would have connected to it.
+id=$(domid g2)
+xenstore-write "/local/domain/0/backend/vkbd/$id/0/frontend" "/local/domain/$id/device/vkbd/0"
+xenstore-write "/local/domain/$id/device/vkbd/0/state" 4
+fails "a connected backend" 1 xen-physmap update-dm g2
+has "it is named" "$OUTPUT" "QEMU itself serves /local/domain/0/backend/vkbd/$id/0"
+xenstore-write "/local/domain/$id/device/vkbd/0/state" 1
+
+# A hash of each block before and after, while the guest stands still for it.
+guest_config /tmp/g3.cfg g3 picture "$(cards 6 7)"
+check "xl create g3" xl create /tmp/g3.cfg
+check "g3 draws" wait_for 120 says g3 "picture drawn"
+before=$(xen-physmap check --hash g3)
+check "an update of g3" xen-physmap update-dm g3
+is "each block is, bit for bit, what it was" "$(xen-physmap check --hash g3)" "$before"
+for guest in g1 g2; do is "$guest counted without a gap" "$(sequence $guest)" "whole"; done

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A new QEMU under a running guest, and all that xl does with the guest afterwards.
+# limit: 400
+
+guest_config /tmp/g1.cfg g1 counter "$(cards 6 7)"
+check "xl create" xl create /tmp/g1.cfg
+check "the guest draws" wait_for 120 says g1 "picture drawn"
+nodes=$(physmap g1)
+dm_pid() { xenstore-read "/local/domain/$(domid g1)/image/device-model-pid"; }
+first=$(dm_pid)
+
+check "a dry run" xen-physmap update-dm --dry-run g1
+is "touches nothing" "$(dm_pid)" "$first"
+
+xen-physmap update-dm g1 >/tmp/update.out 2>&1
+is "update-dm" "$?" 0
+cat /tmp/update.out
+check "the old QEMU is gone" test ! -e "/proc/$first"
+check "libxl knows the new one" test -e "/proc/$(dm_pid)/exe"
+check "the guest goes on" wait_for 60 says g1 "[A-Z]"
+is "the records are the same" "$(physmap g1)" "$nodes"
+check "check agrees" xen-physmap check g1
+is "no backend complains" "$(qemu_log g1 | grep -i 'backend state')" ""
+
+check "a second update" xen-physmap update-dm g1
+check "xl save" xl save g1 /tmp/g1.save
+check "xl restore" xl restore /tmp/g1.cfg /tmp/g1.save
+check "the restored guest goes on" wait_for 60 says g1 "[A-Z]"
+check "an update after xl restore" xen-physmap update-dm g1
+check "xl migrate" local_migrate g1
+check "an update after xl migrate" xen-physmap update-dm g1
+check "check agrees" xen-physmap check g1
+xl destroy g1 >/tmp/destroy.log 2>&1
+is "xl destroy says nothing" "$(cat /tmp/destroy.log)" ""
+cat /var/log/xen/qemu-dm-g1.log

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xen-physmap update-dm: a new QEMU takes over a running guest. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "present.h"
+#include "update.h"
+#include "verb.h"
+
+#define TIMEOUT_S 60
+
+typedef struct Wish {
+    UpdateOptions options;
+    gboolean dry_run, resume, all, json;
+} Wish;
+
+static void on_signal(int number)
+{
+    (void)number;
+    update_interrupt();
+}
+
+/* One guest's part of the answer. */
+static void report(JsonArray *results, const Update *update, const Domain *domain,
+                   const char *outcome, const GPtrArray *reasons, const GError *error)
+{
+    JsonObject *object = json_object_new();
+    JsonArray *notes = json_array_new(), *refusals = json_array_new();
+
+    json_object_set_int_member(object, "domid", domain->domid);
+    json_object_set_string_member(object, "name", domain->name);
+    json_object_set_string_member(object, "outcome", outcome);
+    for (guint i = 0; reasons && i < reasons->len; i++) {
+        json_array_add_string_element(refusals, g_ptr_array_index(reasons, i));
+    }
+    json_object_set_array_member(object, "reasons", refusals);
+    if (error) {
+        json_object_set_string_member(object, "error", error->message);
+    }
+    if (update) {
+        for (guint i = 0; i < update->notes->len; i++) {
+            json_array_add_string_element(notes, g_ptr_array_index(update->notes, i));
+        }
+        if (update->failed_step) {
+            json_object_set_string_member(object, "failed_step", update->failed_step);
+            json_object_set_string_member(object, "reason", update->reason);
+        }
+        if (update->old) {
+            g_autofree char *log = xen_physmap_escape(update->old->log, -1);
+
+            json_object_set_string_member(object, "log", log);
+        }
+        if (update->pause_us) {
+            json_object_set_double_member(object, "pause_ms", update->pause_us / 1000.0);
+            json_object_set_int_member(object, "pause_tries", update->tries);
+        }
+    }
+    json_object_set_array_member(object, "notes", notes);
+    json_array_add_object_element(results, object);
+}
+
+static void say(const Domain *domain, const char *kind, const char *text)
+{
+    fprintf(stderr, "domain %u (%s): %s%s\n", domain->domid, domain->name, kind, text);
+}
+
+static int conclude(const Wish *wish, Update *update, UpdateOutcome outcome, JsonArray *results,
+                    const GError *error)
+{
+    static const char *const words[] = {
+        [UPDATE_DONE] = "updated", [UPDATE_BACK] = "rolled-back", [UPDATE_STUCK] = "unfinished",
+    };
+    const Domain *domain = update->domain;
+    g_autofree char *log = xen_physmap_escape(update->old ? update->old->log : "", -1);
+    g_autofree char *text = NULL;
+
+    (void)wish;
+    report(results, update, domain, words[outcome], NULL, error);
+    for (guint i = 0; i < update->notes->len; i++) {
+        say(domain, "note: ", g_ptr_array_index(update->notes, i));
+    }
+    switch (outcome) {
+    case UPDATE_DONE:
+        text = g_strdup_printf("%s serves it; it stood still for %.1f ms", update->new_program,
+                               update->pause_us / 1000.0);
+        break;
+    case UPDATE_BACK:
+        text = g_strdup_printf("goes on with the old QEMU: '%s' failed: %s (QEMU's log is %s)",
+                               update->failed_step, update->reason, log);
+        break;
+    default:
+        text = g_strdup_printf("unfinished: %s (QEMU's log is %s); nothing is lost, and "
+                               "xen-physmap update-dm --resume %u tries again",
+                               error ? error->message : "for no known reason", log,
+                               domain->domid);
+        break;
+    }
+    say(domain, "", text);
+    return outcome == UPDATE_DONE || (outcome == UPDATE_BACK && wish->resume) ? EXIT_FINE
+                                                                              : EXIT_FINDING;
+}
+
+static int resume(const Wish *wish, Update *update, JsonArray *results)
+{
+    g_autoptr(GError) error = NULL;
+    UpdateOutcome outcome;
+
+    if (!update_is_unfinished(update)) {
+        say(update->domain, "", "no update of it was cut off");
+        report(results, update, update->domain, "nothing", NULL, NULL);
+        return EXIT_FINE;
+    }
+    outcome = update_resume(update, &error);
+    return conclude(wish, update, outcome, results, error);
+}
+
+/* With its lock, looks, and does or tells. */
+static int update_one(XenPhysmapOps *ops, Domain *domain, const Wish *wish, JsonArray *results)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Update) update = update_new(ops, domain, &error);
+    g_autoptr(GPtrArray) reasons = NULL;
+    UpdateOutcome outcome;
+
+    if (update && wish->resume) {
+        return resume(wish, update, results);
+    }
+    if (!update || !(reasons = update_ready(update, &wish->options, &error))) {
+        report(results, update, domain, "failed", NULL, error);
+        return verb_fail(g_steal_pointer(&error));
+    }
+    if (reasons->len) {
+        for (guint i = 0; i < reasons->len; i++) {
+            say(domain, "refused: ", g_ptr_array_index(reasons, i));
+        }
+        report(results, update, domain, "refused", reasons, NULL);
+        return EXIT_FINDING;
+    }
+    if (wish->dry_run) {
+        update_tell(update, stderr);
+        for (guint i = 0; i < update->notes->len; i++) {
+            say(domain, "note: ", g_ptr_array_index(update->notes, i));
+        }
+        report(results, update, domain, "ready", NULL, NULL);
+        return EXIT_FINE;
+    }
+    outcome = update_run(update, &error);
+    return conclude(wish, update, outcome, results, error);
+}
+
+/* The domain that was named, or all that have a device model. */
+static GPtrArray *chosen(XenPhysmapOps *ops, const Wish *wish, const char *name, GError **error)
+{
+    GPtrArray *domains;
+    Domain *domain;
+
+    if (wish->all) {
+        return domain_all(ops, error);
+    }
+    if (!(domain = domain_find(ops, name, error))) {
+        return NULL;
+    }
+    domains = g_ptr_array_new_with_free_func((GDestroyNotify)domain_free);
+    g_ptr_array_add(domains, domain);
+    return domains;
+}
+
+static int update_chosen(const Wish *wish, const char *name, JsonArray *results)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(XenPhysmapOps) ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_HYPERVISOR, &error);
+    g_autoptr(GPtrArray) domains = ops ? chosen(ops, wish, name, &error) : NULL;
+    int end = EXIT_FINE;
+
+    if (!domains) {
+        return verb_fail(g_steal_pointer(&error));
+    }
+    for (guint i = 0; i < domains->len && end == EXIT_FINE; i++) {
+        end = update_one(ops, g_ptr_array_index(domains, i), wish, results);
+        if (end != EXIT_FINE && i + 1 < domains->len) {
+            fprintf(stderr, "%u more domain%s not touched\n", domains->len - i - 1,
+                    domains->len - i == 2 ? " was" : "s were");
+        }
+    }
+    return end;
+}
+
+int verb_update_dm(int argc, char **argv)
+{
+    Wish wish = { .options = { .timeout_s = TIMEOUT_S } };
+    g_autofree char *qemu = NULL;
+    g_auto(GStrv) set_args = NULL;
+    const GOptionEntry entries[] = {
+        { "qemu", 'q', 0, G_OPTION_ARG_FILENAME, &qemu,
+          "the new program; by default what is now at the path of the running one", "PATH" },
+        { "set-arg", 0, 0, G_OPTION_ARG_STRING_ARRAY, &set_args,
+          "replace an argument of QEMU's, or add it", "'-OPTION [VALUE]'" },
+        { "timeout", 't', 0, G_OPTION_ARG_INT, &wish.options.timeout_s,
+          "go back after this many seconds (60)", "S" },
+        { "dry-run", 'n', 0, G_OPTION_ARG_NONE, &wish.dry_run,
+          "look whether it can be done, tell what would happen, and touch nothing", NULL },
+        { "resume", 'r', 0, G_OPTION_ARG_NONE, &wish.resume,
+          "finish an update that was cut off, or go back", NULL },
+        { "all", 'a', 0, G_OPTION_ARG_NONE, &wish.all,
+          "one domain of this host after another, up to the first failure", NULL },
+        { "json", 'j', 0, G_OPTION_ARG_NONE, &wish.json, "print a JSON object", NULL },
+        { 0 },
+    };
+    struct sigaction action = { .sa_handler = on_signal };
+    JsonObject *answer;
+    JsonArray *results;
+    int end;
+
+    if (!verb_options(&argc, &argv, entries, "DOMID|NAME",
+                      "Puts a new QEMU under a running guest: pauses it, hands the state of its "
+                      "devices over, and lets it go on; or goes back to the old QEMU.", 0, 1)) {
+        return EXIT_TROUBLE;
+    }
+    if ((argc == 2) == wish.all || wish.options.timeout_s < 1) {
+        fprintf(stderr, "%s: %s\n", g_get_prgname(),
+                wish.options.timeout_s < 1 ? "--timeout has to be positive"
+                                           : "name one domain, or --all");
+        return EXIT_TROUBLE;
+    }
+    for (guint i = 0; set_args && set_args[i]; i++) {
+        if (*set_args[i] != '-') {
+            fprintf(stderr, "%s: --set-arg begins with an option of QEMU's\n", g_get_prgname());
+            return EXIT_TROUBLE;
+        }
+    }
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);           /* progress that nobody reads is no reason to stop */
+    wish.options.qemu = qemu;
+    wish.options.set_args = set_args;
+    results = json_array_new();
+    end = update_chosen(&wish, argc == 2 ? argv[1] : NULL, results);
+    answer = json_object_new();
+    json_object_set_array_member(answer, "domains", results);
+    if (wish.json) {
+        present_print_json(stdout, json_node_init_object(json_node_alloc(), answer));
+    }
+    json_object_unref(answer);
+    return end;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The journal of an update: one small file that is whole at every moment. */
+#include "update.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#define GROUP "update"
+#define JOURNAL "journal"
+
+char *update_path(const Update *update, const char *file)
+{
+    return g_strdup_printf(UPDATE_FOLDER "/%u/%s", update->domain->domid, file);
+}
+
+/* A key file holds text; arguments may be any bytes. */
+static void set_string(GKeyFile *file, const char *key, const char *value)
+{
+    if (value) {
+        g_autofree char *escaped = g_strescape(value, NULL);
+
+        g_key_file_set_string(file, GROUP, key, escaped);
+    }
+}
+
+static char *get_string(GKeyFile *file, const char *key)
+{
+    g_autofree char *escaped = g_key_file_get_string(file, GROUP, key, NULL);
+
+    return escaped ? g_strcompress(escaped) : NULL;
+}
+
+static void set_strings(GKeyFile *file, const char *key, char **values)
+{
+    for (guint i = 0; values && values[i]; i++) {
+        g_autofree char *numbered = g_strdup_printf("%s-%u", key, i);
+
+        set_string(file, numbered, values[i]);
+    }
+}
+
+static GStrv get_strings(GKeyFile *file, const char *key)
+{
+    GPtrArray *values = g_ptr_array_new();
+    char *value;
+
+    do {
+        g_autofree char *numbered = g_strdup_printf("%s-%u", key, values->len);
+
+        value = get_string(file, numbered);
+        g_ptr_array_add(values, value);
+    } while (value);
+    return (GStrv)g_ptr_array_free(values, FALSE);
+}
+
+static void set_process(GKeyFile *file, const char *key, const ProcessId *id)
+{
+    g_autofree char *text =
+        g_strdup_printf("%d %" G_GUINT64_FORMAT, (int)id->pid, id->started);
+
+    g_key_file_set_string(file, GROUP, key, text);
+}
+
+static ProcessId get_process(GKeyFile *file, const char *key)
+{
+    g_autofree char *text = get_string(file, key);
+    int pid;
+    guint64 started;
+
+    return text && sscanf(text, "%d %" G_GINT64_MODIFIER "u", &pid, &started) == 2
+               ? (ProcessId){ pid, started }
+               : (ProcessId){ 0 };
+}
+
+gboolean update_journal_write(const Update *update, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) problem = NULL;
+    g_autofree char *path = update_path(update, JOURNAL);
+    g_autofree char *data = NULL;
+
+    set_string(file, "uuid", update->uuid);
+    set_string(file, "step", update->step);
+    g_key_file_set_boolean(file, GROUP, "back", update->back);
+    g_key_file_set_boolean(file, GROUP, "saved", update->saved);
+    g_key_file_set_integer(file, GROUP, "timeout", update->timeout_s);
+    set_process(file, "taker", &update->taker);
+    set_process(file, "returner", &update->returner);
+    set_string(file, "failed-step", update->failed_step);
+    set_string(file, "reason", update->reason);
+    set_string(file, "new-program", update->new_program);
+    set_strings(file, "new-argument", update->new_args);
+    set_string(file, "old-program", update->old_program);
+    set_process(file, "old-process", &update->old->id);
+    set_string(file, "folder", update->old->folder);
+    set_string(file, "log", update->old->log);
+    set_string(file, "launcher", update->old->launcher);
+    set_strings(file, "argument", update->old->args);
+    set_strings(file, "environment", update->old->env);
+    set_strings(file, "control-group", update->old->cgroups);
+    data = g_key_file_to_data(file, NULL, NULL);
+    if (!g_file_set_contents_full(path, data, -1,
+                                  G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+                                  0600, &problem)) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                    "can't write the journal: %s", problem->message);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean update_is_unfinished(const Update *update)
+{
+    g_autofree char *path = update_path(update, JOURNAL);
+
+    return access(path, F_OK) == 0;
+}
+
+static gboolean is_known_step(const char *name)
+{
+    for (const UpdateStep *step = update_steps; name && step->name; step++) {
+        if (strcmp(step->name, name) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+gboolean update_journal_read(Update *update, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) problem = NULL;
+    g_autofree char *path = update_path(update, JOURNAL);
+    Process *old = g_new0(Process, 1);
+
+    update->old = old;
+    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &problem)) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
+                    "can't read the journal: %s", problem->message);
+        return FALSE;
+    }
+    g_free(update->uuid);
+    update->uuid = get_string(file, "uuid");
+    update->step = get_string(file, "step");
+    update->back = g_key_file_get_boolean(file, GROUP, "back", NULL);
+    update->saved = g_key_file_get_boolean(file, GROUP, "saved", NULL);
+    update->timeout_s = g_key_file_get_integer(file, GROUP, "timeout", NULL);
+    update->taker = get_process(file, "taker");
+    update->returner = get_process(file, "returner");
+    update->failed_step = get_string(file, "failed-step");
+    update->reason = get_string(file, "reason");
+    update->new_program = get_string(file, "new-program");
+    update->new_args = get_strings(file, "new-argument");
+    update->old_program = get_string(file, "old-program");
+    old->id = get_process(file, "old-process");
+    old->folder = get_string(file, "folder");
+    old->log = get_string(file, "log");
+    old->launcher = get_string(file, "launcher");
+    old->args = get_strings(file, "argument");
+    old->env = get_strings(file, "environment");
+    old->cgroups = get_strings(file, "control-group");
+    if (!is_known_step(update->step) || !update->uuid || !old->launcher || !old->log ||
+        !update->old_program || !update->new_program) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "%s is no journal of this version", path);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+void update_journal_remove(const Update *update)
+{
+    g_autofree char *journal = update_path(update, JOURNAL);
+    g_autofree char *folder = g_path_get_dirname(journal);
+    g_autofree char *program =
+        g_strdup_printf(UPDATE_PROGRAM_FOLDER "/qemu-%u", update->domain->domid);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+
+    /* The journal first: without it, the rest means nothing. */
+    unlink(journal);
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+
+        unlink(path);
+    }
+    g_rmdir(folder);
+    unlink(program);
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Pauses a domain with its I/O requests answered: asks Xen, and reads the servers' shared pages. */
+#include "control.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include <xenctrl.h>
+#include <xendevicemodel.h>
+#include <xenforeignmemory.h>
+#include <xen/hvm/ioreq.h>
+
+/* MAX_NR_IOREQ_SERVERS in Xen. */
+#define SERVERS_MAX 8
+
+/* One page of buffered requests, and one with a request for each vcpu. */
+#define SERVER_PAGES 2
+
+/* QEMU looks after buffered requests at least every 100 ms. */
+#define ANSWER_POLL_US 50
+
+/* An instant for a vcpu to take its answer; more often it is much less. */
+#define TAKE_US (2 * G_TIME_SPAN_MILLISECOND)
+
+/* What is in front of buf_ioreq in the page; Xen's header has it for Xen alone. */
+typedef struct BufferedPointers {
+    guint32 read_pointer, write_pointer;
+} BufferedPointers;
+
+typedef struct ServerPages {
+    xenforeignmemory_resource_handle *resource;
+    const volatile BufferedPointers *buffered;
+    const volatile struct ioreq *requests;
+} ServerPages;
+
+struct Control {
+    guint32 domid;
+    xc_interface *xc;
+    xendevicemodel_handle *dmod;
+    xenforeignmemory_handle *fmem;
+};
+
+static gboolean fail(GError **error, guint32 domid, const char *what)
+{
+    XenPhysmapError code = errno == EACCES || errno == EPERM ? XEN_PHYSMAP_ERROR_ACCESS
+                                                             : XEN_PHYSMAP_ERROR_UNAVAILABLE;
+
+    g_set_error(error, XEN_PHYSMAP_ERROR, code, "can't %s of domain %u: %s", what, domid,
+                g_strerror(errno));
+    return FALSE;
+}
+
+Control *control_open(guint32 domid, GError **error)
+{
+    Control *control = g_new0(Control, 1);
+
+    control->domid = domid;
+    errno = ENOENT;
+    if (!(control->xc = xc_interface_open(NULL, NULL, 0)) ||
+        !(control->dmod = xendevicemodel_open(NULL, 0)) ||
+        !(control->fmem = xenforeignmemory_open(NULL, 0))) {
+        fail(error, domid, "reach the hypervisor, for control");
+        control_close(control);
+        return NULL;
+    }
+    return control;
+}
+
+void control_close(Control *control)
+{
+    if (control) {
+        if (control->fmem) {
+            xenforeignmemory_close(control->fmem);
+        }
+        if (control->dmod) {
+            xendevicemodel_close(control->dmod);
+        }
+        if (control->xc) {
+            xc_interface_close(control->xc);
+        }
+        g_free(control);
+    }
+}
+
+gboolean control_info(Control *control, ControlInfo *info, GError **error)
+{
+    xc_domaininfo_t found = { 0 };
+    int n = xc_domain_getinfolist(control->xc, control->domid, 1, &found);
+
+    if (n < 0) {
+        return fail(error, control->domid, "read the state");
+    }
+    if (n == 0 || found.domain != control->domid) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
+                    "domain %u is not there any more", control->domid);
+        return FALSE;
+    }
+    *info = (ControlInfo){
+        .hvm = (found.flags & XEN_DOMINF_hvm_guest) != 0,
+        .paused = (found.flags & XEN_DOMINF_paused) != 0,
+        .shutdown = (found.flags & XEN_DOMINF_shutdown) != 0,
+        .dying = (found.flags & XEN_DOMINF_dying) != 0,
+    };
+    return TRUE;
+}
+
+static gboolean has_server(Control *control, ioservid_t id)
+{
+    return xendevicemodel_get_ioreq_server_info(control->dmod, control->domid, id, NULL, NULL,
+                                                NULL) == 0;
+}
+
+guint control_servers(Control *control)
+{
+    guint n = 0;
+
+    for (ioservid_t id = 0; id < SERVERS_MAX; id++) {
+        n += has_server(control, id);
+    }
+    return n;
+}
+
+gboolean control_destroy_servers(Control *control, GError **error)
+{
+    for (ioservid_t id = 0; id < SERVERS_MAX; id++) {
+        if (has_server(control, id) &&
+            xendevicemodel_destroy_ioreq_server(control->dmod, control->domid, id)) {
+            return fail(error, control->domid, "remove the old I/O request server");
+        }
+    }
+    return TRUE;
+}
+
+static void unmap_servers(Control *control, GArray *servers)
+{
+    for (guint i = 0; i < servers->len; i++) {
+        xenforeignmemory_unmap_resource(control->fmem,
+                                        g_array_index(servers, ServerPages, i).resource);
+    }
+    g_array_unref(servers);
+}
+
+static GArray *map_servers(Control *control, GError **error)
+{
+    GArray *servers = g_array_new(FALSE, FALSE, sizeof(ServerPages));
+
+    for (ioservid_t id = 0; id < SERVERS_MAX; id++) {
+        ServerPages pages = { 0 };
+        void *address = NULL;
+
+        if (!has_server(control, id)) {
+            continue;
+        }
+        pages.resource = xenforeignmemory_map_resource(
+            control->fmem, control->domid, XENMEM_resource_ioreq_server, id,
+            XENMEM_resource_ioreq_server_frame_bufioreq, SERVER_PAGES, &address, PROT_READ, 0);
+        if (!pages.resource) {
+            fail(error, control->domid, "map the I/O requests");
+            unmap_servers(control, servers);
+            return NULL;
+        }
+        pages.buffered = address;
+        pages.requests = (void *)((char *)address + XC_PAGE_SIZE);
+        g_array_append_val(servers, pages);
+    }
+    if (servers->len == 0) {
+        errno = ENOENT;
+        fail(error, control->domid, "find the I/O request server");
+        unmap_servers(control, servers);
+        return NULL;
+    }
+    return servers;
+}
+
+typedef enum {
+    REST,           /* nothing under way */
+    ANSWERED,       /* an answer that its vcpu didn't take yet */
+    ASKED,          /* a request that QEMU didn't answer yet */
+} Traffic;
+
+static Traffic traffic(const GArray *servers)
+{
+    Traffic most = REST;
+
+    for (guint i = 0; i < servers->len; i++) {
+        const ServerPages *pages = &g_array_index(servers, ServerPages, i);
+
+        if (pages->buffered->read_pointer != pages->buffered->write_pointer) {
+            return ASKED;
+        }
+        for (guint vcpu = 0; vcpu < XC_PAGE_SIZE / sizeof *pages->requests; vcpu++) {
+            switch (pages->requests[vcpu].state) {
+            case STATE_IOREQ_NONE:
+                break;
+            case STATE_IORESP_READY:
+                most = MAX(most, ANSWERED);
+                break;
+            default:
+                return ASKED;
+            }
+        }
+    }
+    return most;
+}
+
+static gboolean try_quiesce(Control *control, const GArray *servers, ControlGiveUp give_up,
+                            gpointer data, guint *tries, GError **error)
+{
+    for (;;) {
+        Traffic now;
+        gint64 until;
+
+        if (xc_domain_pause(control->xc, control->domid)) {
+            return fail(error, control->domid, "pause the vcpus");
+        }
+        ++*tries;
+        /* No vcpu runs any more, so none asks; QEMU still answers. */
+        while ((now = traffic(servers)) == ASKED && !give_up(data)) {
+            g_usleep(ANSWER_POLL_US);
+        }
+        if (now == REST) {
+            return TRUE;
+        }
+        if (xc_domain_unpause(control->xc, control->domid)) {
+            return fail(error, control->domid, "unpause the vcpus");
+        }
+        if (give_up(data)) {
+            g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
+                        "the I/O of domain %u didn't come to rest, and it was paused %u times",
+                        control->domid, *tries);
+            return FALSE;
+        }
+        /* A vcpu that hammers a port is at rest for the moment after it took its answer. */
+        until = g_get_monotonic_time() + TAKE_US;
+        while (traffic(servers) != REST && g_get_monotonic_time() < until) {
+        }
+    }
+}
+
+gboolean control_quiesce(Control *control, ControlGiveUp give_up, gpointer data, guint *tries,
+                         GError **error)
+{
+    GArray *servers = map_servers(control, error);
+    gboolean done;
+
+    *tries = 0;
+    if (!servers) {
+        return FALSE;
+    }
+    done = try_quiesce(control, servers, give_up, data, tries, error);
+    unmap_servers(control, servers);
+    return done;
+}
+
+gboolean control_unpause(Control *control, GError **error)
+{
+    return xc_domain_unpause(control->xc, control->domid) == 0 ||
+           fail(error, control->domid, "unpause the vcpus");
+}

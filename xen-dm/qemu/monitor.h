@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an update asks of a running QEMU: its state saved, and what the toolstack keeps of it. */
+#ifndef XEN_PHYSMAP_MONITOR_H
+#define XEN_PHYSMAP_MONITOR_H
+
+#include "qmp.h"
+
+/* Whether the virtual machine runs, as QEMU sees it. */
+gboolean monitor_running(QmpClient *qmp, gboolean *running, GError **error);
+
+/* Goes on after monitor_save. */
+gboolean monitor_cont(QmpClient *qmp, GError **error);
+
+/*
+ * Stops the virtual machine, which completes its disk requests and flushes its images, and writes
+ * the device state to `fd`, open for writing only. QEMU needs no rights to any path for that.
+ */
+gboolean monitor_save(QmpClient *qmp, int fd, GError **error);
+
+/* The pseudo-terminal of each serial port, "" for one that has none. Free with g_ptr_array_unref. */
+GPtrArray *monitor_serial_ptys(QmpClient *qmp, GError **error);
+
+typedef struct MonitorVnc {
+    char *host, *service;           /* where it listens; NULL when there is no server */
+    GPtrArray *clients;             /* "host:service" of each that is connected, escaped */
+} MonitorVnc;
+
+MonitorVnc *monitor_vnc(QmpClient *qmp, GError **error);
+
+/* NULL is allowed. */
+void monitor_vnc_free(MonitorVnc *vnc);
+
+gboolean monitor_set_vnc_password(QmpClient *qmp, const char *password, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MonitorVnc, monitor_vnc_free)
+
+#endif
