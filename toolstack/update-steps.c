@@ -49,6 +49,24 @@ static gboolean end_taker(Update *update, GError **error)
     return process_end(&update->taker, error);
 }
 
+static gboolean await_held(Update *update, const ProcessStart *start, gboolean forward,
+                           GError **error)
+{
+    gint64 deadline = g_get_monotonic_time() + BACK_TIMEOUT_US;
+
+    while (!process_is_held(start, POLL_MS)) {
+        g_autofree char *ending = process_ending(&start->id);
+
+        if (ending) {
+            return fail(error, "QEMU %s before it was loaded", ending);
+        }
+        if (forward ? update_should_stop(update, error) : g_get_monotonic_time() > deadline) {
+            return forward ? FALSE : fail(error, "QEMU doesn't come up");
+        }
+    }
+    return TRUE;
+}
+
 /* Loading a program takes as long as all else that it does at its start. */
 static gboolean prepare(Update *update, GError **error)
 {
@@ -64,17 +82,7 @@ static gboolean prepare(Update *update, GError **error)
         return FALSE;
     }
     update->taker = update->held.id;
-    while (!process_is_held(&update->held, POLL_MS)) {
-        g_autofree char *ending = process_ending(&update->taker);
-
-        if (ending) {
-            return fail(error, "the new QEMU %s before it was loaded", ending);
-        }
-        if (update_should_stop(update, error)) {
-            return FALSE;
-        }
-    }
-    return TRUE;
+    return await_held(update, &update->held, TRUE, error);
 }
 
 /* pause */
@@ -362,7 +370,8 @@ static gboolean restart_old(Update *update, GError **error)
     }
     update->returner = start.id;
     /* It has to be known before it begins. If we end before that, it does too. */
-    if (!update_journal_write(update, error) || !let_go(update, &start, FALSE, error)) {
+    if (!update_journal_write(update, error) || !await_held(update, &start, FALSE, error) ||
+        !let_go(update, &start, FALSE, error)) {
         if (start.hold >= 0) {
             close(start.hold);
         }

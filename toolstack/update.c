@@ -19,6 +19,8 @@
  */
 #define ENV_FAULT "XEN_PHYSMAP_FAULT"
 
+#define UNDO_TRIES 3
+
 static volatile sig_atomic_t interrupted;
 
 void update_interrupt(void)
@@ -211,6 +213,20 @@ static const UpdateStep *step_of(const char *name)
     return step;
 }
 
+/* What fails once, on a host under load say, is tried again: a paused guest is worth it. */
+static gboolean undo(Update *update, const UpdateStep *step, GError **error)
+{
+    for (guint try = 1; try < UNDO_TRIES; try++) {
+        g_autoptr(GError) problem = NULL;
+
+        if (step->undo(update, &problem)) {
+            return TRUE;
+        }
+        say(update, "can't undo '%s' yet: %s", step->name, problem->message);
+    }
+    return step->undo(update, error);
+}
+
 /* From `step`, which may have happened half, to the first. */
 static UpdateOutcome go_back(Update *update, const UpdateStep *step, GError **error)
 {
@@ -229,7 +245,7 @@ static UpdateOutcome go_back(Update *update, const UpdateStep *step, GError **er
             g_set_error(&problem, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
                         "made to fail by " ENV_FAULT);
         }
-        if (problem || !step->undo(update, &problem)) {
+        if (problem || !undo(update, step, &problem)) {
             say(update, "can't undo '%s': %s", step->name, problem->message);
             g_propagate_error(error, g_steal_pointer(&problem));
             return UPDATE_STUCK;
