@@ -101,7 +101,8 @@ fetch-box:
 # The box comes last; it takes most of the time. tests/xen/check is to print TAP.
 .PHONY: check
 check: have-cmocka fetch-box all $(UNIT_TESTS) $(XENSTORED_TESTS)
-	@tests/run $(UNIT_TESTS) $(UNIT_SCRIPTS) $(API_CHECKS) $(XENSTORED_CHECKS) -t 400 $(PACKAGE_CHECKS) \
+check: $(patsubst tests/fuzz/fuzz-%.c,build/tests/fuzz/replay-%,$(wildcard tests/fuzz/fuzz-*.c))
+	@tests/run $(UNIT_TESTS) $(UNIT_SCRIPTS) tests/fuzz/seeds $(API_CHECKS) $(XENSTORED_CHECKS) -t 400 $(PACKAGE_CHECKS) \
 		-t 3000 tests/xen/check
 
 .PHONY: check-unit
@@ -163,11 +164,9 @@ fuzz: $(FUZZ_TARGETS:%=build/tests/fuzz/fuzz-%)
 			build/fuzz-corpus/$$target tests/data/$$target || exit; \
 	done
 
-check-fuzz: $(FUZZ_TARGETS:%=build/tests/fuzz/replay-%)
-	@for target in $(FUZZ_TARGETS); do \
-		build/tests/fuzz/replay-$$target tests/data/$$target || exit; \
-	done
-	@echo "every target takes its seeds: $(FUZZ_TARGETS)"
+FUZZ_REPLAYS := $(FUZZ_TARGETS:%=build/tests/fuzz/replay-%)
+check-fuzz: $(FUZZ_REPLAYS)
+	@tests/run tests/fuzz/seeds
 
 .SECONDARY:
 -include $(shell find build/obj build/fuzz-obj -name '*.d' 2>/dev/null)
