@@ -40,7 +40,7 @@ GPtrArray *agree_check(const XenPhysmapOps *ops, const Domain *domain,
     g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(QmpClient) qmp = qmp_client_connect(domain->domid, error);
     g_autoptr(Survey) actual =
-        qmp ? survey_take(qmp, ops, domain->domid, table, QMP_TIMEOUT_MS, error) : NULL;
+        qmp ? survey_take(qmp, ops, domain->domid, NULL, QMP_TIMEOUT_MS, error) : NULL;
     g_autoptr(GArray) findings = NULL;
 
     if (!actual) {

@@ -1,267 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* xen-physmap show: what a savefile or stream holds, and the records in it. */
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
+#include <stdio.h>
 #include <unistd.h>
 
+#include "contents.h"
 #include "emulator.h"
-#include "legacy.h"
+#include "input.h"
 #include "present.h"
-#include "stream.h"
 #include "verb.h"
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
-
-/* A guest has one device model or a few; this many of its records in one state are a forgery. */
-#define CARRIERS_MAX 256
-
-/* A record that belongs to the device model. */
-typedef struct Carrier {
-    StreamItem item;
-    guint state;                /* how many checkpoints were complete when it came */
-    XenPhysmapTable *table;     /* only with --all, and if it can hold records */
-} Carrier;
-
-typedef struct Contents {
-    const char *wrapper;        /* NULL: a bare stream */
-    GPtrArray *streams;
-    const char *guest;          /* NULL: no libxc stream */
-    char *xen;                  /* NULL: not told */
-    guint64 named, stored;      /* pages */
-    guint checkpoints;
-    gboolean cut;
-    GPtrArray *carriers;
-    guint in_state;             /* how many carriers the state that is being read has */
-    XenPhysmapTable *pending;   /* its records */
-    XenPhysmapTable *table;     /* those of the last complete state: the ones that count */
-} Contents;
-
-static void carrier_free(gpointer data)
-{
-    Carrier *carrier = data;
-
-    xen_physmap_table_free(carrier->table);
-    g_free(carrier);
-}
-
-static Contents *contents_new(void)
-{
-    Contents *contents = g_new0(Contents, 1);
-
-    contents->streams = g_ptr_array_new_with_free_func(g_free);
-    contents->carriers = g_ptr_array_new_with_free_func(carrier_free);
-    contents->pending = xen_physmap_table_new();
-    contents->table = xen_physmap_table_new();
-    return contents;
-}
-
-static void contents_free(Contents *contents)
-{
-    g_ptr_array_unref(contents->streams);
-    g_ptr_array_unref(contents->carriers);
-    xen_physmap_table_free(contents->pending);
-    xen_physmap_table_free(contents->table);
-    g_free(contents->xen);
-    g_free(contents);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Contents, contents_free)
-
-static gboolean is_carrier(const StreamItem *item)
-{
-    switch (item->layer) {
-    case STREAM_LIBXL_RECORD:
-        return item->type == LIBXL_EMULATOR_XENSTORE_DATA || item->type == LIBXL_EMULATOR_CONTEXT;
-    case STREAM_LIBXC_RECORD:
-        return item->type == LIBXC_TOOLSTACK && item->length > 0;
-    case STREAM_LEGACY_CHUNK:
-        return item->type == (guint32)LEGACY_TOOLSTACK && item->length > 0;
-    default:
-        return FALSE;
-    }
-}
-
-/* The records of a carrier that can hold some. */
-static XenPhysmapTable *read_table(Stream *stream, const StreamItem *item, GError **error)
-{
-    guint64 offset = item->offset + item->head;
-    gboolean emulator = item->layer == STREAM_LIBXL_RECORD;
-    g_autofree guint8 *body =
-        stream_body(stream, emulator ? EMULATOR_BODY_MAX : LEGACY_BLOB_MAX, error);
-    g_autoptr(EmulatorData) data = NULL;
-    guint word;
-
-    if (!body) {
-        return NULL;
-    }
-    if (!emulator) {
-        return legacy_parse(body, item->length, offset, &word, error);
-    }
-    data = emulator_parse(body, item->length, item->big_endian, offset, error);
-    return data ? g_steal_pointer(&data->table) : NULL;
-}
-
-/* Adds the carrier's records to those of the state that is being read. */
-static gboolean add_records(Contents *contents, const StreamItem *item,
-                            const XenPhysmapTable *table, GError **error)
-{
-    const XenPhysmapRecord *record;
-
-    for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
-        if (!xen_physmap_table_add(contents->pending, record, error)) {
-            g_prefix_error(error, "%s at " HEX ", with what came before it: ",
-                           stream_item_name(item), item->offset);
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
-
-static gboolean add_carrier(Contents *contents, Stream *stream, const StreamItem *item,
-                            gboolean all, GError **error)
-{
-    g_autoptr(XenPhysmapTable) table = NULL;
-    Carrier *carrier;
-
-    if (++contents->in_state > CARRIERS_MAX) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "%s at " HEX ": more than %d records of device models",
-                    stream_item_name(item), item->offset, CARRIERS_MAX);
-        return FALSE;
-    }
-    if (item->layer != STREAM_LIBXL_RECORD || item->type != LIBXL_EMULATOR_CONTEXT) {
-        table = read_table(stream, item, error);
-        if (!table || !add_records(contents, item, table, error)) {
-            return FALSE;
-        }
-    }
-    carrier = g_new0(Carrier, 1);
-    carrier->item = *item;
-    carrier->state = contents->checkpoints;
-    carrier->table = all ? g_steal_pointer(&table) : NULL;
-    g_ptr_array_add(contents->carriers, carrier);
-    return TRUE;
-}
-
-static void note(Contents *contents, const StreamItem *item)
-{
-    switch (item->layer) {
-    case STREAM_WRAPPER:
-        contents->wrapper = stream_item_name(item);
-        break;
-    case STREAM_LIBXL_HEADER:
-    case STREAM_LIBXC_HEADER:
-        g_ptr_array_add(contents->streams,
-                        g_strdup_printf("%s v%u",
-                                        item->layer == STREAM_LIBXL_HEADER ? "libxl" : "libxc",
-                                        item->header.version));
-        break;
-    case STREAM_LEGACY_HEADER:
-        g_ptr_array_add(contents->streams,
-                        g_strdup_printf("legacy %u-bit", item->header.version));
-        contents->guest = "x86 HVM";
-        break;
-    case STREAM_DOMAIN_HEADER:
-        contents->guest = item->domain.guest == GUEST_X86_HVM ? "x86 HVM" : "x86 PV";
-        if (item->domain.xen_major > 0) {
-            contents->xen =
-                g_strdup_printf("%u.%u", item->domain.xen_major, item->domain.xen_minor);
-        }
-        break;
-    case STREAM_LIBXC_RECORD:
-    case STREAM_LEGACY_CHUNK:
-        if (item->type == LIBXC_PAGE_DATA) {    /* as LEGACY_PAGES is */
-            contents->named += item->pages.named;
-            contents->stored += item->pages.stored;
-        }
-        break;
-    default:
-        break;
-    }
-}
-
-/* Drops the carriers of other states of a checkpointed guest than the given one. */
-static void keep_state(Contents *contents, guint state)
-{
-    for (guint i = contents->carriers->len; i-- > 0;) {
-        if (((Carrier *)contents->carriers->pdata[i])->state != state) {
-            g_ptr_array_remove_index(contents->carriers, i);
-        }
-    }
-}
-
-/* The state that was being read is complete, and the records that count are its. */
-static void complete_state(Contents *contents, gboolean all)
-{
-    xen_physmap_table_free(contents->table);
-    contents->table = contents->pending;
-    contents->pending = xen_physmap_table_new();
-    contents->in_state = 0;
-    if (!all) {
-        keep_state(contents, contents->checkpoints);
-    }
-}
-
-/* Says how far it is, once a second, on a terminal. */
-static void progress(const Stream *stream, gint64 *last)
-{
-    gint64 now = g_get_monotonic_time();
-
-    if (now - *last >= G_USEC_PER_SEC) {
-        fprintf(stderr, "\r%" G_GUINT64_FORMAT " MiB read", stream_offset(stream) >> 20);
-        *last = now;
-    }
-}
-
-static gboolean read_items(Contents *contents, Stream *stream, gboolean all, GError **error)
-{
-    gboolean talk = !stream_seekable(stream) && isatty(STDERR_FILENO);
-    gint64 start = g_get_monotonic_time(), last = start;
-    gboolean ok;
-    StreamItem item;
-
-    while ((ok = stream_next(stream, &item, error)) && item.layer != STREAM_END) {
-        note(contents, &item);
-        if (is_carrier(&item) && !(ok = add_carrier(contents, stream, &item, all, error))) {
-            break;
-        }
-        if (stream_checkpoints(stream) != contents->checkpoints) {
-            complete_state(contents, all);
-            contents->checkpoints = stream_checkpoints(stream);
-        }
-        if (talk) {
-            progress(stream, &last);
-        }
-    }
-    if (last != start) {
-        fputs("\r\033[K", stderr);
-    }
-    return ok;
-}
-
-static Contents *read_contents(int fd, gboolean all, GError **error)
-{
-    g_autoptr(Contents) contents = contents_new();
-    g_autoptr(Stream) stream = stream_open(fd, error);
-    g_autoptr(GError) failure = NULL;
-
-    if (!stream) {
-        return NULL;
-    }
-    if (read_items(contents, stream, all, &failure)) {
-        complete_state(contents, all);
-    } else if (stream_cut(stream)) {
-        contents->cut = TRUE;
-        if (!all) {
-            keep_state(contents, contents->checkpoints - 1);
-        }
-    } else {
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return NULL;
-    }
-    return g_steal_pointer(&contents);
-}
 
 static void print_carrier(const Carrier *carrier, gboolean all)
 {
@@ -367,18 +115,6 @@ static void print_json(const Contents *contents, const char *source, gboolean al
     present_print_json(stdout, node);
 }
 
-/* A descriptor of the file, or standard input for "-". */
-static int open_input(const char *source, GError **error)
-{
-    int fd = strcmp(source, "-") == 0 ? STDIN_FILENO : open(source, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "can't open it: %s",
-                    g_strerror(errno));
-    }
-    return fd;
-}
-
 int verb_show(int argc, char **argv)
 {
     gboolean all = FALSE, json = FALSE;
@@ -389,6 +125,7 @@ int verb_show(int argc, char **argv)
         { 0 },
     };
     g_autoptr(GError) error = NULL;
+    g_autoptr(Stream) stream = NULL;
     g_autoptr(Contents) contents = NULL;
     int fd;
 
@@ -397,9 +134,10 @@ int verb_show(int argc, char **argv)
                       1)) {
         return EXIT_TROUBLE;
     }
-    fd = open_input(argv[1], &error);
+    fd = input_open(argv[1], &error);
+    stream = fd >= 0 ? stream_open(fd, &error) : NULL;
+    contents = stream ? contents_read(stream, all, &error) : NULL;
     if (fd >= 0) {
-        contents = read_contents(fd, all, &error);
         close(fd);
     }
     if (!contents) {

@@ -119,3 +119,29 @@ XenPhysmapTable *legacy_parse(const guint8 *blob, gsize length, guint64 offset, 
     *word = length == HEAD ? 0 : leak ? 64 : 32;
     return read_entries(blob, length, leak, offset, error);
 }
+
+static void put_number(GByteArray *blob, guint64 value, gsize length)
+{
+    value = GUINT64_TO_LE(value);
+    g_byte_array_append(blob, (const guint8 *)&value, length);
+}
+
+GByteArray *legacy_blob(const XenPhysmapTable *table, guint word)
+{
+    GByteArray *blob = g_byte_array_new();
+    const XenPhysmapRecord *record;
+
+    put_number(blob, VERSION, 4);
+    put_number(blob, xen_physmap_table_size(table), 4);
+    for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
+        gsize n = strlen(record->name) + 1;
+
+        put_number(blob, record->phys_offset, 8);
+        put_number(blob, record->start_addr, 8);
+        put_number(blob, record->size, 8);
+        put_number(blob, n, 4);
+        g_byte_array_append(blob, (const guint8 *)record->name, n);
+        put_number(blob, 0, word == 64 ? LEAK : 0);
+    }
+    return blob;
+}

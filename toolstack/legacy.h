@@ -16,4 +16,8 @@
 XenPhysmapTable *legacy_parse(const guint8 *blob, gsize length, guint64 offset, guint *word,
                               GError **error);
 
+/* Makes a blob in the layout of a toolstack of this word, 32 or 64; what a 64-bit one leaked is
+ * zeros. */
+GByteArray *legacy_blob(const XenPhysmapTable *table, guint word);
+
 #endif

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Prints records; nothing else of the command formats one. */
+/* Prints records, and reads them back from JSON; nothing else of the command formats one. */
 #include "present.h"
 
 #include <string.h>
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
+
+/* How deep JSON may be nested: json-glib's parser calls itself for each level. */
+#define DEPTH_MAX 32
 
 char *present_size(guint64 size)
 {
@@ -38,44 +41,45 @@ void present_text(FILE *out, const XenPhysmapTable *table)
     }
 }
 
-static void add_hex(JsonBuilder *builder, const char *member, guint64 value)
+static void add_hex(JsonObject *object, const char *member, guint64 value)
 {
     g_autofree char *text = g_strdup_printf(HEX, value);
 
-    json_builder_set_member_name(builder, member);
-    json_builder_add_string_value(builder, text);
+    json_object_set_string_member(object, member, text);
+}
+
+JsonObject *present_record_json(const XenPhysmapRecord *record)
+{
+    JsonObject *object = json_object_new();
+
+    json_object_set_string_member(object, "name", record->name);
+    add_hex(object, "phys_offset", record->phys_offset);
+    add_hex(object, "start_addr", record->start_addr);
+    add_hex(object, "size", record->size);
+    return object;
 }
 
 JsonNode *present_json(const XenPhysmapTable *table, gint64 domid, const char *source)
 {
-    g_autoptr(JsonBuilder) builder = json_builder_new();
     /* A source can be a file name, which may be any bytes; JSON is UTF-8. */
     g_autofree char *utf8 = g_utf8_make_valid(source, -1);
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+    JsonObject *object = json_object_new();
+    JsonArray *records = json_array_new();
     const XenPhysmapRecord *record;
 
-    json_builder_begin_object(builder);
-    json_builder_set_member_name(builder, "domid");
     if (domid == PRESENT_NO_DOMID) {
-        json_builder_add_null_value(builder);
+        json_object_set_null_member(object, "domid");
     } else {
-        json_builder_add_int_value(builder, domid);
+        json_object_set_int_member(object, "domid", domid);
     }
-    json_builder_set_member_name(builder, "source");
-    json_builder_add_string_value(builder, utf8);
-    json_builder_set_member_name(builder, "records");
-    json_builder_begin_array(builder);
+    json_object_set_string_member(object, "source", utf8);
     for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
-        json_builder_begin_object(builder);
-        json_builder_set_member_name(builder, "name");
-        json_builder_add_string_value(builder, record->name);
-        add_hex(builder, "phys_offset", record->phys_offset);
-        add_hex(builder, "start_addr", record->start_addr);
-        add_hex(builder, "size", record->size);
-        json_builder_end_object(builder);
+        json_array_add_object_element(records, present_record_json(record));
     }
-    json_builder_end_array(builder);
-    json_builder_end_object(builder);
-    return json_builder_get_root(builder);
+    json_object_set_array_member(object, "records", records);
+    json_node_take_object(node, object);
+    return node;
 }
 
 void present_print_json(FILE *out, JsonNode *node)
@@ -84,4 +88,147 @@ void present_print_json(FILE *out, JsonNode *node)
 
     fprintf(out, "%s\n", text);
     json_node_unref(node);
+}
+
+static gboolean invalid(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static gboolean invalid(GError **error, const char *format, ...)
+{
+    g_autofree char *reason = NULL;
+    va_list args;
+
+    va_start(args, format);
+    reason = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID, "JSON: %s", reason);
+    return FALSE;
+}
+
+static gboolean is_deep(const char *text, gsize length)
+{
+    gboolean in_string = FALSE;
+    guint depth = 0;
+
+    for (gsize i = 0; i < length; i++) {
+        if (in_string) {
+            if (text[i] == '\\') {
+                i++;
+            } else if (text[i] == '"') {
+                in_string = FALSE;
+            }
+        } else if (text[i] == '"') {
+            in_string = TRUE;
+        } else if (text[i] == '[' || text[i] == '{') {
+            if (++depth > DEPTH_MAX) {
+                return TRUE;
+            }
+        } else if ((text[i] == ']' || text[i] == '}') && depth > 0) {
+            depth--;
+        }
+    }
+    return FALSE;
+}
+
+static const char *string_member(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+
+    return node && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node)
+                                                                   : NULL;
+}
+
+static gboolean hex_member(JsonObject *object, const char *name, guint64 *value, GError **error)
+{
+    const char *text = string_member(object, name);
+
+    if (!text) {
+        return invalid(error, "\"%s\" is not there, or no string", name);
+    }
+    /* The sign that strtoull takes is none here. */
+    if (!g_str_has_prefix(text, "0x") || !g_ascii_isxdigit(text[2]) ||
+        !g_ascii_string_to_unsigned(text + 2, 16, 0, G_MAXUINT64, value, NULL)) {
+        g_autofree char *shown = xen_physmap_escape(text, -1);
+
+        return invalid(error, "\"%s\" is \"%s\", and not 0x and a hexadecimal number", name,
+                       shown);
+    }
+    return TRUE;
+}
+
+static gboolean parse_record(XenPhysmapTable *table, JsonNode *node, GError **error)
+{
+    JsonObject *object = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+    const char *name = object ? string_member(object, "name") : NULL;
+    guint64 phys_offset, start_addr, size;
+    XenPhysmapRecord record;
+
+    if (!object) {
+        return invalid(error, "it is no object");
+    }
+    if (!name) {
+        return invalid(error, "\"name\" is not there, or no string");
+    }
+    return hex_member(object, "phys_offset", &phys_offset, error) &&
+           hex_member(object, "start_addr", &start_addr, error) &&
+           hex_member(object, "size", &size, error) &&
+           xen_physmap_record_init(&record, name, phys_offset, start_addr, size, error) &&
+           xen_physmap_table_add(table, &record, error);
+}
+
+static XenPhysmapTable *parse_records(JsonArray *array, GError **error)
+{
+    g_autoptr(XenPhysmapTable) table = xen_physmap_table_new();
+
+    for (guint i = 0; i < json_array_get_length(array); i++) {
+        if (!parse_record(table, json_array_get_element(array, i), error)) {
+            g_prefix_error(error, "records[%u]: ", i);
+            return NULL;
+        }
+    }
+    return g_steal_pointer(&table);
+}
+
+JsonNode *present_load_json(const char *text, gsize length, GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    g_autoptr(GError) problem = NULL;
+
+    if (!g_utf8_validate_len(text, length, NULL)) {
+        invalid(error, "it is not UTF-8, or has a NUL");
+        return NULL;
+    }
+    if (is_deep(text, length)) {
+        invalid(error, "it is nested more than %d deep", DEPTH_MAX);
+        return NULL;
+    }
+    if (!json_parser_load_from_data(parser, text, length, &problem)) {
+        g_autofree char *shown = xen_physmap_escape(problem->message, -1);
+
+        invalid(error, "%s", shown);
+        return NULL;
+    }
+    if (!json_parser_get_root(parser)) {
+        invalid(error, "it is empty");
+        return NULL;
+    }
+    return json_parser_steal_root(parser);
+}
+
+XenPhysmapTable *present_parse_json(const char *text, gsize length, GError **error)
+{
+    g_autoptr(JsonNode) root = present_load_json(text, length, error);
+    JsonNode *records;
+
+    if (!root) {
+        return NULL;
+    }
+    records = JSON_NODE_HOLDS_OBJECT(root)
+                  ? json_object_get_member(json_node_get_object(root), "records")
+                  : NULL;
+    if (!records || !JSON_NODE_HOLDS_ARRAY(records)) {
+        invalid(error, "it is no object with an array \"records\", as list --json prints for one "
+                       "domain");
+        return NULL;
+    }
+    return parse_records(json_node_get_array(records), error);
 }

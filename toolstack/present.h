@@ -17,6 +17,20 @@ void present_text(FILE *out, const XenPhysmapTable *table);
 /* {"domid": N or null, "source": "...", "records": [...]}, records by phys_offset. */
 JsonNode *present_json(const XenPhysmapTable *table, gint64 domid, const char *source);
 
+/* One record as an element of "records". */
+JsonObject *present_record_json(const XenPhysmapRecord *record);
+
+/* Parses JSON from outside: UTF-8, and not nested so deep that the parser would run out of stack.
+ * INVALID when it can't be read. The caller owns the node. */
+JsonNode *present_load_json(const char *text, gsize length, GError **error);
+
+/*
+ * The records of such an object, in any order; members that are not named here are passed over.
+ * INVALID when it isn't one: a number has to be a string, 0x and hexadecimal. The caller owns the
+ * table.
+ */
+XenPhysmapTable *present_parse_json(const char *text, gsize length, GError **error);
+
 /* Prints a node on one or more lines, and frees it. */
 void present_print_json(FILE *out, JsonNode *node);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The byte source: pread on what is seekable; read and splice, never too far, on what is not. */
+/* The byte source: pread on what is seekable; read and splice, never too far, on what is not. What
+ * is passed over goes to the tee by way of the kernel, where the two ends allow it. */
 #include "source.h"
 
 #include <errno.h>
@@ -17,6 +18,9 @@
 /* A larger pipe lets its writer run ahead while we look at a record. */
 #define PIPE_SIZE (1024 * 1024)
 
+/* How bytes get from the input to the tee without being looked at. */
+typedef enum { COPY_SPLICE, COPY_RANGE, COPY_PLAIN } CopyMode;
+
 struct Source {
     int fd;
     gboolean seekable;
@@ -27,6 +31,9 @@ struct Source {
     gboolean ended;
     int null_fd;                    /* where splice drops bytes; -1 when it can't be used */
     guint8 *chunk;
+    GByteArray *held;               /* what was taken since the last flush; NULL: nobody wants it */
+    int tee_fd;                     /* where it goes then; -1: nowhere */
+    CopyMode copy_mode;
 };
 
 static gboolean set_errno(GError **error, int errnum, const char *what)
@@ -62,6 +69,7 @@ Source *source_open(int fd, GError **error)
     source = g_new0(Source, 1);
     source->fd = fd;
     source->null_fd = -1;
+    source->tee_fd = -1;
     here = lseek(fd, 0, SEEK_CUR);
     if (here >= 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))) {
         off_t end = S_ISREG(st.st_mode) ? st.st_size : lseek(fd, 0, SEEK_END);
@@ -87,6 +95,7 @@ void source_close(Source *source)
         if (source->null_fd >= 0) {
             close(source->null_fd);
         }
+        g_clear_pointer(&source->held, g_byte_array_unref);
         g_free(source->chunk);
         g_free(source);
     }
@@ -119,12 +128,33 @@ static gboolean try_again(Source *source)
     return errno == EINTR;
 }
 
+/*
+ * Waits for input that is to go to the tee. When nobody reads that any more, it fails at once, or
+ * the two ends of a migration would wait for ever: the sending one for an answer, and the filter
+ * for what is sent behind it.
+ */
+static gboolean wait_for_input(Source *source, GError **error)
+{
+    struct pollfd fds[] = { { .fd = source->fd, .events = POLLIN }, { .fd = source->tee_fd } };
+
+    if (source->seekable || source->tee_fd < 0) {
+        return TRUE;
+    }
+    while (poll(fds, G_N_ELEMENTS(fds), -1) < 0 && errno == EINTR) {
+    }
+    return !(fds[1].revents & (POLLERR | POLLHUP)) ||
+           set_errno(error, EPIPE, "can't write the output");
+}
+
 /* Up to `length` bytes from `offset`, which a pipe is at already: 0 at the end, -1 on an error. */
 static gssize read_some(Source *source, void *buffer, gsize length, guint64 offset,
                         GError **error)
 {
     gssize got;
 
+    if (!wait_for_input(source, error)) {
+        return -1;
+    }
     do {
         got = source->seekable ? pread(source->fd, buffer, length, offset)
                                : read(source->fd, buffer, length);
@@ -160,11 +190,19 @@ gboolean source_peek(Source *source, gsize least, const guint8 **bytes, gsize *g
     return TRUE;
 }
 
+static void hold(Source *source, const guint8 *bytes, gsize length)
+{
+    if (source->held) {
+        g_byte_array_append(source->held, bytes, length);
+    }
+}
+
 /* Takes up to `length` bytes of those that were looked at, into `buffer` unless that is NULL. */
 static gsize take_ahead(Source *source, guint8 *buffer, guint64 length)
 {
     gsize n = MIN(length, source->n_ahead);
 
+    hold(source, source->ahead, n);
     if (buffer) {
         memcpy(buffer, source->ahead, n);
     }
@@ -188,6 +226,7 @@ gboolean source_read(Source *source, void *buffer, gsize length, GError **error)
         if (n == 0) {
             return truncated(source, source->offset, length - done, error);
         }
+        hold(source, (guint8 *)buffer + done, n);
         done += n;
         source->offset += n;
     }
@@ -202,6 +241,14 @@ gboolean source_check(Source *source, guint64 length, GError **error)
         return truncated(source, source->size, length - left, error);
     }
     return TRUE;
+}
+
+static guint8 *chunk(Source *source)
+{
+    if (!source->chunk) {
+        source->chunk = g_malloc(CHUNK);
+    }
+    return source->chunk;
 }
 
 /* Drops up to `length` bytes of a pipe: 0 at the end, -1 on an error. */
@@ -219,24 +266,64 @@ static gssize drop_some(Source *source, guint64 length, GError **error)
             source->null_fd = -1;
         }
     }
-    if (!source->chunk) {
-        source->chunk = g_malloc(CHUNK);
-    }
-    return read_some(source, source->chunk, MIN(length, CHUNK), source->offset, error);
+    return read_some(source, chunk(source), MIN(length, CHUNK), source->offset, error);
 }
 
-gboolean source_skip(Source *source, guint64 length, GError **error)
+static gboolean tee_write(Source *source, const guint8 *bytes, gsize length, GError **error)
 {
-    if (!source_check(source, length, error)) {
-        return FALSE;
-    }
-    length -= take_ahead(source, NULL, length);
-    if (source->seekable) {
-        source->offset += length;
-        return TRUE;
-    }
     while (length > 0) {
-        gssize n = drop_some(source, length, error);
+        gssize n = write(source->tee_fd, bytes, length);
+
+        if (n >= 0) {
+            bytes += n;
+            length -= n;
+        } else if (errno == EAGAIN) {
+            poll(&(struct pollfd){ .fd = source->tee_fd, .events = POLLOUT }, 1, -1);
+        } else if (errno != EINTR) {
+            return set_errno(error, errno, "can't write the output");
+        }
+    }
+    return TRUE;
+}
+
+/* Copies up to `length` bytes to the tee: 0 at the end, -1 on an error. */
+static gssize copy_some(Source *source, guint64 length, GError **error)
+{
+    gssize n;
+
+    while (source->copy_mode != COPY_PLAIN) {
+        loff_t at = source->offset, *in = source->seekable ? &at : NULL;
+
+        if (!wait_for_input(source, error)) {
+            return -1;
+        }
+        n = source->copy_mode == COPY_SPLICE
+                ? splice(source->fd, in, source->tee_fd, NULL, MIN(length, PIPE_SIZE),
+                         SPLICE_F_MOVE)
+                : copy_file_range(source->fd, in, source->tee_fd, NULL, MIN(length, G_MAXINT32),
+                                  0);
+        if (n > 0) {
+            return n;
+        }
+        if (n < 0 && errno == EAGAIN) {
+            /* Either side may be non-blocking, and the error doesn't tell which. */
+            poll(&(struct pollfd){ .fd = source->fd, .events = POLLIN }, 1, -1);
+            poll(&(struct pollfd){ .fd = source->tee_fd, .events = POLLOUT }, 1, -1);
+        } else if (n == 0 || errno != EINTR) {
+            source->copy_mode = COPY_PLAIN;     /* it will do, or say what is wrong */
+        }
+    }
+    n = read_some(source, chunk(source), MIN(length, CHUNK), source->offset, error);
+    return n > 0 && !tee_write(source, source->chunk, n, error) ? -1 : n;
+}
+
+/* Takes `length` bytes without looking at them, by the given way. */
+static gboolean pass(Source *source, guint64 length,
+                     gssize (*some)(Source *source, guint64 length, GError **error),
+                     GError **error)
+{
+    while (length > 0) {
+        gssize n = some(source, length, error);
 
         if (n < 0) {
             return FALSE;
@@ -248,4 +335,93 @@ gboolean source_skip(Source *source, guint64 length, GError **error)
         source->offset += n;
     }
     return TRUE;
+}
+
+gboolean source_skip(Source *source, guint64 length, GError **error)
+{
+    if (source->tee_fd < 0) {
+        return source_drop(source, length, error);
+    }
+    if (!source_check(source, length, error)) {
+        return FALSE;
+    }
+    length -= take_ahead(source, NULL, length);
+    return length == 0 ||
+           (source_flush(source, error) && pass(source, length, copy_some, error));
+}
+
+gboolean source_drop(Source *source, guint64 length, GError **error)
+{
+    gsize held = source->held ? source->held->len : 0;
+
+    if (!source_check(source, length, error)) {
+        return FALSE;
+    }
+    length -= take_ahead(source, NULL, length);
+    if (source->held) {
+        g_byte_array_set_size(source->held, held);
+    }
+    if (source->seekable) {
+        source->offset += length;
+        return TRUE;
+    }
+    return pass(source, length, drop_some, error);
+}
+
+void source_hold(Source *source)
+{
+    if (!source->held) {
+        source->held = g_byte_array_new();
+    }
+}
+
+void source_tee(Source *source, int fd)
+{
+    struct stat in = { 0 }, out = { 0 };
+
+    source_hold(source);
+    source->tee_fd = fd;
+    fstat(source->fd, &in);
+    fstat(fd, &out);
+    source->copy_mode = S_ISFIFO(in.st_mode) || S_ISFIFO(out.st_mode)   ? COPY_SPLICE
+                        : S_ISREG(in.st_mode) && S_ISREG(out.st_mode) ? COPY_RANGE
+                                                                      : COPY_PLAIN;
+    if (S_ISFIFO(out.st_mode) && fcntl(fd, F_GETPIPE_SZ) < PIPE_SIZE) {
+        fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);     /* may be refused; it only helps the speed */
+    }
+    if (source->seekable) {
+        posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL);     /* all of it is wanted now */
+    }
+}
+
+GByteArray *source_held(Source *source)
+{
+    return source->held;
+}
+
+gboolean source_flush(Source *source, GError **error)
+{
+    if (!source->held) {
+        return TRUE;
+    }
+    if (source->tee_fd >= 0 &&
+        !tee_write(source, source->held->data, source->held->len, error)) {
+        return FALSE;
+    }
+    g_byte_array_set_size(source->held, 0);
+    return TRUE;
+}
+
+gboolean source_rest(Source *source, GError **error)
+{
+    gssize n;
+
+    take_ahead(source, NULL, source->n_ahead);
+    if (!source_flush(source, error)) {
+        return FALSE;
+    }
+    while ((n = copy_some(source, PIPE_SIZE, error)) > 0) {
+        source->offset += n;
+    }
+    return n == 0;
 }

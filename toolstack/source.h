@@ -41,8 +41,31 @@ gboolean source_read(Source *source, void *buffer, gsize length, GError **error)
 /* Passes over `length` bytes. INVALID as above. */
 gboolean source_skip(Source *source, guint64 length, GError **error);
 
+/* Passes over `length` bytes, and keeps them from the tee. INVALID as above. */
+gboolean source_drop(Source *source, guint64 length, GError **error);
+
 /* INVALID as above when `length` more bytes can't be there; a pipe only tells when it is read. */
 gboolean source_check(Source *source, guint64 length, GError **error);
+
+/*
+ * Every byte that is taken from now on goes to `fd` as well, which stays the caller's: what is
+ * passed over directly, and what is read when it is flushed, so that it can be changed before.
+ */
+void source_tee(Source *source, int fd);
+
+/* Keeps what is read for source_held, as with a tee to nowhere. */
+void source_hold(Source *source);
+
+/* The bytes that were read and not yet flushed; NULL without a tee or source_hold. The caller may
+ * change them. */
+GByteArray *source_held(Source *source);
+
+/* Writes what is held to the tee. To be called ahead of reading on, or who sends us this input may
+ * wait for the answer to bytes that are stuck here. */
+gboolean source_flush(Source *source, GError **error);
+
+/* Sends all that is left of the input to the tee. */
+gboolean source_rest(Source *source, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Source, source_close)
 

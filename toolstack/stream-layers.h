@@ -30,6 +30,7 @@ struct Stream {
     gboolean after_checkpoint;  /* a CHECKPOINT_END was the last item */
 
     gsize word;                 /* of a legacy stream's toolstack, in bytes */
+    guint64 *batch;             /* pfns of the legacy batch that was given out last */
     gboolean last_checkpoint;   /* a legacy stream ends with this tail */
 };
 

@@ -6,11 +6,13 @@
 
 #include <xen-physmap/record.h>
 
+#include "legacy.h"
+
 #define BATCH_MAX 1024
 #define VCPU_ID_MAX 4095
 #define PAGELESS 13             /* types from here on have no page in the stream */
 
-/* The lengths of Xen's context, QEMU's state and the toolstack blob: a few MiB at most. */
+/* The lengths of Xen's context and QEMU's state: a few MiB at most. */
 #define BLOB_MAX (128U << 20)
 
 /* What the bodies of most chunks are: padding and one number. */
@@ -66,16 +68,17 @@ const char *stream_legacy_name(guint32 type)
 /* Reads a u32 that tells how long the body is which follows it. */
 static gboolean counted(Stream *stream, StreamItem *item, GError **error)
 {
+    guint32 most = item->type == (guint32)LEGACY_TOOLSTACK ? LEGACY_BLOB_MAX : BLOB_MAX;
     guint8 field[4];
 
     if (!stream_head(stream, item, field, sizeof field, error)) {
         return FALSE;
     }
     item->length = stream_u32(field, FALSE);
-    if (item->length > BLOB_MAX) {
+    if (item->length > most) {
         return stream_invalid(item, error,
                               "its length is %" G_GUINT64_FORMAT ", and %u is the most",
-                              item->length, BLOB_MAX);
+                              item->length, most);
     }
     return TRUE;
 }
@@ -92,11 +95,17 @@ static gboolean page_batch(Stream *stream, StreamItem *item, guint count, GError
     if (!stream_head(stream, item, pfns, count * stream->word, error)) {
         return FALSE;
     }
+    if (!stream->batch) {
+        stream->batch = g_new(guint64, BATCH_MAX);
+    }
     item->pages.named = count;
     for (guint i = 0; i < count; i++) {
-        if (stream_u32(pfns + i * stream->word, FALSE) >> 28 < PAGELESS) {
+        guint32 pfn = stream_u32(pfns + i * stream->word, FALSE);
+
+        if (pfn >> 28 < PAGELESS) {
             item->pages.stored++;
         }
+        stream->batch[i] = (guint64)(pfn >> 28) << 60 | (pfn & 0x0fffffff);
     }
     item->length = item->pages.stored * XEN_PHYSMAP_PAGE_SIZE;
     return TRUE;

@@ -6,6 +6,8 @@
 
 #include <xen-physmap/record.h>
 
+#include "legacy.h"
+
 #define OPTION_BIG_ENDIAN 1U
 
 /* As libxc itself, which calls it somewhat arbitrary. */
@@ -102,12 +104,13 @@ gboolean stream_libxc_header_next(Stream *stream, StreamItem *item, GError **err
 
 static gboolean check_record(const Stream *stream, const StreamItem *item, GError **error)
 {
+    guint32 most = item->type == LIBXC_TOOLSTACK ? LEGACY_BLOB_MAX : LENGTH_MAX;
     guint32 least, each;
 
-    if (item->length > LENGTH_MAX) {
+    if (item->length > most) {
         return stream_invalid(item, error,
                               "its length is %" G_GUINT64_FORMAT ", and %u is the most",
-                              item->length, LENGTH_MAX);
+                              item->length, most);
     }
     if (item->type & STREAM_OPTIONAL) {
         return TRUE;

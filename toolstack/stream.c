@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "emulator.h"
+
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
 #define LIBXL_VERSION 2
@@ -38,12 +40,14 @@ guint64 stream_u64(const void *bytes, gboolean big_endian)
 Stream *stream_open(int fd, GError **error)
 {
     Source *source = source_open(fd, error);
-    Stream *stream;
 
-    if (!source) {
-        return NULL;
-    }
-    stream = g_new0(Stream, 1);
+    return source ? stream_new(source) : NULL;
+}
+
+Stream *stream_new(Source *source)
+{
+    Stream *stream = g_new0(Stream, 1);
+
     stream->source = source;
     stream->next = stream_wrapper_next;
     return stream;
@@ -53,6 +57,7 @@ void stream_close(Stream *stream)
 {
     if (stream) {
         source_close(stream->source);
+        g_free(stream->batch);
         g_free(stream);
     }
 }
@@ -84,7 +89,8 @@ static const struct {
 } libxl_records[] = {
     [LIBXL_END] = { "END", 0, 0 },
     [LIBXL_LIBXC_CONTEXT] = { "LIBXC_CONTEXT", 0, 0 },
-    [LIBXL_EMULATOR_XENSTORE_DATA] = { "EMULATOR_XENSTORE_DATA", 8, G_MAXUINT32 },
+    /* Here and not only where it is read, so that a forged length isn't taken for a cut. */
+    [LIBXL_EMULATOR_XENSTORE_DATA] = { "EMULATOR_XENSTORE_DATA", 8, EMULATOR_BODY_MAX },
     [LIBXL_EMULATOR_CONTEXT] = { "EMULATOR_CONTEXT", 8, G_MAXUINT32 },
     [LIBXL_CHECKPOINT_END] = { "CHECKPOINT_END", 0, 0 },
     [LIBXL_CHECKPOINT_STATE] = { "CHECKPOINT_STATE", 4, 8 },
@@ -320,13 +326,16 @@ gboolean stream_libxl_next(Stream *stream, StreamItem *item, GError **error)
     return libxl_follow(stream, item, error);
 }
 
-/* Passes over what is left of the item that was given out last. */
+/* Passes over what is left of the item that was given out last, and lets it go to the tee. */
 static gboolean finish_item(Stream *stream, GError **error)
 {
     guint64 left = stream->left;
 
     stream->left = 0;
-    return prefixed(&stream->item, source_skip(stream->source, left, error), error);
+    return prefixed(&stream->item,
+                    source_skip(stream->source, left, error) &&
+                        source_flush(stream->source, error),
+                    error);
 }
 
 gboolean stream_next(Stream *stream, StreamItem *item, GError **error)
@@ -354,7 +363,7 @@ guint8 *stream_body(Stream *stream, gsize most, GError **error)
     gsize length = stream->item.length;
     g_autofree guint8 *body = NULL;
 
-    g_return_val_if_fail(stream->left == stream->item.length + stream->item.padding, NULL);
+    g_return_val_if_fail(stream->left == length + stream->item.padding, NULL);
     if (stream->item.length > most) {
         stream_invalid(&stream->item, error,
                        "its length is %" G_GUINT64_FORMAT ", and more than %" G_GSIZE_FORMAT
@@ -364,9 +373,96 @@ guint8 *stream_body(Stream *stream, gsize most, GError **error)
     }
     body = g_malloc(length + 1);
     body[length] = '\0';
-    if (!prefixed(&stream->item, source_read(stream->source, body, length, error), error)) {
-        return NULL;
-    }
+    return stream_read(stream, body, length, error) ? g_steal_pointer(&body) : NULL;
+}
+
+gboolean stream_read(Stream *stream, void *buffer, gsize length, GError **error)
+{
+    g_return_val_if_fail(length <= stream->left, FALSE);
     stream->left -= length;
-    return g_steal_pointer(&body);
+    return prefixed(&stream->item, source_read(stream->source, buffer, length, error), error);
+}
+
+gboolean stream_pass_body(Stream *stream, GError **error)
+{
+    guint64 length = stream->left - stream->item.padding;
+
+    stream->left -= length;
+    return prefixed(&stream->item, source_skip(stream->source, length, error), error);
+}
+
+void stream_keep_heads(Stream *stream)
+{
+    source_hold(stream->source);
+}
+
+const guint8 *stream_head_bytes(Stream *stream)
+{
+    return source_held(stream->source)->data;
+}
+
+void stream_tee(Stream *stream, int fd)
+{
+    source_tee(stream->source, fd);
+}
+
+gboolean stream_rest(Stream *stream, GError **error)
+{
+    return source_rest(stream->source, error);
+}
+
+/* Puts a number of 4 bytes at `at`, in the order of the item's layer. */
+static void put_u32(const StreamItem *item, guint8 *at, guint32 value)
+{
+    value = item->big_endian ? GUINT32_TO_BE(value) : GUINT32_TO_LE(value);
+    memcpy(at, &value, sizeof value);
+}
+
+/* The frame that records of libxl and libxc and the legacy toolstack chunk share: type and length;
+ * the chunk has no padding. */
+static GByteArray *framed(const StreamItem *item, guint32 type, const guint8 *body, gsize length)
+{
+    GByteArray *bytes = g_byte_array_sized_new(8 + length + 8);
+    guint8 head[8];
+
+    put_u32(item, head, type);
+    put_u32(item, head + 4, length);
+    g_byte_array_append(bytes, head, sizeof head);
+    g_byte_array_append(bytes, body, length);
+    if (item->layer != STREAM_LEGACY_CHUNK) {
+        g_byte_array_append(bytes, (const guint8 *)"\0\0\0\0\0\0\0", -length & 7);
+    }
+    return bytes;
+}
+
+gboolean stream_remove(Stream *stream, GError **error)
+{
+    GByteArray *held = source_held(stream->source);
+    guint64 left = stream->left;
+
+    if (held) {
+        g_byte_array_set_size(held, 0);
+    }
+    stream->left = 0;
+    return prefixed(&stream->item, source_drop(stream->source, left, error), error);
+}
+
+void stream_insert(Stream *stream, guint32 type, const guint8 *body, gsize length)
+{
+    GByteArray *held = source_held(stream->source);
+
+    if (held) {
+        g_autoptr(GByteArray) bytes = framed(&stream->item, type, body, length);
+
+        g_byte_array_prepend(held, bytes->data, bytes->len);
+    }
+}
+
+gboolean stream_replace(Stream *stream, const guint8 *body, gsize length, GError **error)
+{
+    if (!stream_remove(stream, error)) {
+        return FALSE;
+    }
+    stream_insert(stream, stream->item.type, body, length);
+    return TRUE;
 }

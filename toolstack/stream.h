@@ -3,7 +3,7 @@
 #ifndef XEN_PHYSMAP_STREAM_H
 #define XEN_PHYSMAP_STREAM_H
 
-#include <xen-physmap/error.h>
+#include "source.h"
 
 /*
  * A pull parser over a file or a pipe:
@@ -138,6 +138,9 @@ typedef struct StreamItem {
 Stream *stream_open(int fd, GError **error);
 void stream_close(Stream *stream);
 
+/* The same with a source that may have been looked at; the stream closes it. */
+Stream *stream_new(Source *source);
+
 /* The next item. Behind STREAM_END there are only further ones of it. */
 gboolean stream_next(Stream *stream, StreamItem *item, GError **error);
 
@@ -146,6 +149,58 @@ gboolean stream_next(Stream *stream, StreamItem *item, GError **error);
  * INVALID when it is longer than `most`. To be called once for an item. Free it with g_free.
  */
 guint8 *stream_body(Stream *stream, gsize most, GError **error);
+
+/* The next `length` bytes of the item's body and padding, and no more than there are; and all of the
+ * body that wasn't read. */
+gboolean stream_read(Stream *stream, void *buffer, gsize length, GError **error);
+gboolean stream_pass_body(Stream *stream, GError **error);
+
+/* Makes stream_head_bytes usable, which gives the item's bytes ahead of its body, until the next
+ * call. */
+void stream_keep_heads(Stream *stream);
+const guint8 *stream_head_bytes(Stream *stream);
+
+/*
+ * A filter: all that the stream takes goes to `fd` as well, unchanged but for what the calls below
+ * do to the item that was given out last. They may be made before or after stream_body, are for
+ * records of libxl and libxc and the legacy toolstack chunk, and without a tee change nothing. An
+ * item has gone to `fd` when stream_next gives the next one.
+ */
+void stream_tee(Stream *stream, int fd);
+
+/* Gives the item another body; its length and padding follow. */
+gboolean stream_replace(Stream *stream, const guint8 *body, gsize length, GError **error);
+
+/* Leaves the item out. */
+gboolean stream_remove(Stream *stream, GError **error);
+
+/* Puts another item of the same layer ahead of this one, of which no more than its head may have
+ * been read. */
+void stream_insert(Stream *stream, guint32 type, const guint8 *body, gsize length);
+
+/* Behind STREAM_END or a cut: sends all that is left of the input to the tee. */
+gboolean stream_rest(Stream *stream, GError **error);
+
+/* What a caller of stream_pages wants. */
+typedef struct StreamPages {
+    /* Called with each pfn of the list, in its order, and whether the item has a page of it. TRUE
+     * asks for the page. */
+    gboolean (*named)(guint64 pfn, gboolean stored, gpointer data);
+    /* Called with each page that was asked for, in the same order; FALSE with an error stops. May
+     * be NULL when `named` never asks. */
+    gboolean (*page)(guint64 pfn, const guint8 *page, gpointer data, GError **error);
+    gpointer data;
+} StreamPages;
+
+/*
+ * Goes through the pages of the PAGE_DATA or LEGACY_PAGES that stream_next gave last, in bounded
+ * memory; only pages that are asked for are read from a seekable input. INVALID when the list
+ * contradicts itself or the item's length. To be called once for an item, and not with stream_body.
+ */
+gboolean stream_pages(Stream *stream, const StreamPages *pages, GError **error);
+
+/* TRUE when the item has pages. */
+gboolean stream_has_pages(const StreamItem *item);
 
 /* How many of a checkpointed guest's states were complete so far. */
 guint stream_checkpoints(const Stream *stream);

@@ -20,7 +20,17 @@ typedef int (*VerbFunc)(int argc, char **argv);
 int verb_list(int argc, char **argv);
 int verb_show(int argc, char **argv);
 int verb_check(int argc, char **argv);
+int verb_convert(int argc, char **argv);
+int verb_diff(int argc, char **argv);
+int verb_edit(int argc, char **argv);
+int verb_restore(int argc, char **argv);
+int verb_save(int argc, char **argv);
+int verb_verify(int argc, char **argv);
 int verb_update_dm(int argc, char **argv);
+int verb_extract(int argc, char **argv);
+int verb_screenshot(int argc, char **argv);
+int verb_map(int argc, char **argv);
+int verb_watch(int argc, char **argv);
 
 /*
  * Takes the options out of argv, which keeps the positional arguments behind argv[0]. FALSE, said

@@ -31,21 +31,35 @@ static gboolean is_bare(const char *name)
     return strchr(name, '/') == NULL;
 }
 
-static gboolean names_match(const char *recorded, const char *actual)
+static const XenPhysmapRecord *find_block(const Blocks *blocks, const char *name)
 {
-    return strcmp(recorded, actual) == 0 ||
-           (is_bare(recorded) && strcmp(recorded, xen_physmap_region_name(actual)) == 0);
+    const XenPhysmapRecord *block = xen_physmap_table_find_name(blocks->actual, name);
+
+    return block || !blocks->absent ? block : xen_physmap_table_find_name(blocks->absent, name);
 }
 
-/* How many blocks the record's name fits; *found is the last of them. */
-static guint find_blocks(const Blocks *blocks, const char *name, guint *found)
+/*
+ * Whether the record can stand for the block. A bare name fits any block of that region, unless
+ * the name is itself a block's (of an ISA card, say), or the block's id is itself a record's.
+ */
+static gboolean fits(const XenPhysmapTable *recorded, const Blocks *blocks, const char *record,
+                     const char *block)
+{
+    return strcmp(record, block) == 0 ||
+           (is_bare(record) && strcmp(record, xen_physmap_region_name(block)) == 0 &&
+            !find_block(blocks, record) && !xen_physmap_table_find_name(recorded, block));
+}
+
+/* How many blocks the record fits; *found is the last of them. */
+static guint find_blocks(const XenPhysmapTable *recorded, const Blocks *blocks, const char *name,
+                         guint *found)
 {
     guint n = 0;
 
     for (guint i = 0; i < n_blocks(blocks); i++) {
         gboolean absent;
 
-        if (names_match(name, get_block(blocks, i, &absent)->name)) {
+        if (fits(recorded, blocks, name, get_block(blocks, i, &absent)->name)) {
             *found = i;
             n++;
         }
@@ -53,12 +67,14 @@ static guint find_blocks(const Blocks *blocks, const char *name, guint *found)
     return n;
 }
 
-static guint count_records(const XenPhysmapTable *recorded, const char *actual)
+/* How many records fit the block. */
+static guint count_records(const XenPhysmapTable *recorded, const Blocks *blocks,
+                           const char *block)
 {
     guint n = 0;
 
     for (guint i = 0; i < xen_physmap_table_size(recorded); i++) {
-        n += names_match(xen_physmap_table_get(recorded, i)->name, actual);
+        n += fits(recorded, blocks, xen_physmap_table_get(recorded, i)->name, block);
     }
     return n;
 }
@@ -102,7 +118,7 @@ GArray *xen_physmap_compare(const XenPhysmapTable *recorded, const XenPhysmapTab
 
     for (guint i = 0; (record = xen_physmap_table_get(recorded, i)); i++) {
         XenPhysmapFinding finding = { .has_recorded = TRUE, .recorded = *record };
-        guint found, n = find_blocks(&blocks, record->name, &found);
+        guint found, n = find_blocks(recorded, &blocks, record->name, &found);
 
         if (n == 0) {
             finding.verdict = XEN_PHYSMAP_MISSING;
@@ -112,7 +128,7 @@ GArray *xen_physmap_compare(const XenPhysmapTable *recorded, const XenPhysmapTab
 
             finding.has_actual = TRUE;
             finding.actual = *block;
-            finding.verdict = n > 1 || count_records(recorded, block->name) > 1
+            finding.verdict = n > 1 || count_records(recorded, &blocks, block->name) > 1
                                   ? XEN_PHYSMAP_AMBIGUOUS
                                   : judge(recorded, record, block, is_absent);
         }
@@ -122,7 +138,7 @@ GArray *xen_physmap_compare(const XenPhysmapTable *recorded, const XenPhysmapTab
         gboolean is_absent;
         const XenPhysmapRecord *block = get_block(&blocks, i, &is_absent);
 
-        if (count_records(recorded, block->name) == 0) {
+        if (count_records(recorded, &blocks, block->name) == 0) {
             XenPhysmapFinding finding = {
                 .verdict = is_absent ? XEN_PHYSMAP_UNSEEN : XEN_PHYSMAP_EXTRA,
                 .has_actual = TRUE,

@@ -103,6 +103,9 @@ static gboolean check_range(const char *name, const char *what, guint64 start, g
 gboolean xen_physmap_record_init(XenPhysmapRecord *record, const char *name, guint64 phys_offset,
                                  guint64 start_addr, guint64 size, GError **error)
 {
+    XenPhysmapRecord checked = { .phys_offset = phys_offset, .start_addr = start_addr,
+                                 .size = size };
+
     if (!check_name(name, error) || !check_address(name, "phys_offset", phys_offset, error) ||
         !check_address(name, "start_addr", start_addr, error) ||
         !check_address(name, "size", size, error)) {
@@ -116,11 +119,9 @@ gboolean xen_physmap_record_init(XenPhysmapRecord *record, const char *name, gui
         !check_range(name, "start_addr", start_addr, size, error)) {
         return FALSE;
     }
-    memset(record, 0, sizeof *record);
-    g_strlcpy(record->name, name, sizeof record->name);
-    record->phys_offset = phys_offset;
-    record->start_addr = start_addr;
-    record->size = size;
+    /* `name` may be the name in *record. */
+    g_strlcpy(checked.name, name, sizeof checked.name);
+    *record = checked;
     return TRUE;
 }
 

@@ -69,6 +69,8 @@ static gboolean store(XenIOState *state, GError **error)
 {
     if (!xen_physmap_xenstore_store(state->ops, state->domid, state->dm_domid, state->stored,
                                     state->table, error)) {
+        /* The change can have been made although its answer was lost. */
+        g_clear_pointer(&state->stored, xen_physmap_table_free);
         return FALSE;
     }
     replace(&state->stored, state->table);
@@ -190,23 +192,13 @@ gboolean xen_io_state_region_del(XenIOState *state, guint64 start_addr, guint64 
 gboolean xen_io_state_phys_to_guest(const XenIOState *state, guint64 phys_offset,
                                     guint64 *guest_addr)
 {
-    const XenPhysmapRecord *record = xen_physmap_table_find_phys(state->table, phys_offset);
-
-    if (record) {
-        *guest_addr = record->start_addr + (phys_offset - record->phys_offset);
-    }
-    return record != NULL;
+    return xen_physmap_table_to_guest(state->table, phys_offset, guest_addr);
 }
 
 gboolean xen_io_state_guest_to_phys(const XenIOState *state, guint64 guest_addr,
                                     guint64 *phys_offset)
 {
-    const XenPhysmapRecord *record = xen_physmap_table_find_guest(state->table, guest_addr);
-
-    if (record) {
-        *phys_offset = record->phys_offset + (guest_addr - record->start_addr);
-    }
-    return record != NULL;
+    return xen_physmap_table_to_phys(state->table, guest_addr, phys_offset);
 }
 
 void *xen_io_state_map(const XenIOState *state, guint64 phys_offset, int prot, gsize *size,

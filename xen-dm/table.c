@@ -4,128 +4,136 @@
 
 #include <string.h>
 
-/* The records are owned once, and each order points to all of them. */
-typedef enum { BY_PHYS, BY_GUEST, BY_NAME, N_ORDERS } Order;
+#include "internal.h"
+
+typedef enum { BY_PHYS, BY_GUEST, N_ADDRESSES } Order;
+
+/* Where a record is in one of the two address spaces, for a search that touches nothing else, and
+ * where it is in the other one. */
+typedef struct Range {
+    guint64 start, size, other;
+    XenPhysmapRecord *record;
+} Range;
 
 struct XenPhysmapTable {
-    GPtrArray *order[N_ORDERS];
+    GArray *ranges[N_ADDRESSES];        /* of Range, by start */
+    GPtrArray *names;                   /* owns them; by name, equal ones by phys_offset */
 };
 
-/* Sorts before, at or after a record; the addresses of a range count as "at". */
-typedef int (*Compare)(const void *key, const XenPhysmapRecord *record);
-
-static int compare_range(guint64 address, guint64 start, guint64 size)
+static inline const Range *first_of(const XenPhysmapTable *table, Order order)
 {
-    if (address < start) {
-        return -1;
+    return (const Range *)(const void *)table->ranges[order]->data;
+}
+
+/*
+ * The last range that starts at or before the address; the first one when none does, and NULL when
+ * there is none. The loop's only branch is its end, which the processor can foresee.
+ */
+static inline const Range *last_before(const XenPhysmapTable *table, Order order, guint64 address)
+{
+    const Range *range = first_of(table, order);
+    guint left = table->ranges[order]->len;
+
+    if (left == 0) {
+        return NULL;
     }
-    return address - start >= size;
+    while (left > 1) {
+        guint half = left / 2;
+
+        range += (range[half].start <= address) * half;
+        left -= half;
+    }
+    return range;
 }
 
-static int compare_phys(const void *key, const XenPhysmapRecord *record)
+/* The range that holds the address. One below the start wraps around, and is beyond every size. */
+static inline const Range *find_range(const XenPhysmapTable *table, Order order, guint64 address)
 {
-    return compare_range(*(const guint64 *)key, record->phys_offset, record->size);
+    const Range *range = last_before(table, order, address);
+
+    return range && address - range->start < range->size ? range : NULL;
 }
 
-static int compare_guest(const void *key, const XenPhysmapRecord *record)
+static XenPhysmapRecord *find_address(const XenPhysmapTable *table, Order order, guint64 address)
 {
-    return compare_range(*(const guint64 *)key, record->start_addr, record->size);
+    const Range *range = find_range(table, order, address);
+
+    return range ? range->record : NULL;
 }
 
-static int compare_name(const void *key, const XenPhysmapRecord *record)
+/* How many names sort before this one. */
+static guint count_before(const XenPhysmapTable *table, const char *name, guint64 phys_offset)
 {
-    return strcmp(key, record->name);
-}
-
-static const Compare compare_in[N_ORDERS] = { compare_phys, compare_guest, compare_name };
-
-/* The first place whose record does not sort before the key; *at tells whether it is at it. */
-static guint lower_bound(const XenPhysmapTable *table, Order order, const void *key, gboolean *at)
-{
-    const GPtrArray *records = table->order[order];
-    guint low = 0, high = records->len;
+    guint low = 0, high = table->names->len;
 
     while (low < high) {
         guint middle = low + (high - low) / 2;
+        const XenPhysmapRecord *record = g_ptr_array_index(table->names, middle);
+        int order = strcmp(record->name, name);
 
-        if (compare_in[order](key, g_ptr_array_index(records, middle)) > 0) {
+        if (order < 0 || (order == 0 && record->phys_offset < phys_offset)) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    *at = low < records->len && compare_in[order](key, g_ptr_array_index(records, low)) == 0;
     return low;
-}
-
-static XenPhysmapRecord *find(const XenPhysmapTable *table, Order order, const void *key)
-{
-    gboolean at;
-    guint place = lower_bound(table, order, key, &at);
-
-    return at ? g_ptr_array_index(table->order[order], place) : NULL;
 }
 
 XenPhysmapTable *xen_physmap_table_new(void)
 {
     XenPhysmapTable *table = g_new0(XenPhysmapTable, 1);
 
-    for (Order order = 0; order < N_ORDERS; order++) {
-        table->order[order] = g_ptr_array_new_with_free_func(order == BY_PHYS ? g_free : NULL);
+    for (Order order = 0; order < N_ADDRESSES; order++) {
+        table->ranges[order] = g_array_new(FALSE, FALSE, sizeof(Range));
     }
+    table->names = g_ptr_array_new();
     return table;
 }
 
 void xen_physmap_table_free(XenPhysmapTable *table)
 {
     if (table) {
-        for (Order order = 0; order < N_ORDERS; order++) {
-            g_ptr_array_unref(table->order[order]);
+        for (Order order = 0; order < N_ADDRESSES; order++) {
+            g_array_unref(table->ranges[order]);
         }
+        g_ptr_array_set_free_func(table->names, g_free);
+        g_ptr_array_unref(table->names);
         g_free(table);
     }
 }
 
-static gpointer copy_record(gconstpointer record, gpointer data)
-{
-    (void)data;
-    return g_memdup2(record, sizeof(XenPhysmapRecord));
-}
-
 guint xen_physmap_table_size(const XenPhysmapTable *table)
 {
-    return table->order[BY_PHYS]->len;
+    return table->names->len;
 }
 
 const XenPhysmapRecord *xen_physmap_table_get(const XenPhysmapTable *table, guint index)
 {
-    return index < xen_physmap_table_size(table)
-               ? g_ptr_array_index(table->order[BY_PHYS], index)
-               : NULL;
+    return index < xen_physmap_table_size(table) ? first_of(table, BY_PHYS)[index].record : NULL;
 }
 
 /* Another record that shares bytes with [start, start + size) in one of the two address orders. */
 static const XenPhysmapRecord *overlap(const XenPhysmapTable *table, Order order, guint64 start,
                                        guint64 size, const XenPhysmapRecord *except)
 {
-    const GPtrArray *records = table->order[order];
-    gboolean at;
+    const Range *range = last_before(table, order, start);
+    const Range *end = first_of(table, order) + table->ranges[order]->len;
 
-    for (guint i = lower_bound(table, order, &start, &at); i < records->len; i++) {
-        const XenPhysmapRecord *other = g_ptr_array_index(records, i);
-        guint64 other_start = order == BY_PHYS ? other->phys_offset : other->start_addr;
+    for (; range && range < end; range++) {
+        gboolean behind = range->start >= start;
 
-        if (other_start >= start + size) {
+        if (behind && range->start - start >= size) {
             break;
         }
-        if (other != except) {
-            return other;
+        if (range->record != except && (behind || start - range->start < range->size)) {
+            return range->record;
         }
     }
     return NULL;
 }
 
-/* The rules between *record and the rest; `except` is the record that it is to take the place of. */
+/* The rules between *record and the rest; `except` is the one that it is to take the place of. */
 static gboolean check(const XenPhysmapTable *table, const XenPhysmapRecord *record,
                       const XenPhysmapRecord *except, GError **error)
 {
@@ -148,7 +156,8 @@ static gboolean check(const XenPhysmapTable *table, const XenPhysmapRecord *reco
                     other->size);
         return FALSE;
     }
-    if (!except && strchr(record->name, '/') && (other = find(table, BY_NAME, record->name))) {
+    if (!except && strchr(record->name, '/') &&
+        (other = xen_physmap_table_find_name(table, record->name))) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                     "two records are named %s, at phys_offset 0x%" G_GINT64_MODIFIER
                     "x and 0x%" G_GINT64_MODIFIER "x",
@@ -158,23 +167,39 @@ static gboolean check(const XenPhysmapTable *table, const XenPhysmapRecord *reco
     return TRUE;
 }
 
-/* Puts a record where it belongs in one order. */
-static void insert(XenPhysmapTable *table, Order order, XenPhysmapRecord *record)
+/* Puts a record where it belongs in one address order. */
+static void insert_range(XenPhysmapTable *table, Order order, XenPhysmapRecord *record)
 {
-    const void *keys[N_ORDERS] = { &record->phys_offset, &record->start_addr, record->name };
-    gboolean at;
-    guint place = lower_bound(table, order, keys[order], &at);
+    Range range = { record->phys_offset, record->size, record->start_addr, record };
 
-    /* Equal (bare) names stay in the order of phys_offset. */
-    while (order == BY_NAME && at && place < table->order[BY_NAME]->len) {
-        const XenPhysmapRecord *other = g_ptr_array_index(table->order[BY_NAME], place);
-
-        if (strcmp(other->name, record->name) != 0 || other->phys_offset > record->phys_offset) {
-            break;
-        }
-        place++;
+    if (order == BY_GUEST) {
+        range.start = record->start_addr;
+        range.other = record->phys_offset;
     }
-    g_ptr_array_insert(table->order[order], place, record);
+    const Range *before = last_before(table, order, range.start);
+    guint place = before ? before - first_of(table, order) + (before->start <= range.start) : 0;
+
+    g_array_insert_val(table->ranges[order], place, range);
+}
+
+/* Takes a record out of one address order. It is in it. */
+static void remove_range(XenPhysmapTable *table, Order order, const XenPhysmapRecord *record)
+{
+    guint64 start = order == BY_PHYS ? record->phys_offset : record->start_addr;
+
+    g_array_remove_index(table->ranges[order],
+                         last_before(table, order, start) - first_of(table, order));
+}
+
+/* Puts a copy of the record, which breaks no rule, into all orders. */
+static void insert(XenPhysmapTable *table, const XenPhysmapRecord *record)
+{
+    XenPhysmapRecord *owned = g_memdup2(record, sizeof *record);
+
+    g_ptr_array_insert(table->names, count_before(table, owned->name, owned->phys_offset), owned);
+    for (Order order = 0; order < N_ADDRESSES; order++) {
+        insert_range(table, order, owned);
+    }
 }
 
 gboolean xen_physmap_table_add(XenPhysmapTable *table, const XenPhysmapRecord *record,
@@ -193,11 +218,7 @@ gboolean xen_physmap_table_add(XenPhysmapTable *table, const XenPhysmapRecord *r
         !check(table, &checked, NULL, error)) {
         return FALSE;
     }
-    XenPhysmapRecord *owned = copy_record(&checked, NULL);
-
-    for (Order order = 0; order < N_ORDERS; order++) {
-        insert(table, order, owned);
-    }
+    insert(table, &checked);
     return TRUE;
 }
 
@@ -205,7 +226,7 @@ gboolean xen_physmap_table_add(XenPhysmapTable *table, const XenPhysmapRecord *r
 static XenPhysmapRecord *find_exact(const XenPhysmapTable *table, guint64 phys_offset,
                                     GError **error)
 {
-    XenPhysmapRecord *record = find(table, BY_PHYS, &phys_offset);
+    XenPhysmapRecord *record = find_address(table, BY_PHYS, phys_offset);
 
     if (!record || record->phys_offset != phys_offset) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
@@ -222,9 +243,11 @@ gboolean xen_physmap_table_remove(XenPhysmapTable *table, guint64 phys_offset, G
     if (!record) {
         return FALSE;
     }
-    for (Order order = N_ORDERS; order-- > 0;) {   /* BY_PHYS, which owns it, last */
-        g_ptr_array_remove(table->order[order], record);
+    for (Order order = 0; order < N_ADDRESSES; order++) {
+        remove_range(table, order, record);
     }
+    g_ptr_array_remove_index(table->names, count_before(table, record->name, phys_offset));
+    g_free(record);
     return TRUE;
 }
 
@@ -240,9 +263,13 @@ gboolean xen_physmap_table_move(XenPhysmapTable *table, guint64 phys_offset, gui
         !check(table, &moved, record, error)) {
         return FALSE;
     }
-    g_ptr_array_remove(table->order[BY_GUEST], record);
+    for (Order order = 0; order < N_ADDRESSES; order++) {
+        remove_range(table, order, record);
+    }
     record->start_addr = start_addr;
-    insert(table, BY_GUEST, record);
+    for (Order order = 0; order < N_ADDRESSES; order++) {
+        insert_range(table, order, record);
+    }
     return TRUE;
 }
 
@@ -251,11 +278,7 @@ XenPhysmapTable *xen_physmap_table_copy(const XenPhysmapTable *table)
     XenPhysmapTable *copy = xen_physmap_table_new();
 
     for (guint i = 0; i < xen_physmap_table_size(table); i++) {
-        XenPhysmapRecord *owned = copy_record(xen_physmap_table_get(table, i), NULL);
-
-        for (Order order = 0; order < N_ORDERS; order++) {
-            insert(copy, order, owned);
-        }
+        insert(copy, xen_physmap_table_get(table, i));
     }
     return copy;
 }
@@ -263,19 +286,46 @@ XenPhysmapTable *xen_physmap_table_copy(const XenPhysmapTable *table)
 const XenPhysmapRecord *xen_physmap_table_find_phys(const XenPhysmapTable *table,
                                                     guint64 phys_offset)
 {
-    return find(table, BY_PHYS, &phys_offset);
+    return find_address(table, BY_PHYS, phys_offset);
 }
 
 const XenPhysmapRecord *xen_physmap_table_find_guest(const XenPhysmapTable *table,
                                                      guint64 guest_addr)
 {
-    return find(table, BY_GUEST, &guest_addr);
+    return find_address(table, BY_GUEST, guest_addr);
 }
 
 const XenPhysmapRecord *xen_physmap_table_find_name(const XenPhysmapTable *table,
                                                     const char *name)
 {
-    return find(table, BY_NAME, name);
+    guint place = count_before(table, name, 0);
+    const XenPhysmapRecord *record =
+        place < table->names->len ? g_ptr_array_index(table->names, place) : NULL;
+
+    return record && strcmp(record->name, name) == 0 ? record : NULL;
+}
+
+static inline gboolean translate(const XenPhysmapTable *table, Order order, guint64 address,
+                                 guint64 *other)
+{
+    const Range *range = find_range(table, order, address);
+
+    if (range) {
+        *other = range->other + (address - range->start);
+    }
+    return range != NULL;
+}
+
+gboolean xen_physmap_table_to_guest(const XenPhysmapTable *table, guint64 phys_offset,
+                                    guint64 *guest_addr)
+{
+    return translate(table, BY_PHYS, phys_offset, guest_addr);
+}
+
+gboolean xen_physmap_table_to_phys(const XenPhysmapTable *table, guint64 guest_addr,
+                                   guint64 *phys_offset)
+{
+    return translate(table, BY_GUEST, guest_addr, phys_offset);
 }
 
 gboolean xen_physmap_table_equal(const XenPhysmapTable *a, const XenPhysmapTable *b)

@@ -113,6 +113,7 @@ static gboolean load_record(const XenPhysmapOps *ops, guint32 transaction, const
                             const char *entry, XenPhysmapKeys *keys, GError **error)
 {
     static const char *const nodes[] = { "start_addr", "size", "name" };
+    g_autofree char *shown = xen_physmap_escape(entry, -1);
 
     for (guint i = 0; i < G_N_ELEMENTS(nodes); i++) {
         g_autofree char *key = g_strdup_printf("physmap/%s/%s", entry, nodes[i]);
@@ -124,11 +125,12 @@ static gboolean load_record(const XenPhysmapOps *ops, guint32 transaction, const
         if (!value && errno == ENOENT) {
             g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                         "physmap/%s: the record lacks its %s, without which libxl can't save the "
-                        "domain", entry, nodes[i]);
+                        "domain", shown, nodes[i]);
             return FALSE;
         }
         if (!value) {
-            xen_physmap_set_errno(error, errno, "can't read %s", node);
+            xen_physmap_set_errno(error, errno, "can't read %s/physmap/%s/%s", path, shown,
+                                  nodes[i]);
             return FALSE;
         }
         ok = xen_physmap_keys_add(keys, key, strlen(key), value, length, error);
@@ -206,6 +208,28 @@ static gboolean remove_node(Store *store, const char *node, GError **error)
     return TRUE;
 }
 
+/*
+ * The domain's folder goes with the domain, and a write would bring it back. *recorded becomes
+ * whether there are records in it.
+ */
+static gboolean check_folder(Store *store, gboolean *recorded, GError **error)
+{
+    unsigned int num = 0;
+    char **entries = store->ops->directory(store->ops->opaque, store->transaction, store->path,
+                                           &num);
+
+    *recorded = FALSE;
+    if (!entries) {
+        xen_physmap_set_errno(error, errno, "can't find %s", store->path);
+        return FALSE;
+    }
+    for (unsigned int i = 0; i < num; i++) {
+        *recorded = *recorded || strcmp(entries[i], "physmap") == 0;
+    }
+    free(entries);
+    return TRUE;
+}
+
 /* The record of the same phys_offset in the other table, or NULL. */
 static const XenPhysmapRecord *counterpart(const XenPhysmapTable *table,
                                            const XenPhysmapRecord *record)
@@ -216,14 +240,14 @@ static const XenPhysmapRecord *counterpart(const XenPhysmapTable *table,
     return other && other->phys_offset == record->phys_offset ? other : NULL;
 }
 
-static gboolean remove_stale(Store *store, GError **error)
+static gboolean remove_stale(Store *store, gboolean recorded, GError **error)
 {
     const XenPhysmapRecord *record;
 
     if (!store->before) {
         g_autofree char *physmap = g_strdup_printf("%s/physmap", store->path);
 
-        return remove_node(store, physmap, error);
+        return !recorded || remove_node(store, physmap, error);
     }
     for (guint i = 0; (record = xen_physmap_table_get(store->before, i)); i++) {
         if (!counterpart(store->after, record)) {
@@ -243,10 +267,11 @@ static gboolean store_body(const XenPhysmapOps *ops, guint32 transaction, gpoint
 {
     Store *store = data;
     const XenPhysmapRecord *record, *old;
+    gboolean recorded;
 
     store->ops = ops;
     store->transaction = transaction;
-    if (!remove_stale(store, error)) {
+    if (!check_folder(store, &recorded, error) || !remove_stale(store, recorded, error)) {
         return FALSE;
     }
     for (guint i = 0; (record = xen_physmap_table_get(store->after, i)); i++) {

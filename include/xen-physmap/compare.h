@@ -37,8 +37,9 @@ typedef struct XenPhysmapFinding {
 
 /*
  * Compares block by block and returns an array of XenPhysmapFinding: first the records in the
- * order of phys_offset, then the blocks that have none. A record with a bare region name stands
- * for the one block whose id ends in it. `absent` holds the device model's blocks that have no
+ * order of phys_offset, then the blocks that have none. A record stands for the block of its name;
+ * a bare region name that is no block's, for the one block whose id ends in it and is no other
+ * record's name. `absent` holds the device model's blocks that have no
  * pages in the guest, and may be NULL. Free the array with g_array_unref. Thread-safe.
  */
 XEN_PHYSMAP_API GArray *xen_physmap_compare(const XenPhysmapTable *recorded,

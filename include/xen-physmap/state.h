@@ -59,8 +59,9 @@ XEN_PHYSMAP_API gboolean xen_io_state_block_del(XenIOState *state, guint64 phys_
 /*
  * The whole ramblock at phys_offset is mapped at start_addr: moves its pages there, write-back
  * cached, unless they are there already, as after a restore. `size` is the block's, in bytes.
- * INVALID when another block is there or the way there overlaps the way from; the hypervisor's
- * refusal is SYSTEM or ACCESS. After either nothing has changed.
+ * INVALID when another block is there or the two ranges overlap; then nothing has changed. The
+ * hypervisor's refusal is SYSTEM or ACCESS; it moves page by page, so a page that isn't there can
+ * leave those before it moved.
  */
 XEN_PHYSMAP_API gboolean xen_io_state_region_add(XenIOState *state, guint64 phys_offset,
                                                  guint64 start_addr, guint64 size,

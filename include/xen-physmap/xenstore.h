@@ -39,9 +39,9 @@ XEN_PHYSMAP_API XenPhysmapTable *xen_physmap_xenstore_load(const XenPhysmapOps *
 /*
  * Makes the nodes follow a change from `before` to `after`: what left is removed whole, what
  * differs is written, what stays is not touched, so that writers of different records don't undo
- * each other. `before` NULL means that it isn't known, and everything under physmap is replaced;
- * NOT_FOUND then when device-model/$domid isn't there, since it goes with the domain and must not
- * come back. The store holds the old records or the new ones, whatever fails. CONFLICT after
+ * each other. `before` NULL means that it isn't known, and everything under physmap is replaced.
+ * NOT_FOUND when device-model/$domid isn't there, since it goes with the domain and must not come
+ * back. The store holds the old records or the new ones, whatever fails. CONFLICT after
  * XEN_PHYSMAP_XENSTORE_TRIES, between which it sleeps for up to 10 ms.
  */
 XEN_PHYSMAP_API gboolean xen_physmap_xenstore_store(const XenPhysmapOps *ops, guint32 domid,

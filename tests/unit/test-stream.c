@@ -337,13 +337,16 @@ static void test_reads_no_pages(void **unused)
     text = walk_fd(fd);
     after = bytes_read(&calls);
     assert_null(strstr(text, "error"));
-    if (before < 0) {
+    close(fd);
+    /* A program that this one runs under (see tests/run) reads for itself, by the same count. */
+    if (before < 0 || g_getenv("RUN_UNDER")) {
+        g_clear_pointer(&text, g_free);
+        maker_clear(&maker);
         skip();
     }
     /* The two headers, and what reading /proc/self/io itself took. */
     assert_in_range(after - before, 16 * batches, 16 * batches + 1024);
     assert_in_range(calls - calls_before, batches, batches + 16);
-    close(fd);
     maker_clear(&maker);
 }
 
@@ -467,7 +470,7 @@ static void test_contradictions(void **unused)
         { 0x3168, 0x10, "STATIC_DATA_END at 0x3168: it is the second one" },
         { 0x316c, 1, "END at 0x3168: its length is 1" },
         { 0x3174, 7, "EMULATOR_XENSTORE_DATA at 0x3170: its length is 7" },
-        { 0x3174, 0xfffffff8, "too early" },
+        { 0x3174, 0xfffffff8, "its length is 4294967288, where 8 to 4194304" },
         { 0x31e0, 1, "LIBXC_CONTEXT at 0x31e0: its length is 17" },
     };
 

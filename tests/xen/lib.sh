@@ -54,15 +54,15 @@ has() {
     esac
 }
 
-end() { echo '# end' >&3; }
-
-# wait_for SECONDS COMMAND...: until it succeeds.
+# wait_for SECONDS COMMAND...: until it succeeds. Dom0's CPU is QEMU's too, so it asks now and then,
+# and sleeps without a process of its own.
+exec {never}<> <(:)
 wait_for() {
-    local deadline=$(($(date +%s) + $1))
+    local deadline=$((SECONDS + $1))
     shift
     until "$@" >/dev/null 2>&1; do
-        [ "$(date +%s)" -lt "$deadline" ] || return 1
-        sleep 0.1
+        [ $SECONDS -lt $deadline ] || return 1
+        read -rt 0.3 -u "$never" || true
     done
 }
 
@@ -78,6 +78,7 @@ type="hvm"
 name="$name"
 memory=48
 vcpus=1
+cpus="1"
 vga="stdvga"
 videoram=16
 vnc=0
@@ -188,11 +189,39 @@ local_migrate() {
 
 physmap() { xenstore-ls "/local/domain/0/device-model/$(domid "$1")/physmap"; }
 
-# After a scenario: nothing may be left but what it created, and that goes.
+# The processes that the scenario started, with all that they started: its name is in their
+# environment, and dom0's own daemons don't have it.
+strays() {
+    local process value
+    for process in /proc/[0-9]*; do
+        [ "$process" != "/proc/$$" ] || continue
+        while IFS= read -r -d '' value; do
+            [ "$value" != "SCENARIO=$SCENARIO" ] || echo "${process#/proc/}"
+        done 2>/dev/null <"$process/environ"
+    done 2>/dev/null
+}
+
+# What a scenario has left when its guests are gone.
+remains() {
+    xenstore-ls -f /local/domain/0/device-model 2>/dev/null | grep '/device-model/[0-9]'
+    ps | grep '[x]en-qemu-system'
+    ls /run/xen | grep '^qmp-'
+}
+
+# After a scenario: its guests go; then nothing may be left, and what is goes too, so that the next
+# scenario doesn't suffer for it.
 clean_up() {
     local id left
     for id in $(xl list | awk 'NR > 2 { print $2 }'); do xl destroy "$id"; done
-    left=$(xenstore-ls -f /local/domain/0/device-model 2>/dev/null
-        ps | grep '[x]en-qemu-system' ; ls /run/xen | grep '^qmp-')
-    [ -z "$left" ] || { not_ok "leaves nothing behind"; echo "$left" | diag; }
+    wait_for 5 eval '[ -z "$(remains)" ]' || true
+    left=$(remains)
+    if [ -n "$left" ]; then
+        not_ok "leaves nothing behind"
+        echo "$left" | diag
+    fi
+    for id in $(strays); do kill -9 "$id" 2>/dev/null; done
+    for id in $(xenstore-list /local/domain/0/device-model 2>/dev/null); do
+        xenstore-rm "/local/domain/0/device-model/$id"
+    done
+    rm -f /run/xen/qmp-*
 }

@@ -223,10 +223,14 @@ static gboolean settle(const Survey *actual, GError **error)
 static gboolean refresh(GError **error)
 {
     g_autoptr(Survey) actual = NULL;
+    const XenPhysmapTable *before;
 
-    if (!open_state(error) ||
-        !(actual = survey_take(self.qmp, self.ops, self.domid, xen_io_state_table(self.state),
-                               QMP_TIMEOUT_MS, error)) ||
+    if (!open_state(error)) {
+        return FALSE;
+    }
+    /* What came with a saved guest is what is to be judged, and no help in finding its blocks. */
+    before = self.gate_due ? NULL : xen_io_state_table(self.state);
+    if (!(actual = survey_take(self.qmp, self.ops, self.domid, before, QMP_TIMEOUT_MS, error)) ||
         (self.gate_due && !pass_gate(actual, error)) ||
         !xen_io_state_update(self.state, actual->table, error)) {
         return FALSE;
@@ -248,15 +252,17 @@ static void try_refresh(void)
 {
     g_autoptr(GError) error = NULL;
 
+    /* Before, not after: an event that comes in the middle makes it stale again. */
+    self.stale = FALSE;
     if (refresh(&error)) {
         if (self.complaint) {
             say("the records are up to date again");
         }
         g_clear_pointer(&self.complaint, g_free);
-        self.stale = FALSE;
         self.retry_ms = 0;
         return;
     }
+    self.stale = TRUE;
     if (self.gate_due) {
         self.gate_due = !give_up_judging(error);
     } else if (g_strcmp0(self.complaint, error->message) != 0) {
@@ -348,7 +354,7 @@ static void *work(void *data)
         };
         eventfd_t count = 0;
 
-        if (poll(fds, G_N_ELEMENTS(fds), self.stale && self.retry_ms ? self.retry_ms : -1) < 0 &&
+        if (poll(fds, G_N_ELEMENTS(fds), self.stale ? self.retry_ms : -1) < 0 &&
             errno != EINTR) {
             break;
         }

@@ -19,7 +19,10 @@ struct QmpClient {
     int fd;
     GByteArray *input;          /* bytes that don't make a line yet */
     GQueue replies;             /* JsonNode: lines that are no events */
-    gboolean greeted;           /* capabilities were negotiated */
+    gboolean greeted;           /* the greeting was read */
+    gboolean asked;             /* for capabilities, and perhaps in vain */
+    gboolean ready;             /* capabilities were negotiated */
+    gint64 last_id;             /* of the commands, which their answers repeat */
     QmpEventFunc event_func;
     gpointer event_data;
 };
@@ -203,7 +206,14 @@ static gboolean wait_until(QmpClient *client, short events, gint64 deadline, GEr
 static JsonNode *await_reply(QmpClient *client, gint64 deadline, GError **error)
 {
     while (g_queue_is_empty(&client->replies)) {
-        if (!wait_until(client, POLLIN, deadline, error) || !qmp_client_dispatch(client, error)) {
+        g_autoptr(GError) problem = NULL;
+
+        if (!wait_until(client, POLLIN, deadline, error)) {
+            return NULL;
+        }
+        /* QEMU may have answered and closed. */
+        if (!qmp_client_dispatch(client, &problem) && g_queue_is_empty(&client->replies)) {
+            g_propagate_error(error, g_steal_pointer(&problem));
             return NULL;
         }
     }
@@ -255,7 +265,7 @@ static gboolean send_line(QmpClient *client, const char *line, int fd, gint64 de
 }
 
 /* {"execute": command, "arguments": ...}; takes `arguments` over, which may be NULL. */
-static char *command_line(const char *command, JsonNode *arguments)
+static char *command_line(gint64 id, const char *command, JsonNode *arguments)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();
     g_autoptr(JsonNode) root = NULL;
@@ -268,6 +278,8 @@ static char *command_line(const char *command, JsonNode *arguments)
         json_builder_set_member_name(builder, "arguments");
         json_builder_add_value(builder, arguments);
     }
+    json_builder_set_member_name(builder, "id");
+    json_builder_add_int_value(builder, id);
     json_builder_end_object(builder);
     root = json_builder_get_root(builder);
     json = json_to_string(root, FALSE);
@@ -282,24 +294,42 @@ JsonNode *qmp_argument(const char *name, const char *value)
     return json_node_init_object(json_node_alloc(), object);
 }
 
-/* Sends one command, perhaps with a descriptor, and awaits the object that answers it. */
-static JsonNode *execute(QmpClient *client, const char *command, JsonNode *arguments, int fd,
-                         gint64 deadline, GError **error)
+/* Whether the object answers the command of this id. One that QEMU couldn't read has no id. */
+static gboolean is_answer(JsonObject *reply, gint64 id)
 {
-    g_autofree char *line = command_line(command, arguments);
-    g_autoptr(JsonNode) reply = NULL;
-    JsonNode *problem;
+    JsonNode *node = json_object_get_member(reply, "id");
 
-    /* What was left unread by a command that timed out is no answer to this one. */
-    if (!qmp_client_dispatch(client, error)) {
+    return node ? json_node_get_value_type(node) == G_TYPE_INT64 && json_node_get_int(node) == id
+                : json_object_has_member(reply, "error");
+}
+
+/*
+ * Sends one command, perhaps with a descriptor, and awaits the object that answers it, which may
+ * be an error.
+ */
+static JsonNode *ask(QmpClient *client, const char *command, JsonNode *arguments, int fd,
+                     gint64 deadline, GError **error)
+{
+    gint64 id = ++client->last_id;
+    g_autofree char *line = command_line(id, command, arguments);
+    JsonNode *reply;
+
+    if (!send_line(client, line, fd, deadline, error)) {
         return NULL;
     }
-    g_queue_clear_full(&client->replies, (GDestroyNotify)json_node_unref);
-    if (!send_line(client, line, fd, deadline, error) ||
-        !(reply = await_reply(client, deadline, error))) {
-        return NULL;
+    /* The answer to a command that timed out may still come, before this one's. */
+    while ((reply = await_reply(client, deadline, error)) &&
+           !is_answer(json_node_get_object(reply), id)) {
+        json_node_unref(reply);
     }
-    problem = json_object_get_member(json_node_get_object(reply), "error");
+    return reply;
+}
+
+/* FALSE when the answer to the command is an error. */
+static gboolean accepted(JsonNode *reply, const char *command, GError **error)
+{
+    JsonNode *problem = json_object_get_member(json_node_get_object(reply), "error");
+
     if (problem) {
         const char *why = JSON_NODE_HOLDS_OBJECT(problem)
                               ? member_string(json_node_get_object(problem), "desc")
@@ -307,28 +337,35 @@ static JsonNode *execute(QmpClient *client, const char *command, JsonNode *argum
         g_autofree char *shown = xen_physmap_escape(why ? why : "no reason given", -1);
 
         fail(error, "QEMU refused %s: %s", command, shown);
-        return NULL;
     }
-    return g_steal_pointer(&reply);
+    return !problem;
 }
 
 /* QEMU greets first, and takes commands only after qmp_capabilities. */
 static gboolean greet(QmpClient *client, gint64 deadline, GError **error)
 {
-    g_autoptr(JsonNode) greeting = NULL, reply = NULL;
+    g_autoptr(JsonNode) reply = NULL;
+    gboolean again = client->asked;
 
-    if (client->greeted) {
+    if (client->ready) {
         return TRUE;
     }
-    if (!(greeting = await_reply(client, deadline, error))) {
-        return FALSE;
+    if (!client->greeted) {
+        g_autoptr(JsonNode) greeting = await_reply(client, deadline, error);
+
+        if (!greeting) {
+            return FALSE;
+        }
+        if (!json_object_has_member(json_node_get_object(greeting), "QMP")) {
+            return fail(error, "this is not a QMP socket");
+        }
+        client->greeted = TRUE;
     }
-    if (!json_object_has_member(json_node_get_object(greeting), "QMP")) {
-        return fail(error, "this is not a QMP socket");
-    }
-    reply = execute(client, "qmp_capabilities", NULL, -1, deadline, error);
-    client->greeted = reply != NULL;
-    return client->greeted;
+    client->asked = TRUE;
+    reply = ask(client, "qmp_capabilities", NULL, -1, deadline, error);
+    /* Asked a second time, since the first answer was late, QEMU says that it knows already. */
+    client->ready = reply && (again || accepted(reply, "qmp_capabilities", error));
+    return client->ready;
 }
 
 JsonNode *qmp_client_execute_with_fd(QmpClient *client, const char *command, JsonNode *arguments,
@@ -339,7 +376,8 @@ JsonNode *qmp_client_execute_with_fd(QmpClient *client, const char *command, Jso
     JsonNode *value;
 
     if (!greet(client, deadline, error) ||
-        !(reply = execute(client, command, g_steal_pointer(&owned), fd, deadline, error))) {
+        !(reply = ask(client, command, g_steal_pointer(&owned), fd, deadline, error)) ||
+        !accepted(reply, command, error)) {
         return NULL;
     }
     value = json_object_get_member(json_node_get_object(reply), "return");

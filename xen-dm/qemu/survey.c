@@ -125,10 +125,18 @@ static gboolean has_page(const XenPhysmapOps *ops, guint32 domid, guint64 guest_
     return TRUE;
 }
 
+/* QEMU makes an id of the device's path, a '/' and the region's name, which may have more of them. */
+static gboolean is_region_of(const char *region, const char *id)
+{
+    gsize length = strlen(id), tail = strlen(region);
+
+    return g_str_has_suffix(id, region) && (length == tail || id[length - tail - 1] == '/');
+}
+
 static gboolean is_whole(const SurveyRange *range, const XenPhysmapRecord *block)
 {
     return range->size == block->size && range->start_addr % XEN_PHYSMAP_PAGE_SIZE == 0 &&
-           strcmp(range->region, xen_physmap_region_name(block->name)) == 0;
+           is_region_of(range->region, block->name);
 }
 
 /* The addresses at which the block's pages may be, the likeliest first. */

@@ -2,7 +2,7 @@
 # Ten times saved and restored: the records stay what they were, and no stale node comes up.
 guest_config /tmp/g1.cfg g1 picture "$(cards 6 7 8 9)"
 check "xl create" xl create /tmp/g1.cfg
-check "the guest draws" wait_for 30 says g1 "picture drawn"
+check "the guest draws" wait_for 120 says g1 "picture drawn"
 nodes=$(physmap g1)
 for cycle in 1 2 3 4 5 6 7 8 9 10; do
     xl save g1 /tmp/g1.save && xl restore /tmp/g1.cfg /tmp/g1.save

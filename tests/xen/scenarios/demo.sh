@@ -15,7 +15,7 @@ xen-physmap-qemu as its device model, which becomes Debian's own QEMU with our c
 run grep device_model /tmp/g1.cfg
 run xl create /tmp/g1.cfg
 check "created" domid g1 >/dev/null
-check "the guest draws" wait_for 30 says g1 "picture drawn" >/dev/null
+check "the guest draws" wait_for 120 says g1 "picture drawn" >/dev/null
 tell "The guest has drawn a picture. Six blocks of QEMU's memory lie in the guest; one of them, the
 framebuffer, was moved to where the guest's firmware wanted it. The component recorded them:"
 run xenstore-ls "/local/domain/0/device-model/$(domid g1)/physmap/2000000"

@@ -22,7 +22,7 @@ accepted() {   # CASE CONFIG SAVEFILE TEXT...
     local name=$1 config=$2 file=$3 text log
     shift 3
     check "$name: xl restore" restore "$config" "$file"
-    check "$name: the guest runs" wait_for 10 says g1 "[A-Z]"
+    check "$name: the guest runs" wait_for 30 says g1 "[A-Z]"
     log=$(qemu_log g1)
     for text; do has "$name: the log says '$text'" "$log" "$text"; done
 }
@@ -36,7 +36,7 @@ guest_config /tmp/extra.cfg g1 counter "$(cards 6 7 8)"
 guest_config /tmp/extra-first.cfg g1 counter "$(cards 8 6 7)"
 
 check "xl create" xl create /tmp/same.cfg
-check "the guest draws" wait_for 30 says g1 "picture drawn"
+check "the guest draws" wait_for 120 says g1 "picture drawn"
 check "xl save" xl save g1 /tmp/g1.save
 
 refused "two cards swapped" /tmp/swapped.cfg /tmp/g1.save "misplaced: 0000:00:06.0/e1000.rom" \
@@ -85,7 +85,7 @@ chmod +x /tmp/other-host /tmp/other-qemu
 sed -i 's/"\$domid" "\$@"/"$domid" "$1" -machine xenfv -device e1000,addr=8 "$@"/' /tmp/other-qemu
 fails "xl migrate to another layout fails" 1 xl migrate -s /tmp/other-host g1 localhost
 size=$(wc -c </tmp/g1.serial)
-check "the source goes on" wait_for 10 test "$(wc -c </tmp/g1.serial)" -gt "$size"
+check "the source goes on" wait_for 30 test "$(wc -c </tmp/g1.serial)" -gt "$size"
 check "check agrees at the source" xen-physmap check g1
 check "and it migrates to the right one" local_migrate g1
 
@@ -101,7 +101,7 @@ xl destroy g1
 # A guest that was saved without us.
 sed '/device_model_override/d' /tmp/same.cfg >/tmp/stock.cfg
 check "xl create without us" xl create /tmp/stock.cfg
-check "the guest draws" wait_for 30 says g1 "picture drawn"
+check "the guest draws" wait_for 120 says g1 "picture drawn"
 check "xl save without us" xl save g1 /tmp/stock.save
 accepted "saved without records" /tmp/same.cfg /tmp/stock.save "came without records"
 check "saved without records: recorded now" xen-physmap check g1

@@ -2,7 +2,7 @@
 # A guest moves its framebuffer's BAR around 96 times, and its picture comes along each time.
 guest_config /tmp/g1.cfg g1 movebar
 check "xl create" xl create /tmp/g1.cfg
-check "the guest has moved its BAR" wait_for 60 says g1 "done"
+check "the guest has moved its BAR" wait_for 120 says g1 "done"
 check "check agrees" xen-physmap check g1
 has "recorded at the last place" "$(physmap g1)" 'start_addr = "f6000000"'
 picture=$(picture_sum g1 0xf6000000)

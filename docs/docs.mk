@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What others read and build on: manual pages, completions, samples, and their checks.
+
+API_CHECKS := $(wildcard tests/api/*)
+
+# What the checks call: the compiler that ./configure found.
+export CC
+
+# The samples with the library's code inside, for the emulated box. tests/api/samples builds them as
+# anybody would.
+EXAMPLES := $(patsubst docs/%.c,build/%,$(wildcard docs/examples/*.c))
+
+build/examples/%: build/obj/docs/examples/%.o build/libxenphysmap.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+check check-api: $(EXAMPLES) build/libxenphysmap.so
+
+.PHONY: check-api
+check-api: all build/tests/xenstored/stub.so
+	@tests/run $(API_CHECKS)
+
+# The manual: docs/man/NAME.SECTION.scd becomes a page; a new file there is a new page.
+ifeq ($(HAVE_MAN),yes)
+PAGES := $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))
+all: $(PAGES)
+endif
+
+# The day on a page is that of the release, so that the same sources give the same bytes.
+export SOURCE_DATE_EPOCH ?= $(shell date -u -d "$$(sed -n \
+	's/^\#\# \[$(VERSION)\] - \([0-9-]*\)$$/\1/p' CHANGELOG.md)" +%s)
+
+build/man/%: docs/man/%.scd docs/man/fill $(wildcard docs/man/*.scd include/xen-physmap/*.h) \
+		build/config.mk CHANGELOG.md
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)docs/man/fill $< $(VERSION) docdir=$(docdir) includedir=$(includedir) \
+		sysconfdir=$(sysconfdir) pkglibexecdir=$(pkglibexecdir) >$@.scd && \
+		scdoc <$@.scd >$@.new && rm $@.scd && mv $@.new $@
+
+bashcompletiondir = $(datarootdir)/bash-completion/completions
+zshcompletiondir = $(datarootdir)/zsh/site-functions
+man_sections = $(sort $(subst .,,$(suffix $(PAGES))))
+
+define install_docs
+install -d $(DESTDIR)$(bashcompletiondir) $(DESTDIR)$(zshcompletiondir) \
+	$(DESTDIR)$(docdir)/examples $(addprefix $(DESTDIR)$(mandir)/man,$(man_sections))
+$(foreach s,$(man_sections),install -m 644 $(filter %.$(s),$(PAGES)) \
+	$(DESTDIR)$(mandir)/man$(s) && ) :
+install -m 644 docs/completion/xen-physmap.bash $(DESTDIR)$(bashcompletiondir)/xen-physmap
+install -m 644 docs/completion/_xen-physmap $(DESTDIR)$(zshcompletiondir)
+install -m 644 $(wildcard docs/examples/*.c) $(DESTDIR)$(docdir)/examples
+endef
+
+define uninstall_docs
+rm -f $(DESTDIR)$(bashcompletiondir)/xen-physmap $(DESTDIR)$(zshcompletiondir)/_xen-physmap \
+	$(foreach p,$(PAGES),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(p)))/$(notdir $(p)))
+endef

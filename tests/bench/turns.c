@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* turns ROUNDS COMMAND...: runs shell commands by turns; a line for each with its medians. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "median.h"
+
+#define MOST_ROUNDS 64
+
+typedef struct Cost {
+    double seconds[MOST_ROUNDS];
+    long kib;                   /* the most memory in any round */
+    long reads;                 /* calls that read, in the last round */
+} Cost;
+
+static long reads_of(pid_t pid)
+{
+    char path[64], line[128];
+    long reads = -1;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/io", (int)pid);
+    file = fopen(path, "r");
+    while (file && fgets(line, sizeof line, file)) {
+        sscanf(line, "syscr: %ld", &reads);
+    }
+    if (file) {
+        fclose(file);
+    }
+    return reads;
+}
+
+static void run(const char *command, Cost *cost, int round)
+{
+    double start = now();
+    pid_t pid = fork();
+    struct rusage usage;
+    siginfo_t info;
+    int status;
+
+    if (pid == 0) {
+        dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(127);
+    }
+    /* Ended, and not yet gone: what it did can still be asked. */
+    waitid(P_PID, pid, &info, WEXITED | WNOWAIT);
+    cost->seconds[round] = now() - start;
+    cost->reads = reads_of(pid);
+    wait4(pid, &status, 0, &usage);
+    if (status != 0) {
+        fprintf(stderr, "turns: failed: %s\n", command);
+        exit(1);
+    }
+    if (usage.ru_maxrss > cost->kib) {
+        cost->kib = usage.ru_maxrss;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int rounds = argc > 2 ? atoi(argv[1]) : 0;
+    Cost *costs = calloc(argc, sizeof *costs);
+
+    if (rounds < 1 || rounds > MOST_ROUNDS || !costs) {
+        fputs("usage: turns ROUNDS COMMAND...\n", stderr);
+        return 2;
+    }
+    for (int round = 0; round < rounds; round++) {
+        for (int i = 2; i < argc; i++) {
+            run(argv[i], &costs[i], round);
+        }
+    }
+    for (int i = 2; i < argc; i++) {
+        printf("%.6f %ld %ld\n", median(costs[i].seconds, rounds), costs[i].kib, costs[i].reads);
+    }
+    free(costs);
+    return 0;
+}

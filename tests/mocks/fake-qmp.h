@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A QEMU's monitor socket, played by a thread from a script. */
+#ifndef FAKE_QMP_H
+#define FAKE_QMP_H
+
+#include <glib.h>
+
+typedef enum {
+    QMP_SEND,               /* sends the text as it is */
+    QMP_AWAIT,              /* reads a command, which has to contain the text */
+    QMP_ANSWER,             /* answers the oldest command not yet answered, with this JSON */
+    QMP_TEXT,               /* the same, with this text as a JSON string */
+    QMP_REFUSE,             /* the same, with an error of this description */
+    QMP_AWAIT_CLOSE,        /* reads on until the other side has closed */
+    QMP_FLOOD,              /* sends bytes without a line end until the other side has closed */
+} FakeQmpKind;
+
+/* The script ends with the connection being closed. */
+typedef struct FakeQmpStep {
+    FakeQmpKind kind;
+    const char *text;
+} FakeQmpStep;
+
+typedef struct FakeQmp FakeQmp;
+
+#define QMP_GREETING                                                                              \
+    "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, "            \
+    "\"package\": \"Debian\"}, \"capabilities\": [\"oob\"]}}\r\n"
+
+/* What every script begins with. */
+#define QMP_HELLO                                                                                 \
+    { QMP_SEND, QMP_GREETING }, { QMP_AWAIT, "\"qmp_capabilities\"" },                            \
+        { QMP_ANSWER, "{}" }
+
+/* *fd becomes the other end. The steps are not copied. */
+FakeQmp *fake_qmp_start(const FakeQmpStep *steps, guint n, int *fd);
+
+/* Awaits the end of the script, for which the client has to be closed; what went against it, or
+ * NULL. Free it with g_free. */
+char *fake_qmp_finish(FakeQmp *qmp);
+
+#endif

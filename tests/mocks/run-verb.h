@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Runs a verb of the command in a child, as a shell would, and keeps what it said. */
+#ifndef RUN_VERB_H
+#define RUN_VERB_H
+
+#include "savefile-maker.h"
+#include "verb.h"
+
+typedef struct Run {
+    int end;                /* the exit code; -1: it died */
+    GByteArray *bytes;      /* its standard output, and a NUL behind it that doesn't count */
+    char *out;              /* the same, as text */
+    char *err;
+} Run;
+
+/* Runs `verb` with a NULL-terminated list of arguments, itself first, and with `input` as its
+ * standard input, or without one when that is negative. */
+Run run_verb(VerbFunc verb, int input, const char *const *args);
+
+/* Runs it on what was made, as a file and as a pipe on standard input, which have to end alike and
+ * print the same. */
+Run run_made(VerbFunc verb, const Maker *maker, const char *const *args);
+
+void run_clear(Run *run);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Each verdict on a restored layout, and that a guest's own layout always passes. */
+#include "expect.h"
+
+#include <string.h>
+
+#include <xen-physmap/compare.h>
+
+static const XenPhysmapRecord vram = { "0000:00:03.0/vga.vram", 0x2000000, 0xf1000000, 0x1000000 };
+static const XenPhysmapRecord rom4 = { "0000:00:04.0/e1000.rom", 0x3000000, 0x3000000, 0x40000 };
+static const XenPhysmapRecord rom5 = { "0000:00:05.0/e1000.rom", 0x3040000, 0x3040000, 0x40000 };
+
+/* "verdict name, verdict name" of what the comparison says, in its order. */
+static char *verdicts(XenPhysmapTable *recorded, XenPhysmapTable *actual, XenPhysmapTable *absent,
+                      gboolean *safe)
+{
+    g_autoptr(GArray) findings = xen_physmap_compare(recorded, actual, absent);
+    GString *out = g_string_new(NULL);
+
+    for (guint i = 0; i < findings->len; i++) {
+        const XenPhysmapFinding *finding = &g_array_index(findings, XenPhysmapFinding, i);
+        const XenPhysmapRecord *record =
+            finding->has_recorded ? &finding->recorded : &finding->actual;
+        g_autofree char *text = xen_physmap_finding_describe(finding);
+
+        expect_message(text);
+        assert_true(strstr(text, record->name) != NULL);
+        g_string_append_printf(out, "%s%s %s", out->len ? ", " : "",
+                               xen_physmap_verdict_name(finding->verdict), record->name);
+    }
+    *safe = xen_physmap_findings_are_safe(findings);
+    xen_physmap_table_free(recorded);
+    xen_physmap_table_free(actual);
+    xen_physmap_table_free(absent);
+    return g_string_free(out, FALSE);
+}
+
+#define expect_verdicts(is_safe, text, recorded, actual, absent)                                  \
+    do {                                                                                          \
+        gboolean safe_;                                                                           \
+        g_autofree char *verdicts_ = verdicts(recorded, actual, absent, &safe_);                  \
+        assert_string_equal(verdicts_, text);                                                     \
+        assert_int_equal(safe_, is_safe);                                                         \
+    } while (0)
+
+static void test_same(void **unused)
+{
+    (void)unused;
+    expect_verdicts(TRUE, "", xen_physmap_table_new(), xen_physmap_table_new(), NULL);
+    expect_verdicts(TRUE, "same 0000:00:03.0/vga.vram, same 0000:00:04.0/e1000.rom, "
+                    "same 0000:00:05.0/e1000.rom",
+                    table_of(vram, rom4, rom5), table_of(vram, rom4, rom5), NULL);
+}
+
+static void test_moved(void **unused)
+{
+    XenPhysmapRecord other = vram;
+
+    (void)unused;
+    /* Its pages are in the BAR; it was only allocated elsewhere, where nothing else is. */
+    other.phys_offset = 0x8000000;
+    expect_verdicts(TRUE, "moved 0000:00:03.0/vga.vram", table_of(vram), table_of(other), NULL);
+    /* Where it lies now for QEMU, the saved guest has another block. */
+    expect_verdicts(FALSE, "misplaced 0000:00:03.0/vga.vram, missing other",
+                    table_of(vram, { "other", 0x8800000, 0x8800000, 0x1000 }), table_of(other),
+                    NULL);
+}
+
+static void test_swapped(void **unused)
+{
+    XenPhysmapRecord a = rom4, b = rom5;
+
+    (void)unused;
+    /* The failure that this project exists to end: the same cards in the other order. */
+    a.phys_offset = a.start_addr = rom5.start_addr;
+    b.phys_offset = b.start_addr = rom4.start_addr;
+    expect_verdicts(FALSE, "misplaced 0000:00:04.0/e1000.rom, misplaced 0000:00:05.0/e1000.rom",
+                    table_of(rom4, rom5), table_of(a, b), NULL);
+    /* Moved into each other's place, each at its recorded guest address, they are no better. */
+    a = rom4;
+    a.phys_offset = rom5.phys_offset;
+    expect_verdicts(FALSE, "misplaced 0000:00:04.0/e1000.rom, missing 0000:00:05.0/e1000.rom",
+                    table_of(rom4, rom5), table_of(a), NULL);
+}
+
+static void test_missing_and_extra(void **unused)
+{
+    (void)unused;
+    expect_verdicts(FALSE, "same 0000:00:04.0/e1000.rom, missing 0000:00:05.0/e1000.rom",
+                    table_of(rom4, rom5), table_of(rom4), NULL);
+    expect_verdicts(FALSE, "same 0000:00:04.0/e1000.rom, extra 0000:00:05.0/e1000.rom",
+                    table_of(rom4), table_of(rom4, rom5), NULL);
+    expect_verdicts(FALSE, "missing 0000:00:04.0/e1000.rom", table_of(rom4),
+                    xen_physmap_table_new(), xen_physmap_table_new());
+}
+
+static void test_unseen(void **unused)
+{
+    (void)unused;
+    expect_verdicts(TRUE, "same 0000:00:04.0/e1000.rom, unseen 0000:00:05.0/e1000.rom",
+                    table_of(rom4), table_of(rom4), table_of(rom5));
+    /* Recorded, and its pages are gone. */
+    expect_verdicts(FALSE, "same 0000:00:04.0/e1000.rom, misplaced 0000:00:05.0/e1000.rom",
+                    table_of(rom4, rom5), table_of(rom4), table_of(rom5));
+}
+
+static void test_resized(void **unused)
+{
+    XenPhysmapRecord bigger = vram, smaller = vram;
+
+    (void)unused;
+    bigger.size = 0x2000000;
+    smaller.size = 0x800000;
+    expect_verdicts(FALSE, "resized 0000:00:03.0/vga.vram", table_of(vram), table_of(bigger), NULL);
+    expect_verdicts(FALSE, "resized 0000:00:03.0/vga.vram", table_of(vram), table_of(smaller),
+                    NULL);
+    /* The size comes first: it is what the config has to change. */
+    bigger.start_addr = 0x10000000;
+    expect_verdicts(FALSE, "resized 0000:00:03.0/vga.vram", table_of(vram), table_of(bigger), NULL);
+    expect_verdicts(FALSE, "resized 0000:00:03.0/vga.vram", table_of(vram),
+                    xen_physmap_table_new(), table_of(bigger));
+}
+
+static void test_misplaced(void **unused)
+{
+    XenPhysmapRecord other = vram;
+
+    (void)unused;
+    other.start_addr = 0xe0000000;
+    expect_verdicts(FALSE, "misplaced 0000:00:03.0/vga.vram", table_of(vram), table_of(other),
+                    NULL);
+}
+
+static void test_bare_names(void **unused)
+{
+    const XenPhysmapRecord bare = { "vga.vram", 0x2000000, 0xf1000000, 0x1000000 };
+    const XenPhysmapRecord bare_rom = { "e1000.rom", 0x3000000, 0x3000000, 0x40000 };
+    const XenPhysmapRecord bare_rom5 = { "e1000.rom", 0x3040000, 0x3040000, 0x40000 };
+    const XenPhysmapRecord odd = { "0000:00:09.0/notvga.vram", 0x9000000, 0x9000000, 0x1000 };
+
+    (void)unused;
+    expect_verdicts(TRUE, "same vga.vram", table_of(bare), table_of(vram), NULL);
+    expect_verdicts(FALSE, "same vga.vram, extra 0000:00:09.0/notvga.vram", table_of(bare),
+                    table_of(vram, odd), NULL);
+    /* One name, two cards; two names, one card; two of each. */
+    expect_verdicts(FALSE, "ambiguous e1000.rom", table_of(bare_rom), table_of(rom4, rom5), NULL);
+    expect_verdicts(FALSE, "ambiguous e1000.rom, ambiguous e1000.rom",
+                    table_of(bare_rom, bare_rom5), table_of(rom4), NULL);
+    expect_verdicts(FALSE, "ambiguous e1000.rom, ambiguous e1000.rom",
+                    table_of(bare_rom, bare_rom5), table_of(rom4, rom5), NULL);
+    expect_verdicts(FALSE, "ambiguous e1000.rom", table_of(bare_rom), table_of(rom4),
+                    table_of(rom5));
+    /* A full id stands for itself alone. */
+    expect_verdicts(FALSE, "missing 0000:00:03.0/vga.vram, extra vga.vram", table_of(vram),
+                    table_of(bare), NULL);
+}
+
+/* An ISA card's block has a bare id, and doesn't make a PCI card's ambiguous. */
+static void test_exact_names_first(void **unused)
+{
+    const XenPhysmapRecord isa = { "vga.vram", 0x8000000, 0x8000000, 0x1000000 };
+
+    (void)unused;
+    expect_verdicts(TRUE, "same 0000:00:03.0/vga.vram, same vga.vram", table_of(vram, isa),
+                    table_of(vram, isa), NULL);
+    expect_verdicts(FALSE, "same 0000:00:03.0/vga.vram, missing vga.vram", table_of(vram, isa),
+                    table_of(vram), NULL);
+    expect_verdicts(FALSE, "same vga.vram, extra 0000:00:03.0/vga.vram", table_of(isa),
+                    table_of(vram, isa), NULL);
+}
+
+/* Whatever blocks a QEMU has (their ids are unique), it fits what was recorded of itself. */
+static void test_own_layout_passes(void **unused)
+{
+    guint64 seed = environment_number("XEN_PHYSMAP_TEST_SEED", g_random_int());
+    g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
+
+    (void)unused;
+    print_message("# XEN_PHYSMAP_TEST_SEED=%" G_GUINT64_FORMAT "\n", seed);
+    for (guint round = 0; round < 300; round++) {
+        g_autoptr(XenPhysmapTable) table = xen_physmap_table_new();
+        g_autoptr(GArray) findings = NULL;
+        guint n = g_rand_int_range(rand, 1, 20);
+
+        for (guint i = 0; i < n; i++) {
+            XenPhysmapRecord record = { .size = 0x1000 };
+
+            g_snprintf(record.name, sizeof record.name, "%s%d.ram",
+                       g_rand_boolean(rand) ? "0000:00:03.0/" : "", g_rand_int_range(rand, 0, 6));
+            record.phys_offset = (guint64)g_rand_int_range(rand, 0, 64) << 12;
+            record.start_addr = g_rand_boolean(rand)
+                                    ? (guint64)g_rand_int_range(rand, 0, 64) << 12
+                                    : record.phys_offset;
+            if (!xen_physmap_table_find_name(table, record.name)) {
+                xen_physmap_table_add(table, &record, NULL);
+            }
+        }
+        findings = xen_physmap_compare(table, table, NULL);
+        assert_int_equal(findings->len, xen_physmap_table_size(table));
+        for (guint i = 0; i < findings->len; i++) {
+            assert_int_equal(g_array_index(findings, XenPhysmapFinding, i).verdict,
+                             XEN_PHYSMAP_SAME);
+        }
+    }
+}
+
+static void test_words(void **unused)
+{
+    static const struct {
+        XenPhysmapVerdict verdict;
+        const char *name;
+        gboolean safe;
+    } words[] = {
+        { XEN_PHYSMAP_SAME, "same", TRUE },
+        { XEN_PHYSMAP_MOVED, "moved", TRUE },
+        { XEN_PHYSMAP_UNSEEN, "unseen", TRUE },
+        { XEN_PHYSMAP_MISSING, "missing", FALSE },
+        { XEN_PHYSMAP_EXTRA, "extra", FALSE },
+        { XEN_PHYSMAP_RESIZED, "resized", FALSE },
+        { XEN_PHYSMAP_MISPLACED, "misplaced", FALSE },
+        { XEN_PHYSMAP_AMBIGUOUS, "ambiguous", FALSE },
+        { (XenPhysmapVerdict)99, "unknown", FALSE },
+    };
+
+    (void)unused;
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+        assert_string_equal(xen_physmap_verdict_name(words[i].verdict), words[i].name);
+        assert_int_equal(xen_physmap_verdict_is_safe(words[i].verdict), words[i].safe);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same),
+        cmocka_unit_test(test_moved),
+        cmocka_unit_test(test_swapped),
+        cmocka_unit_test(test_missing_and_extra),
+        cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_resized),
+        cmocka_unit_test(test_misplaced),
+        cmocka_unit_test(test_bare_names),
+        cmocka_unit_test(test_exact_names_first),
+        cmocka_unit_test(test_own_layout_passes),
+        cmocka_unit_test(test_words),
+    };
+
+    return cmocka_run_group_tests_name("compare", tests, NULL, NULL);
+}

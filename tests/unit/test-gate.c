@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The gate on restore: which layouts it lets pass, and what it tells the owner of the config. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gate.h"
+
+#define VRAM "0000:00:03.0/vga.vram"
+#define ROM4 "0000:00:04.0/e1000.rom"
+#define ROM5 "0000:00:05.0/e1000.rom"
+
+static void put(XenPhysmapTable *table, const char *name, guint64 phys_offset, guint64 start_addr,
+                guint64 size)
+{
+    XenPhysmapRecord record;
+
+    assert_true(xen_physmap_record_init(&record, name, phys_offset, start_addr, size, NULL));
+    assert_true(xen_physmap_table_add(table, &record, NULL));
+}
+
+/* A framebuffer and two ROMs, as a guest was saved with. */
+static XenPhysmapTable *saved_layout(void)
+{
+    XenPhysmapTable *table = xen_physmap_table_new();
+
+    put(table, VRAM, 0x2000000, 0xf1000000, 0x1000000);
+    put(table, ROM4, 0x3040000, 0x3040000, 0x40000);
+    put(table, ROM5, 0x3080000, 0x3080000, 0x40000);
+    return table;
+}
+
+typedef struct Case {
+    XenPhysmapTable *saved;
+    Survey actual;
+    GPtrArray *report;
+    char *text;                 /* the report, after judge() */
+} Case;
+
+static int set_up(void **state)
+{
+    Case *c = g_new0(Case, 1);
+
+    c->saved = saved_layout();
+    c->actual.table = xen_physmap_table_new();
+    c->actual.absent = xen_physmap_table_new();
+    c->report = g_ptr_array_new_with_free_func(g_free);
+    *state = c;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    Case *c = *state;
+
+    xen_physmap_table_free(c->saved);
+    xen_physmap_table_free(c->actual.table);
+    xen_physmap_table_free(c->actual.absent);
+    g_ptr_array_unref(c->report);
+    g_free(c->text);
+    g_free(c);
+    return 0;
+}
+
+static void keep_text(Case *c)
+{
+    g_ptr_array_add(c->report, NULL);
+    g_free(c->text);
+    c->text = g_strjoinv("\n", (char **)c->report->pdata);
+    g_ptr_array_set_size(c->report, 0);
+}
+
+static gboolean passes(Case *c)
+{
+    gboolean result = gate_passes(c->saved, &c->actual, c->report);
+
+    keep_text(c);
+    return result;
+}
+
+static gboolean admits(Case *c)
+{
+    gboolean result = gate_admits(c->saved, c->actual.table, c->report);
+
+    keep_text(c);
+    return result;
+}
+
+static void assert_says(const Case *c, const char *words)
+{
+    if (!strstr(c->text, words)) {
+        print_error("no '%s' in:\n%s\n", words, c->text);
+        fail();
+    }
+}
+
+static void test_policy(void **unused)
+{
+    GatePolicy policy;
+
+    (void)unused;
+    assert_true(gate_policy_parse("warn", &policy));
+    assert_int_equal(policy, GATE_WARN);
+    assert_true(gate_policy_parse("off", &policy));
+    assert_int_equal(policy, GATE_OFF);
+    assert_true(gate_policy_parse("refuse", &policy));
+    assert_int_equal(policy, GATE_REFUSE);
+    assert_string_equal(gate_policy_name(GATE_WARN), "warn");
+    /* What is no policy is the safe one. */
+    policy = GATE_OFF;
+    assert_false(gate_policy_parse("Warn", &policy));
+    assert_int_equal(policy, GATE_REFUSE);
+    assert_false(gate_policy_parse(NULL, &policy));
+}
+
+static void test_same(void **state)
+{
+    Case *c = *state;
+
+    xen_physmap_table_free(c->actual.table);
+    c->actual.table = saved_layout();
+    assert_true(admits(c));
+    assert_true(passes(c));
+    assert_string_equal(c->text, "");
+}
+
+static void test_moved(void **state)
+{
+    Case *c = *state;
+
+    put(c->actual.table, VRAM, 0x2800000, 0xf1000000, 0x1000000);
+    xen_physmap_table_remove(c->saved, 0x3040000, NULL);
+    xen_physmap_table_remove(c->saved, 0x3080000, NULL);
+    assert_true(passes(c));
+    assert_says(c, "moved (harmless): " VRAM);
+}
+
+/* The new offset is where another block's pages are: QEMU would take them for its own. */
+static void test_moved_onto_another(void **state)
+{
+    Case *c = *state;
+
+    put(c->actual.table, VRAM, 0x3080000, 0xf1000000, 0x1000000);
+    put(c->actual.table, ROM4, 0x3040000, 0x3040000, 0x40000);
+    put(c->actual.absent, ROM5, 0x5080000, 0x5080000, 0x40000);
+    assert_false(passes(c));
+    assert_says(c, "misplaced: " VRAM);
+    assert_says(c, "misplaced: " ROM5);
+    assert_says(c, "no pages in the guest");
+}
+
+static void test_swapped(void **state)
+{
+    Case *c = *state;
+
+    put(c->actual.table, VRAM, 0x2000000, 0xf1000000, 0x1000000);
+    put(c->actual.table, ROM5, 0x3040000, 0x3040000, 0x40000);
+    put(c->actual.table, ROM4, 0x3080000, 0x3080000, 0x40000);
+    /* Names and sizes are right: only the second half can see it. */
+    assert_true(admits(c));
+    assert_false(passes(c));
+    assert_says(c, "misplaced: " ROM4);
+    assert_says(c, "saved  size 0x40000, guest address 0x3040000");
+    assert_says(c, "here   size 0x40000, guest address 0x3080000");
+    assert_says(c, "in the order of their offsets: 0000:00:03.0, 0000:00:04.0, 0000:00:05.0");
+}
+
+static void test_missing_and_resized(void **state)
+{
+    Case *c = *state;
+
+    put(c->actual.table, VRAM, 0x2000000, 0x2000000, 0x2000000);
+    put(c->actual.table, ROM4, 0x4040000, 0x4040000, 0x40000);
+    assert_false(admits(c));
+    assert_says(c, "resized: " VRAM);
+    assert_says(c, "do: set videoram=16");
+    assert_says(c, "missing: " ROM5);
+    assert_says(c, "do: add the device at 0000:00:05.0");
+}
+
+/* A card more is harmless only when the guest has no pages of it. */
+static void test_extra(void **state)
+{
+    Case *c = *state;
+
+    xen_physmap_table_free(c->actual.table);
+    c->actual.table = saved_layout();
+    put(c->actual.absent, "0000:00:06.0/e1000.rom", 0x30c0000, 0x30c0000, 0x40000);
+    assert_true(admits(c));
+    assert_true(passes(c));
+    assert_says(c, "unseen (harmless): 0000:00:06.0/e1000.rom");
+    put(c->actual.table, "0000:00:07.0/e1000.rom", 0x3100000, 0x3100000, 0x40000);
+    assert_false(passes(c));
+    assert_says(c, "extra: 0000:00:07.0/e1000.rom");
+    assert_says(c, "do: take out 0000:00:07.0");
+}
+
+/* As device models before Xen 4.10 recorded it. */
+static void test_bare_names(void **state)
+{
+    Case *c = *state;
+
+    xen_physmap_table_free(c->actual.table);
+    c->actual.table = saved_layout();
+    xen_physmap_table_free(c->saved);
+    c->saved = xen_physmap_table_new();
+    put(c->saved, "vga.vram", 0x2000000, 0xf1000000, 0x1000000);
+    assert_true(admits(c));
+    put(c->saved, "e1000.rom", 0x3040000, 0x3040000, 0x40000);
+    assert_false(admits(c));
+    assert_says(c, "ambiguous: e1000.rom");
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_policy), CASE(test_same),    CASE(test_moved),
+        CASE(test_moved_onto_another), CASE(test_swapped), CASE(test_missing_and_resized),
+        CASE(test_extra),              CASE(test_bare_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,79 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The launcher, with a script in QEMU's place that tells which arguments and environment it got.
+set -u
+
+launcher=$(cd "$(dirname "$0")/../.." && pwd)/build/xen-physmap-qemu
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+unset XEN_PHYSMAP_POLICY LD_PRELOAD
+number=0
+
+cat >"$work/qemu" <<'Q'
+#!/bin/sh
+for argument; do echo "argument $argument"; done
+env | grep -e '^XEN_PHYSMAP' -e '^LD_PRELOAD'
+Q
+chmod +x "$work/qemu"
+export XEN_PHYSMAP_QEMU="$work/qemu"
+
+ok() { number=$((number + 1)); echo "ok $number - $1"; }
+not_ok() {
+    number=$((number + 1))
+    echo "not ok $number - $1"
+    sed 's/^/# /' "$work/output"
+}
+
+# has TEXT PATTERN, lacks TEXT PATTERN: a whole line of the output.
+has() { if grep -qx -- "$2" "$work/output"; then ok "$1"; else not_ok "$1"; fi; }
+lacks() { if grep -qx -- "$2" "$work/output"; then not_ok "$1"; else ok "$1"; fi; }
+run() { "$@" >"$work/output" 2>&1; code=$?; }
+code() { if [ $code = "$2" ]; then ok "$1"; else not_ok "$1: exit $code"; fi; }
+
+run "$launcher" -xen-domid 7 -name 'a b' -m 64
+has "arguments pass through" 'argument a b'
+has "a monitor of the component's own" 'argument socket,id=xen-physmap-component,fd=[0-9]*'
+has "a monitor for tools" 'argument socket,id=xen-physmap-tools,path=/run/xen/qmp-physmap-7,server=on,wait=off'
+has "the component knows the domain" 'XEN_PHYSMAP_DOMID=7'
+has "the component is preloaded" 'LD_PRELOAD=.*/xen-physmap-qemu.so'
+has "the policy is to refuse" 'XEN_PHYSMAP_POLICY=refuse'
+lacks "nothing is incoming" 'XEN_PHYSMAP_INCOMING=.*'
+
+run "$launcher" -xen-domid 7 -incoming fd:9
+has "a restore waits for the component" 'argument defer'
+lacks "and not for QEMU" 'argument fd:9'
+has "which knows where the state is" 'XEN_PHYSMAP_INCOMING=fd:9'
+
+run env XEN_PHYSMAP_POLICY=off "$launcher" -xen-domid 7 -incoming fd:9
+has "policy off leaves the restore alone" 'argument fd:9'
+
+run env XEN_PHYSMAP_POLICY=whatever "$launcher" -xen-domid 7
+has "an unknown policy is said" 'xen-physmap-qemu: XEN_PHYSMAP_POLICY is .whatever., and not .*'
+has "and means to refuse" 'XEN_PHYSMAP_POLICY=refuse'
+
+run env LD_PRELOAD=/nonexistent/other.so "$launcher" -xen-domid 7
+has "another preload is kept" 'LD_PRELOAD=.*/xen-physmap-qemu.so:/nonexistent/other.so'
+
+run "$launcher" -version
+has "without a domain QEMU is run" 'argument -version'
+lacks "as it is" 'XEN_PHYSMAP_DOMID=.*'
+
+run env XEN_PHYSMAP_QEMU="$work/none" "$launcher" -xen-domid 7
+code "no QEMU is an error" 127
+has "that says so" ".*can't run .*/none: No such file or directory"
+
+# Alone in a folder, the launcher has no component.
+cp "$launcher" "$work/launcher"
+run "$work/launcher" -xen-domid 7
+has "without the component a new guest runs" 'argument 7'
+has "and its log says what is missing" 'xen-physmap-qemu: no xen-physmap-qemu.so beside this program; .*'
+run "$work/launcher" -xen-domid 7 -incoming fd:9
+code "without the component a saved guest doesn't" 1
+run env XEN_PHYSMAP_POLICY=warn "$work/launcher" -xen-domid 7 -incoming fd:9
+has "unless the policy says so" 'argument fd:9'
+
+run "$launcher" --help
+code "--help" 0
+run "$launcher"
+code "no argument is a wrong use" 2
+echo "1..$number"

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The verb map: cells of a layout, the bar at any width, and pictures of few and of many blocks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../mocks/run-verb.h"
+#include "map.h"
+
+/* Runs a verb with the arguments that follow. */
+#define RUN(verb, input, ...) run_verb(verb, input, (const char *const[]){ __VA_ARGS__ })
+
+static void add(XenPhysmapTable *table, const char *name, guint64 offset, guint64 start,
+                guint64 size)
+{
+    XenPhysmapRecord record;
+
+    assert_true(xen_physmap_record_init(&record, name, offset, start, size, NULL));
+    assert_true(xen_physmap_table_add(table, &record, NULL));
+}
+
+static GArray *ranges_of(guint n, const MapRange *ranges)
+{
+    GArray *array = g_array_new(FALSE, FALSE, sizeof(MapRange));
+
+    g_array_append_vals(array, ranges, n);
+    return array;
+}
+
+static void test_cells(void **unused)
+{
+    static const MapRange populated[] = { { 0xf1000000, 0xf2000000 }, { 0xc0000, 0x2000000 },
+                                          { 0, 0xa0000 }, { 0xfeff0000, 0xff000000 } };
+    static const char wanted[] = "1 0 a0000 - -\n"
+                                 "0 a0000 c0000 - -\n"
+                                 "1 c0000 2000000 - -\n"
+                                 "0 2000000 3000000 - v\n"
+                                 "4 3000000 3010000 r -\n"
+                                 "0 3010000 f0000000 - -\n"
+                                 "2 f0000000 f1000000 - -\n"
+                                 "4 f1000000 f2000000 v -\n"
+                                 "2 f2000000 feff0000 - -\n"
+                                 "3 feff0000 ff000000 - -\n"
+                                 "2 ff000000 100000000 - -\n";
+    g_autoptr(XenPhysmapTable) table = xen_physmap_table_new();
+    g_autoptr(GArray) ranges = ranges_of(G_N_ELEMENTS(populated), populated), cells = NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    (void)unused;
+    add(table, "r", 0x3000000, 0x3000000, 0x10000);
+    add(table, "v", 0x2000000, 0xf1000000, 0x1000000);
+    cells = map_cells(table, ranges);
+    for (guint i = 0; i < cells->len; i++) {
+        const MapCell *cell = &g_array_index(cells, MapCell, i);
+
+        g_string_append_printf(text, "%d %" G_GINT64_MODIFIER "x %" G_GINT64_MODIFIER "x %s %s\n",
+                               cell->kind, cell->start, cell->end,
+                               cell->block ? cell->block->name : "-",
+                               cell->allocated ? cell->allocated->name : "-");
+    }
+    assert_string_equal(text->str, wanted);
+    assert_int_equal(map_number(table, xen_physmap_table_find_name(table, "v")), 0);
+    assert_int_equal(map_number(table, xen_physmap_table_find_name(table, "r")), 1);
+}
+
+/* What a balloon made holes in is shown with fewer. */
+static void test_scattered(void **unused)
+{
+    g_autoptr(XenPhysmapTable) table = xen_physmap_table_new();
+    g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(MapRange)), cells = NULL;
+
+    (void)unused;
+    for (guint64 i = 1000; i-- > 0;) {
+        MapRange range = { i * 0x2000, i * 0x2000 + 0x1000 };
+
+        g_array_append_val(ranges, range);
+    }
+    cells = map_cells(table, ranges);
+    assert_in_range(cells->len, 3, 40);
+}
+
+/* A savefile with so many moved blocks. */
+static int many_blocks(guint n)
+{
+    Maker maker = MAKER_INIT, pairs = MAKER_INIT;
+    int file;
+
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *text = g_strdup_printf(
+            "physmap/%x/start_addr=%x=physmap/%x/size=40000=physmap/%x/name=0000:%02x:00.0/a.rom=",
+            0x2000000 + i * 0x40000, 0xf1000000 + i * 0x80000, 0x2000000 + i * 0x40000,
+            0x2000000 + i * 0x40000, i);
+        gsize length = strlen(text);
+
+        g_strdelimit(text, "=", '\n');
+        for (gsize j = 0; j < length; j++) {
+            text[j] = text[j] == '\n' ? '\0' : text[j];
+        }
+        maker_put(&pairs, text, length);
+    }
+    maker_libxl(&maker, pairs.bytes->data, pairs.bytes->len);
+    file = maker_file(&maker);
+    maker_clear(&maker);
+    maker_clear(&pairs);
+    return file;
+}
+
+static guint longest_line(const char *text)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    gsize longest = 0;
+
+    for (guint i = 0; lines[i]; i++) {
+        /* The legend may be longer than the bar. */
+        if (g_str_has_prefix(lines[i], "now") || g_str_has_prefix(lines[i], "allocated") ||
+            g_str_has_prefix(lines[i], "   ")) {
+            longest = MAX(longest, strlen(lines[i]));
+        }
+    }
+    return longest;
+}
+
+static void test_bar(void **unused)
+{
+    static const char *const widths[] = { "1", "31", "80", "200", "1000" };
+    static const guint blocks[] = { 0, 2, 60 };
+
+    (void)unused;
+    for (guint b = 0; b < G_N_ELEMENTS(blocks); b++) {
+        int file = many_blocks(blocks[b]);
+
+        for (guint i = 0; i < G_N_ELEMENTS(widths); i++) {
+            guint width = MAX(atoi(widths[i]), 31);
+            Run run;
+
+            g_setenv("COLUMNS", widths[i], TRUE);
+            run = RUN(verb_map, file, "map", "-", NULL);
+            assert_int_equal(run.end, EXIT_FINE);
+            assert_string_equal(run.err, "");
+            assert_int_equal(longest_line(run.out), width);
+            assert_null(strchr(run.out, '\033'));
+            for (guint n = 0; n < blocks[b]; n++) {
+                g_autofree char *name = g_strdup_printf("0000:%02x:00.0/a.rom, 256 KiB at ", n);
+
+                assert_non_null(strstr(run.out, name));
+            }
+            run_clear(&run);
+        }
+        close(file);
+    }
+}
+
+static void test_pictures(void **unused)
+{
+    int file = many_blocks(60);
+    Run run = RUN(verb_map, file, "map", "--svg=-", "-", NULL);
+
+    (void)unused;
+    assert_int_equal(run.end, EXIT_FINE);
+    assert_true(g_str_has_prefix(run.out, "<?xml"));
+    run_clear(&run);
+    run = RUN(verb_map, file, "map", "--png=-", "-", NULL);
+    assert_int_equal(run.end, EXIT_FINE);
+    assert_memory_equal(run.out, "\x89PNG", 4);
+    run_clear(&run);
+    run = RUN(verb_map, file, "map", "--png=/nonexistent/x", "-", NULL);
+    assert_int_equal(run.end, EXIT_TROUBLE);
+    assert_non_null(strstr(run.err, "/nonexistent/x: "));
+    run_clear(&run);
+    close(file);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cells),
+        cmocka_unit_test(test_scattered),
+        cmocka_unit_test(test_bar),
+        cmocka_unit_test(test_pictures),
+    };
+
+    return cmocka_run_group_tests_name("map", tests, NULL, NULL);
+}

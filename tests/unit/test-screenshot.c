@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The verb screenshot and what it is made of: modes out of registers, pixels and characters. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../mocks/run-verb.h"
+#include "screen.h"
+
+/* Runs a verb with the arguments that follow. */
+#define RUN(verb, input, ...) run_verb(verb, input, (const char *const[]){ __VA_ARGS__ })
+
+#define VIDEORAM 0xf1000000
+#define PAIRS                                                                                     \
+    "physmap/2000000/start_addr\0" "f1000000\0" "physmap/2000000/size\0" "100000\0"               \
+    "physmap/2000000/name\0" "0000:00:03.0/vga.vram\0"
+
+/* Where the registers are behind the section's head; counted by hand from QEMU's structures. */
+enum { SR = 281, GR = 290, AR_INDEX = 306, AR = 307, CR = 333, PALETTE = 600, VBE = 1375, END = 1407 };
+
+typedef struct State {
+    guint8 bytes[2048];
+    gsize length;
+    guint8 *body;
+} State;
+
+/* QEMU's state with a section of this name, VGA registers of no mode in it. */
+static void make_state(State *state, const char *name)
+{
+    static const guint8 start[] = "QEVM\0\0\0\3\4\0\0\0!";
+    guint8 *at = state->bytes;
+
+    memset(state, 0, sizeof *state);
+    at = (guint8 *)memcpy(at, start, sizeof start - 1) + sizeof start - 1;
+    *at++ = strlen(name);
+    at = (guint8 *)memcpy(at, name, strlen(name)) + strlen(name);
+    at[7] = 2;                                      /* version */
+    state->body = at + 8;
+    state->length = state->body + END - state->bytes;
+    state->body[3] = 2;
+    memcpy(state->body + 4, "\x34\x12\x11\x11", 4);
+    state->body[4 + 0x0b] = 3;
+    state->body[VBE - 3] = 1;
+    state->body[VBE] = 0xb0;
+    state->body[VBE + 1] = 0xc5;
+}
+
+static void put_vbe(State *state, guint width, guint height, guint bpp, guint stride)
+{
+    const guint values[] = { width, height, bpp, 0x41 };
+
+    for (guint i = 0; i < G_N_ELEMENTS(values); i++) {
+        state->body[VBE + 2 + 2 * i] = values[i] >> 8;
+        state->body[VBE + 3 + 2 * i] = values[i];
+    }
+    state->body[VBE + 23] = 4;                      /* starts 16 bytes in */
+    state->body[VBE + 24 + 2] = stride >> 8;
+    state->body[VBE + 24 + 3] = stride;
+}
+
+/* 4 columns and 2 rows of 9x16. */
+static void put_text(State *state)
+{
+    state->body[AR_INDEX] = 0x20;
+    state->body[CR + 1] = 3;
+    state->body[CR + 9] = 15;
+    state->body[CR + 0x12] = 31;
+    state->body[CR + 0x13] = 2;
+    state->body[SR + 3] = 0x04;                     /* the second font is map 1's */
+    state->body[AR + 0x10] = 4;
+    for (guint i = 0; i < 16; i++) {
+        state->body[AR + i] = i;
+        state->body[PALETTE + 3 * i] = 4 * i;       /* reds */
+    }
+}
+
+static gboolean find(const State *state, const char *device, VgaMode *mode, const char *wanted)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (vga_find_mode(state->bytes, state->length, device, mode, &error)) {
+        return TRUE;
+    }
+    if (!wanted || !strstr(error->message, wanted)) {
+        fail_msg("%s", error->message);
+    }
+    return FALSE;
+}
+
+static void test_registers(void **unused)
+{
+    VgaMode mode;
+    State state;
+
+    (void)unused;
+    make_state(&state, "0000:00:03.0/vga");
+    put_vbe(&state, 800, 600, 24, 2400);
+    assert_true(find(&state, "0000:00:03.0", &mode, NULL));
+    assert_false(mode.text);
+    assert_int_equal(mode.width, 800);
+    assert_int_equal(mode.height, 600);
+    assert_int_equal(mode.bpp, 24);
+    assert_int_equal(mode.stride, 2400);
+    assert_int_equal(mode.offset, 16);
+    assert_true(find(&state, NULL, &mode, NULL));
+    assert_false(find(&state, "0000:00:04.0", &mode, "no registers of a standard VGA"));
+
+    make_state(&state, "0000:00:03.0/vga");
+    assert_false(find(&state, NULL, &mode, "screen off"));
+    put_text(&state);
+    assert_true(find(&state, NULL, &mode, NULL));
+    assert_true(mode.text);
+    assert_int_equal(mode.width, 4);
+    assert_int_equal(mode.height, 2);
+    assert_int_equal(mode.cell_width, 9);
+    assert_int_equal(mode.cell_height, 16);
+    assert_int_equal(mode.stride, 16);
+    assert_int_equal(mode.fonts[0], 0);
+    assert_int_equal(mode.fonts[1], 2 * 32768);
+    assert_int_equal(mode.colours[1], 0x100000);
+    state.body[GR + 6] = 1;
+    assert_false(find(&state, NULL, &mode, "graphics mode of its own"));
+    put_vbe(&state, 800, 600, 4, 400);
+    assert_false(find(&state, NULL, &mode, "4 bits a pixel"));
+}
+
+/* What isn't certain isn't taken. */
+static void test_uncertain(void **unused)
+{
+    static const guint places[] = { 3, 4, 4 + 0x0b, VBE - 3, VBE };
+    VgaMode mode;
+    State state;
+
+    (void)unused;
+    make_state(&state, "0000:00:03.0/cirrus_vga");
+    assert_false(find(&state, NULL, &mode, "--size"));
+    for (guint i = 0; i < G_N_ELEMENTS(places); i++) {
+        make_state(&state, "0000:00:03.0/vga");
+        put_text(&state);
+        state.body[places[i]] ^= 0x40;
+        assert_false(find(&state, NULL, &mode, "--size"));
+    }
+    /* Cut anywhere, it is no section; and nothing behind it is looked at. */
+    make_state(&state, "0000:00:03.0/vga");
+    put_text(&state);
+    for (gsize length = state.length; length-- > 0;) {
+        g_autofree guint8 *cut = g_memdup2(state.bytes, length);
+
+        assert_false(vga_find_mode(cut, length, NULL, &mode, NULL));
+    }
+}
+
+static void test_sizes(void **unused)
+{
+    static const char *const wrong[] = { "",           "800x600",     "800x600x33", "0x0x8",
+                                         "800x600x32,", "800x600x32,1,2,3", "-1x2x8", "99999x1x8",
+                                         "80x25xtextx" };
+    guint64 first, length;
+    VgaMode mode;
+
+    (void)unused;
+    for (guint i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        g_autoptr(GError) error = NULL;
+
+        assert_false(vga_parse_mode(wrong[i], &mode, &error));
+        assert_non_null(strstr(error->message, "--size wants"));
+    }
+    assert_true(vga_parse_mode("800x600x32,4096,0x1000", &mode, NULL));
+    assert_int_equal(mode.stride, 4096);
+    assert_int_equal(mode.offset, 0x1000);
+    assert_true(vga_extent(&mode, 0x1000 + 599 * 4096 + 3200, &first, &length, NULL));
+    assert_int_equal(first, 0x1000);
+    assert_int_equal(length, 599 * 4096 + 3200);
+    assert_false(vga_extent(&mode, 0x1000 + 599 * 4096 + 3199, &first, &length, NULL));
+    mode.stride = 3199;
+    assert_false(vga_extent(&mode, 1 << 30, &first, &length, NULL));
+    assert_true(vga_parse_mode("80x25xtext", &mode, NULL));
+    assert_false(vga_extent(&mode, VGA_TEXT_BYTES - 1, &first, &length, NULL));
+    assert_true(vga_extent(&mode, VGA_TEXT_BYTES, &first, &length, NULL));
+    assert_int_equal(length, VGA_TEXT_BYTES);
+}
+
+static guint32 at(cairo_surface_t *surface, guint x, guint y)
+{
+    const guint8 *data = cairo_image_surface_get_data(surface);
+    guint32 value;
+
+    memcpy(&value, data + y * cairo_image_surface_get_stride(surface) + 4 * x, 4);
+    return value & 0xffffff;
+}
+
+static void test_pixels(void **unused)
+{
+    static const struct {
+        const char *size;
+        const char *bytes;
+        guint32 colour;
+    } cases[] = {
+        { "2x1x8", "\0\x80", 0x808080 },
+        { "2x1x15", "\0\0\x1f\x7c", 0xff00ff },
+        { "2x1x16", "\0\0\xe0\x07", 0x00ff00 },
+        { "2x1x24", "\0\0\0\x11\x22\x33", 0x332211 },
+        { "2x1x32", "\0\0\0\0\x11\x22\x33\x44", 0x332211 },
+    };
+
+    (void)unused;
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        cairo_surface_t *surface;
+        VgaMode mode;
+
+        assert_true(vga_parse_mode(cases[i].size, &mode, NULL));
+        surface = screen_draw(&mode, (const guint8 *)cases[i].bytes);
+        assert_int_equal(cairo_image_surface_get_width(surface), 2);
+        assert_int_equal(at(surface, 0, 0), 0);
+        assert_int_equal(at(surface, 1, 0), cases[i].colour);
+        cairo_surface_destroy(surface);
+    }
+}
+
+/* "A" and a line character in the font of map 0, and what the characters are in UTF-8. */
+static void test_characters(void **unused)
+{
+    g_autofree guint8 *bytes = g_malloc0(VGA_TEXT_BYTES);
+    g_autofree char *text = NULL;
+    cairo_surface_t *surface;
+    VgaMode mode;
+
+    (void)unused;
+    assert_true(vga_parse_mode("4x2xtext", &mode, NULL));
+    memcpy(bytes, "A\x1f\0\0\xc4\x07\0\0 \x07\0\0\xff\x07\0\0", 16);
+    memcpy(bytes + 16, "\x1b\x07\0\0\x81\x07\0\0\xfe\x07\0\0z\x07", 15);
+    bytes[2 + 4 * (32 * 'A' + 3)] = 0x81;
+    bytes[2 + 4 * (32 * 0xc4 + 3)] = 0x81;
+    surface = screen_draw(&mode, bytes);
+    assert_int_equal(cairo_image_surface_get_width(surface), 36);
+    assert_int_equal(cairo_image_surface_get_height(surface), 32);
+    assert_int_equal(at(surface, 0, 3), 0xffffff);
+    assert_int_equal(at(surface, 1, 3), 0x0000aa);
+    assert_int_equal(at(surface, 7, 3), 0xffffff);
+    assert_int_equal(at(surface, 8, 3), 0x0000aa);
+    assert_int_equal(at(surface, 16, 3), 0xaaaaaa);
+    assert_int_equal(at(surface, 17, 3), 0xaaaaaa);
+    cairo_surface_destroy(surface);
+    text = screen_text(&mode, bytes);
+    assert_string_equal(text, "A─\n ü■z\n");
+}
+
+static int put_savefile(const State *state)
+{
+    Maker maker = MAKER_INIT;
+    int file;
+
+    maker_libxl_header(&maker);
+    maker_record(&maker, 1, NULL, 0);
+    maker_libxc_headers(&maker, 2, 2);
+    maker_pages(&maker, VIDEORAM >> 12, 64, 64);
+    maker_record(&maker, 0, NULL, 0);
+    maker_emulator(&maker, 2, 2, MAKER_LITERAL(PAIRS));
+    maker_emulator(&maker, 3, 2, state->bytes, state->length);
+    maker_record(&maker, 0, NULL, 0);
+    file = maker_file(&maker);
+    maker_clear(&maker);
+    return file;
+}
+
+static void test_verb(void **unused)
+{
+    State state;
+    int file;
+    Run run;
+
+    (void)unused;
+    make_state(&state, "0000:00:03.0/vga");
+    put_vbe(&state, 64, 32, 32, 256);
+    file = put_savefile(&state);
+    run = RUN(verb_screenshot, file, "screenshot", "-", "-", NULL);
+    assert_string_equal(run.err, "");
+    assert_int_equal(run.end, EXIT_FINE);
+    assert_memory_equal(run.out, "\x89PNG\r\n", 6);
+    assert_memory_equal(run.out + 16, "\0\0\0\x40\0\0\0\x20", 8);
+    run_clear(&run);
+
+    run = RUN(verb_screenshot, file, "screenshot", "--text", "-", NULL);
+    assert_int_equal(run.end, EXIT_TROUBLE);
+    assert_non_null(strstr(run.err, "the screen has no characters but 64x32 pixels of 32 bits"));
+    run_clear(&run);
+
+    run = RUN(verb_screenshot, file, "screenshot", "--text", "--size=8x2xtext", "-", NULL);
+    assert_int_equal(run.end, EXIT_FINE);
+    assert_string_equal(run.out, "\n\n");
+    run_clear(&run);
+
+    /* The last of these pages isn't in the file. */
+    run = RUN(verb_screenshot, file, "screenshot", "--size=1024x65x32", "-", "/dev/null", NULL);
+    assert_int_equal(run.end, EXIT_FINDING);
+    assert_non_null(strstr(run.err, "1 of 65 pages of the screen are not in the savefile, the "
+                                    "first at 0xf1040000"));
+    run_clear(&run);
+
+    run = RUN(verb_screenshot, file, "screenshot", "--size=1024x1024x32", "-", "x", NULL);
+    assert_int_equal(run.end, EXIT_FINDING);
+    assert_non_null(strstr(run.err, "is not in a videoram of 0x100000 bytes"));
+    run_clear(&run);
+
+    run = RUN(verb_screenshot, file, "screenshot", "-", NULL);
+    assert_int_equal(run.end, EXIT_TROUBLE);
+    run_clear(&run);
+    close(file);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_registers),
+        cmocka_unit_test(test_uncertain),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_pixels),
+        cmocka_unit_test(test_characters),
+        cmocka_unit_test(test_verb),
+    };
+
+    return cmocka_run_group_tests_name("screenshot", tests, NULL, NULL);
+}

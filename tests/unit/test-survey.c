@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* QEMU's layout: the parsers of its monitor's text, the QMP client, and both together. */
+#include "expect.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "fake-qmp.h"
+#include "qmp.h"
+#include "survey.h"
+
+/* As QEMU 7.2 prints it for a guest of 32 MiB with stdvga and two e1000 cards. */
+static const char ramblocks[] =
+    "              Block Name    PSize              Offset               Used              Total"
+    "                HVA  RO\r\n"
+    "                 xen.ram    4 KiB  0x0000000000000000 0x0000000002000000 0x0000000002000000"
+    " 0x0000000000000000  rw\r\n"
+    "   0000:00:03.0/vga.vram    4 KiB  0x0000000002000000 0x0000000001000000 0x0000000001000000"
+    " 0x00007f2c94000000  rw\r\n"
+    "  0000:00:04.0/e1000.rom    4 KiB  0x0000000003010000 0x0000000000040000 0x0000000000040000"
+    " 0x00007f2c93e00000  ro\r\n"
+    "  0000:00:05.0/e1000.rom    4 KiB  0x0000000003050000 0x0000000000040000 0x0000000000040000"
+    " 0x00007f2c93c00000  ro\r\n"
+    "    0000:00:03.0/vga.rom    4 KiB  0x0000000003000000 0x0000000000010000 0x0000000000010000"
+    " 0x00007f2c95000000  ro\r\n";
+
+static const char mtree[] =
+    "FlatView #0\r\n"
+    " AS \"xen-platform\", root: bus master container\r\n"
+    " Root memory region: (none)\r\n"
+    "  No rendered FlatView\r\n"
+    "\r\n"
+    "FlatView #1\r\n"
+    " AS \"I/O\", root: io\r\n"
+    " Root memory region: io\r\n"
+    "  0000000002000000-0000000002ffffff (prio 0, i/o): vga.vram\r\n"
+    "\r\n"
+    "FlatView #2\r\n"
+    " AS \"memory\", root: system\r\n"
+    " AS \"cpu-memory-0\", root: system\r\n"
+    " Root memory region: system\r\n"
+    "  0000000000000000-000000000009ffff (prio 0, ram): xen.ram\r\n"
+    "  00000000000a0000-00000000000affff (prio 1, ram): vga.vram @0000000000020000\r\n"
+    "  00000000000b0000-00000000000bffff (prio 1, i/o): vga-lowmem @0000000000010000\r\n"
+    "  00000000000c0000-0000000001ffffff (prio 0, ram): xen.ram @00000000000c0000\r\n"
+    "  00000000f1000000-00000000f1ffffff (prio 1, ram): vga.vram\r\n"
+    "  00000000f2000000-00000000f203ffff (prio 1, rom): e1000.rom\r\n"
+    "  00000000f2060000-00000000f20603ff (prio 1, i/o): edid\r\n"
+    "\r\n";
+
+/* --- the parsers --- */
+
+/* What the records of the texts are before anybody asked Xen. */
+static const XenPhysmapRecord vram_there = { "0000:00:03.0/vga.vram", 0x2000000, 0x2000000,
+                                             0x1000000 };
+static const XenPhysmapRecord vram = { "0000:00:03.0/vga.vram", 0x2000000, 0xf1000000, 0x1000000 };
+static const XenPhysmapRecord vga_rom = { "0000:00:03.0/vga.rom", 0x3000000, 0x3000000, 0x10000 };
+static const XenPhysmapRecord rom4 = { "0000:00:04.0/e1000.rom", 0x3010000, 0x3010000, 0x40000 };
+static const XenPhysmapRecord rom5 = { "0000:00:05.0/e1000.rom", 0x3050000, 0x3050000, 0x40000 };
+
+static void test_ramblocks(void **unused)
+{
+    GError *error = NULL;
+    g_autoptr(XenPhysmapTable) blocks = survey_parse_ramblocks(ramblocks, &error);
+
+    (void)unused;
+    expect_no_error(error);
+    expect_records(blocks, vram_there, vga_rom, rom4, rom5);
+}
+
+static void test_ramblocks_of_other_qemus(void **unused)
+{
+    /* Without HVA and RO, as older ones print it; LF alone; tabs. */
+    g_autoptr(XenPhysmapTable) blocks = survey_parse_ramblocks(
+        "Block Name PSize Offset Used Total\n"
+        "\txen.ram\t4 KiB  0x0 0x2000000 0x2000000\n"
+        "vga.vram    2 MiB  0x0000000002000000 0x0000000001000000 0x0000000001000000\n\n", NULL);
+    g_autoptr(XenPhysmapTable) none = survey_parse_ramblocks("", NULL);
+
+    (void)unused;
+    expect_records(blocks, { "vga.vram", 0x2000000, 0x2000000, 0x1000000 });
+    assert_non_null(none);
+    assert_int_equal(xen_physmap_table_size(none), 0);
+}
+
+static void test_ramblocks_garbage(void **unused)
+{
+    static const struct {
+        const char *text, *reason;
+        XenPhysmapError code;
+    } cases[] = {
+        { "unknown command: 'info ramblock'\r\n", "'unknown command: 'info ramblock''",
+          XEN_PHYSMAP_ERROR_UNAVAILABLE },
+        { "vga.vram 4 KiB 0x2000000 0x1000000\r\n", "can't be read",
+          XEN_PHYSMAP_ERROR_UNAVAILABLE },
+        { "vga.vram 4 KiB 2000000 0x1000 0x1000\r\n", "can't be read",
+          XEN_PHYSMAP_ERROR_UNAVAILABLE },
+        { "vga.vram 4 KiB 0x-2000000 0x1000 0x1000\r\n", "can't be read",
+          XEN_PHYSMAP_ERROR_UNAVAILABLE },
+        { "vga.vram 4 KiB 0x2000000 0x1000 0x10000000000000000\r\n", "can't be read",
+          XEN_PHYSMAP_ERROR_UNAVAILABLE },
+        { "vga.vram 4 KiB 0x2000000 0x1000 0x\r\n", "can't be read",
+          XEN_PHYSMAP_ERROR_UNAVAILABLE },
+        { "\033[2J 4 KiB 0x2000000 0x1000\r\n", "'\\x1b[2J 4 KiB", XEN_PHYSMAP_ERROR_UNAVAILABLE },
+        { "a\033[2J 4 KiB 0x2000000 0x1000 0x1000\r\n", "'a\\x1b[2J' has a byte",
+          XEN_PHYSMAP_ERROR_INVALID },
+        { "vga.vram 4 KiB 0x2000001 0x1000 0x1000\r\n", "not a multiple",
+          XEN_PHYSMAP_ERROR_INVALID },
+        { "vga.vram 4 KiB 0x2000000 0x0 0x0\r\n", "size is 0", XEN_PHYSMAP_ERROR_INVALID },
+        { "vga.vram 4 KiB 0xfffffffffffff000 0x1000 0x1000\r\n", "runs past the end",
+          XEN_PHYSMAP_ERROR_INVALID },
+        { "a 4 KiB 0x0 0x1000 0x1000\nb 4 KiB 0x0 0x1000 0x1000\n", "b at phys_offset 0x0",
+          XEN_PHYSMAP_ERROR_INVALID },
+        { "p/a 4 KiB 0x0 0x1000 0x1000\np/a 4 KiB 0x1000 0x1000 0x1000\n",
+          "two records are named p/a", XEN_PHYSMAP_ERROR_INVALID },
+    };
+
+    (void)unused;
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        GError *error = NULL;
+
+        assert_null(survey_parse_ramblocks(cases[i].text, &error));
+        expect_error(&error, cases[i].code, cases[i].reason);
+    }
+}
+
+static void test_mtree(void **unused)
+{
+    g_autoptr(GPtrArray) ranges = survey_parse_mtree(mtree);
+    gboolean bar = FALSE;
+
+    (void)unused;
+    for (guint i = 0; i < ranges->len; i++) {
+        const SurveyRange *range = g_ptr_array_index(ranges, i);
+
+        if (strcmp(range->region, "vga.vram") == 0) {
+            /* Not the I/O space's, and not the window at a0000, which is a part. */
+            assert_false(bar);
+            assert_int_equal(range->start_addr, 0xf1000000);
+            assert_int_equal(range->size, 0x1000000);
+            bar = TRUE;
+        }
+    }
+    assert_true(bar);
+}
+
+static void test_mtree_garbage(void **unused)
+{
+    static const char *const texts[] = {
+        "", "\r\n", "garbage", " AS \"memory\"", " AS \"memory\"\n  xyz-0 (prio 0, ram): a\n",
+        " AS \"memory\"\n  0000-\n", " AS \"memory\"\n  2000-1000 (prio 0, ram): a\n",
+        " AS \"memory\"\n  1000-1fff (prio 0, ram) a\n", " AS \"memory\"\n  1000-1fff\n",
+        " AS \"memory\"\n  1000-1fff (prio 0, ram): a @0000\n",
+        "  1000-1fff (prio 0, ram): a\n AS \"memory\"\n",
+        " AS \"memory\"\nFlatView #1\n  1000-1fff (prio 0, ram): a\n",
+    };
+
+    (void)unused;
+    for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(GPtrArray) ranges = survey_parse_mtree(texts[i]);
+
+        assert_int_equal(ranges->len, 0);
+    }
+}
+
+/* --- the QMP client --- */
+
+/* Long enough for a busy machine; short, where the test is about the waiting. */
+#define ENOUGH_MS 20000
+#define SHORT_MS 60
+
+typedef struct Session {
+    FakeQmp *qmp;
+    QmpClient *client;
+} Session;
+
+#define start(steps) start_session(steps, G_N_ELEMENTS(steps))
+
+static Session start_session(const FakeQmpStep *steps, guint n)
+{
+    Session session;
+    int fd;
+
+    session.qmp = fake_qmp_start(steps, n, &fd);
+    session.client = qmp_client_new(fd);
+    return session;
+}
+
+static void finish(Session *session)
+{
+    char *problem;
+
+    qmp_client_free(session->client);
+    problem = fake_qmp_finish(session->qmp);
+    if (problem) {
+        fail_msg("%s", problem);
+    }
+}
+
+static void count_event(const char *event, gpointer data)
+{
+    assert_string_equal(event, "RESUME");
+    ++*(guint *)data;
+}
+
+#define EVENT                                                                                     \
+    "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"RESUME\", "              \
+    "\"data\": {}}\r\n"
+
+static void test_qmp(void **unused)
+{
+    static const FakeQmpStep steps[] = {
+        { QMP_SEND, EVENT },
+        QMP_HELLO,
+        { QMP_AWAIT, "\"command-line\":\"info one\"" },
+        { QMP_SEND, EVENT },
+        { QMP_SEND, "\r\n" EVENT },
+        { QMP_TEXT, "first\r\n\"quoted\"" },
+        { QMP_SEND, EVENT },
+        { QMP_AWAIT, "info two" },
+        { QMP_TEXT, "" },
+        { QMP_AWAIT_CLOSE, NULL },
+    };
+    Session session = start(steps);
+    guint events = 0;
+    GError *error = NULL;
+
+    (void)unused;
+    qmp_client_on_event(session.client, count_event, &events);
+    g_autofree char *first = qmp_client_hmp(session.client, "info one", ENOUGH_MS, &error);
+
+    expect_no_error(error);
+    assert_string_equal(first, "first\r\n\"quoted\"");
+    g_autofree char *second = qmp_client_hmp(session.client, "info two", ENOUGH_MS, &error);
+
+    expect_no_error(error);
+    assert_string_equal(second, "");
+    assert_int_equal(events, 4);
+    finish(&session);
+}
+
+static void expect_failure(const FakeQmpStep *steps, guint n, const char *reason, int timeout_ms)
+{
+    Session session = start_session(steps, n);
+    GError *error = NULL;
+
+    assert_null(qmp_client_hmp(session.client, "info one", timeout_ms, &error));
+    expect_error(&error, XEN_PHYSMAP_ERROR_UNAVAILABLE, reason);
+    finish(&session);
+}
+
+#define expect_fails(reason, timeout_ms, ...)                                                     \
+    expect_failure((const FakeQmpStep[]){ __VA_ARGS__ },                                          \
+                   G_N_ELEMENTS(((const FakeQmpStep[]){ __VA_ARGS__ })), reason, timeout_ms)
+
+static void test_qmp_fails(void **unused)
+{
+    (void)unused;
+    expect_fails("QEMU refused human-monitor-command: no such thing \\x1b[2J", ENOUGH_MS, QMP_HELLO,
+                 { QMP_AWAIT, "info one" }, { QMP_REFUSE, "no such thing \033[2J" },
+                 { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("this is not a QMP socket", ENOUGH_MS, { QMP_SEND, "{\"hello\": 1}\n" },
+                 { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("QEMU sent 'SSH-2.0'", ENOUGH_MS, { QMP_SEND, "SSH-2.0\r\n" },
+                 { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("no JSON object", ENOUGH_MS, { QMP_SEND, "[1, 2]\r\n" },
+                 { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("'info one' without text", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
+                 { QMP_ANSWER, "{}" }, { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("'info one' without text", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
+                 { QMP_ANSWER, "7" }, { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("QEMU sent '\\x1b[31m'", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
+                 { QMP_SEND, "\033[31m\n" }, { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("without a line end", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
+                 { QMP_FLOOD, NULL });
+}
+
+static void test_qmp_closed(void **unused)
+{
+    (void)unused;
+    expect_fails("QEMU closed the connection", ENOUGH_MS, { QMP_SEND, "" });
+    expect_fails("QEMU closed the connection", ENOUGH_MS, { QMP_SEND, QMP_GREETING },
+                 { QMP_AWAIT, "qmp_capabilities" });
+    expect_fails("QEMU closed the connection", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" });
+    expect_fails("QEMU closed the connection", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
+                 { QMP_SEND, "{\"return\": \"cut o" });
+}
+
+static void test_qmp_timeouts(void **unused)
+{
+    (void)unused;
+    expect_fails("QEMU didn't answer in time", SHORT_MS, { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("QEMU didn't answer in time", SHORT_MS, { QMP_SEND, QMP_GREETING },
+                 { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO,
+                 { QMP_AWAIT, "info one" }, { QMP_SEND, EVENT }, { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO,
+                 { QMP_AWAIT, "info one" }, { QMP_SEND, "{\"return\": \"half a li" },
+                 { QMP_AWAIT_CLOSE, NULL });
+}
+
+/* An answer that comes too late is no answer to the next question. */
+static void test_qmp_late_answer(void **unused)
+{
+    static const FakeQmpStep steps[] = {
+        QMP_HELLO,
+        { QMP_AWAIT, "info one" },
+        { QMP_AWAIT, "info two" },
+        { QMP_TEXT, "one" },
+        { QMP_TEXT, "two" },
+        { QMP_AWAIT_CLOSE, NULL },
+    };
+    Session session = start(steps);
+    GError *error = NULL;
+
+    (void)unused;
+    assert_null(qmp_client_hmp(session.client, "info one", SHORT_MS * 10, &error));
+    expect_error(&error, XEN_PHYSMAP_ERROR_UNAVAILABLE, "QEMU didn't answer in time");
+    g_autofree char *two = qmp_client_hmp(session.client, "info two", ENOUGH_MS, &error);
+
+    expect_no_error(error);
+    assert_string_equal(two, "two");
+    finish(&session);
+}
+
+/* QEMU's main loop was busy while the connection was being set up; later it isn't. */
+static void test_qmp_late_greeting(void **unused)
+{
+    static const FakeQmpStep steps[] = {
+        { QMP_SEND, QMP_GREETING },
+        { QMP_AWAIT, "qmp_capabilities" },
+        { QMP_AWAIT, "qmp_capabilities" },
+        { QMP_ANSWER, "{}" },
+        { QMP_REFUSE, "Capabilities negotiation is already complete, command ignored" },
+        { QMP_AWAIT, "info one" },
+        { QMP_TEXT, "one" },
+        { QMP_AWAIT_CLOSE, NULL },
+    };
+    Session session = start(steps);
+    GError *error = NULL;
+
+    (void)unused;
+    assert_null(qmp_client_hmp(session.client, "info one", SHORT_MS * 10, &error));
+    expect_error(&error, XEN_PHYSMAP_ERROR_UNAVAILABLE, "QEMU didn't answer in time");
+    g_autofree char *one = qmp_client_hmp(session.client, "info one", ENOUGH_MS, &error);
+
+    expect_no_error(error);
+    assert_string_equal(one, "one");
+    finish(&session);
+}
+
+static void test_qmp_dispatch(void **unused)
+{
+    static const FakeQmpStep steps[] = { QMP_HELLO, { QMP_AWAIT, "info one" }, { QMP_TEXT, "one" },
+                                         { QMP_AWAIT, "info two" }, { QMP_SEND, EVENT },
+                                         { QMP_TEXT, "two" } };
+    Session session = start(steps);
+    guint events = 0;
+    GError *error = NULL;
+
+    (void)unused;
+    qmp_client_on_event(session.client, count_event, &events);
+    assert_true(qmp_client_dispatch(session.client, &error));
+    g_free(qmp_client_hmp(session.client, "info one", ENOUGH_MS, &error));
+    expect_no_error(error);
+    g_free(qmp_client_hmp(session.client, "info two", ENOUGH_MS, &error));
+    expect_no_error(error);
+    assert_int_equal(events, 1);
+    /* The script is over, and the connection with it. */
+    for (guint i = 0; i < 2000 && !error; i++) {
+        qmp_client_dispatch(session.client, &error);
+        g_usleep(1000);
+    }
+    expect_error(&error, XEN_PHYSMAP_ERROR_UNAVAILABLE, "QEMU closed the connection");
+    finish(&session);
+}
+
+/* --- the survey --- */
+
+/* The guest of the texts above, its framebuffer in its BAR and the second card not yet seen. */
+static FakeHost *new_host(void)
+{
+    FakeHost *host = fake_host_new();
+
+    fake_host_populate(host, 0x0, 16, 1);
+    fake_host_populate(host, 0xf1000000 >> 12, 2, 1);
+    fake_host_populate(host, 0x3000000 >> 12, 1, 1);
+    fake_host_populate(host, 0x3010000 >> 12, 1, 1);
+    return host;
+}
+
+static void test_survey(void **unused)
+{
+    static const FakeQmpStep steps[] = {
+        QMP_HELLO,
+        { QMP_AWAIT, "\"info ramblock\"" },
+        { QMP_TEXT, ramblocks },
+        { QMP_AWAIT, "\"info mtree -f\"" },
+        { QMP_TEXT, mtree },
+        { QMP_AWAIT_CLOSE, NULL },
+    };
+    g_autoptr(FakeHost) host = new_host();
+    Session session = start(steps);
+    g_autoptr(Survey) survey = NULL;
+    GError *error = NULL;
+
+    (void)unused;
+    survey = survey_take(session.client, fake_host_ops(host), 5, NULL, ENOUGH_MS, &error);
+    expect_no_error(error);
+    expect_records(survey->table, vram, vga_rom, rom4);
+    expect_records(survey->absent, rom5);
+    /* Where QEMU shows it, and where it doesn't show it at all. */
+    assert_int_equal(survey_place_of(survey, &vram_there), 0xf1000000);
+    assert_int_equal(survey_place_of(survey, &vga_rom), 0x3000000);
+    finish(&session);
+    expect_no_leaks(host);
+}
+
+/* A block that QEMU shows in its BAR, with its pages still where it was allocated. */
+static void test_survey_believes_xen(void **unused)
+{
+    static const FakeQmpStep steps[] = {
+        QMP_HELLO, { QMP_AWAIT, "ramblock" }, { QMP_TEXT, ramblocks },
+        { QMP_AWAIT, "mtree" }, { QMP_TEXT, mtree }, { QMP_AWAIT_CLOSE, NULL },
+    };
+    g_autoptr(FakeHost) host = new_host();
+    Session session = start(steps);
+    g_autoptr(Survey) survey = NULL;
+    XenPhysmapRecord in_place = vram;
+
+    (void)unused;
+    in_place.start_addr = in_place.phys_offset;
+    fake_host_populate(host, 0x2000000 >> 12, 1, 1);
+    fake_host_depopulate(host, 0xf1000000 >> 12);
+    survey = survey_take(session.client, fake_host_ops(host), 5, NULL, ENOUGH_MS, NULL);
+    assert_non_null(survey);
+    expect_records(survey->table, in_place, vga_rom, rom4);
+    finish(&session);
+}
+
+/* Unmapped for a moment, while the guest sizes its BARs: where it was known to be, it still is. */
+static void test_survey_remembers(void **unused)
+{
+    static const FakeQmpStep steps[] = {
+        QMP_HELLO, { QMP_AWAIT, "ramblock" }, { QMP_TEXT, ramblocks },
+        { QMP_AWAIT, "mtree" }, { QMP_TEXT, "" }, { QMP_AWAIT_CLOSE, NULL },
+    };
+    XenPhysmapRecord resized = vram;
+
+    (void)unused;
+    resized.size = 0x800000;
+    for (guint i = 0; i < 3; i++) {
+        g_autoptr(FakeHost) host = new_host();
+        g_autoptr(XenPhysmapTable) before =
+            i == 0 ? table_of(vram) : i == 1 ? table_of(resized) : xen_physmap_table_new();
+        Session session = start(steps);
+        g_autoptr(Survey) survey = survey_take(session.client, fake_host_ops(host), 5, before,
+                                               ENOUGH_MS, NULL);
+
+        assert_non_null(survey);
+        if (i == 0) {
+            expect_records(survey->table, vram, vga_rom, rom4);
+        } else {
+            expect_records(survey->table, vga_rom, rom4);
+            expect_records(survey->absent, vram_there, rom5);
+        }
+        finish(&session);
+    }
+}
+
+static void expect_no_survey(FakeHost *host, const FakeQmpStep *steps, guint n, int code,
+                             const char *reason)
+{
+    Session session = start_session(steps, n);
+    GError *error = NULL;
+
+    assert_null(survey_take(session.client, fake_host_ops(host), 5, NULL, ENOUGH_MS, &error));
+    expect_error(&error, code, reason);
+    finish(&session);
+    expect_no_leaks(host);
+}
+
+static void test_survey_fails(void **unused)
+{
+    static const FakeQmpStep refused[] = {
+        QMP_HELLO, { QMP_AWAIT, "ramblock" }, { QMP_REFUSE, "busy" }, { QMP_AWAIT_CLOSE, NULL },
+    };
+    static const FakeQmpStep half[] = {
+        QMP_HELLO, { QMP_AWAIT, "ramblock" }, { QMP_TEXT, ramblocks }, { QMP_AWAIT, "mtree" },
+    };
+    static const FakeQmpStep garbage[] = {
+        QMP_HELLO, { QMP_AWAIT, "ramblock" }, { QMP_TEXT, "unknown command\r\n" },
+        { QMP_AWAIT_CLOSE, NULL },
+    };
+    static const FakeQmpStep good[] = {
+        QMP_HELLO, { QMP_AWAIT, "ramblock" }, { QMP_TEXT, ramblocks }, { QMP_AWAIT, "mtree" },
+        { QMP_TEXT, mtree }, { QMP_AWAIT_CLOSE, NULL },
+    };
+    g_autoptr(FakeHost) host = new_host();
+
+    (void)unused;
+    expect_no_survey(host, refused, G_N_ELEMENTS(refused), XEN_PHYSMAP_ERROR_UNAVAILABLE, "busy");
+    expect_no_survey(host, half, G_N_ELEMENTS(half), XEN_PHYSMAP_ERROR_UNAVAILABLE,
+                     "QEMU closed the connection");
+    expect_no_survey(host, garbage, G_N_ELEMENTS(garbage), XEN_PHYSMAP_ERROR_UNAVAILABLE,
+                     "'unknown command'");
+    for (guint n = 1; n <= 5; n++) {
+        fake_host_fail(host, FAKE_MAP, n, EACCES);
+        expect_no_survey(host, good, G_N_ELEMENTS(good), XEN_PHYSMAP_ERROR_ACCESS,
+                         "can't map guest address");
+        fake_host_behave(host);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ramblocks),
+        cmocka_unit_test(test_ramblocks_of_other_qemus),
+        cmocka_unit_test(test_ramblocks_garbage),
+        cmocka_unit_test(test_mtree),
+        cmocka_unit_test(test_mtree_garbage),
+        cmocka_unit_test(test_qmp),
+        cmocka_unit_test(test_qmp_fails),
+        cmocka_unit_test(test_qmp_closed),
+        cmocka_unit_test(test_qmp_timeouts),
+        cmocka_unit_test(test_qmp_late_answer),
+        cmocka_unit_test(test_qmp_late_greeting),
+        cmocka_unit_test(test_qmp_dispatch),
+        cmocka_unit_test(test_survey),
+        cmocka_unit_test(test_survey_believes_xen),
+        cmocka_unit_test(test_survey_remembers),
+        cmocka_unit_test(test_survey_fails),
+    };
+
+    return cmocka_run_group_tests_name("survey", tests, NULL, NULL);
+}

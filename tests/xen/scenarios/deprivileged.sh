@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# QEMU gives up root after its start, as libxl's device_model_user has it do.
+echo 'root:x:0:0::/root:/bin/sh' >/etc/passwd
+echo 'qemu:x:1000:1000::/:/bin/sh' >>/etc/passwd
+echo 'qemu:x:1000:' >/etc/group
+
+guest_config /tmp/g1.cfg g1 eject "$(cards 6)" 'device_model_user="qemu"'
+check "xl create" xl create /tmp/g1.cfg
+check "the guest draws" wait_for 120 says g1 "picture drawn"
+pid=$(for p in /proc/[0-9]*; do [ "$(readlink "$p/exe")" = /usr/libexec/xen-qemu-system-i386 ] && echo "${p#/proc/}"; done)
+is "QEMU isn't root" "$(sed -n 's/^Uid:\t\([0-9]*\)\t.*/\1/p' "/proc/$pid/status")" 1000
+is "nor is the component's thread" "$(cat /proc/$pid/task/*/status | sed -n 's/^Uid:\t\([0-9]*\)\t.*/\1/p' | sort -u)" 1000
+has "the framebuffer's move was recorded" "$(physmap g1)" 'start_addr = "f1000000"'
+qmp g1 '{"execute":"device_add","arguments":{"driver":"e1000","id":"card8","addr":"8"}}' >/dev/null
+recorded() { physmap g1 | grep -q 0000:00:08.0/e1000.rom; }
+check "what comes later is recorded too" wait_for 30 recorded
+check "check agrees" xen-physmap check g1
+xl destroy g1
+
+# dm_restrict closes QEMU's xenstore connections, which is its point: said once, and the guest runs.
+guest_config /tmp/g1.cfg g1 picture "$(cards 6)" dm_restrict=1 'device_model_user="qemu"'
+check "dm_restrict: xl create" xl create /tmp/g1.cfg
+check "dm_restrict: the guest runs" wait_for 120 says g1 "picture drawn"
+has "dm_restrict: the log says that nothing is recorded" "$(qemu_log g1)" "can't record the layout"

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xen-physmap convert: records from one form into another. */
+#include "codec.h"
+#include "output.h"
+#include "present.h"
+#include "verb.h"
+
+int verb_convert(int argc, char **argv)
+{
+    g_autofree char *from_name = NULL, *to_name = NULL;
+    CodecFormat from = CODEC_UNKNOWN, to = CODEC_JSON;
+    const GOptionEntry entries[] = {
+        { "to", 't', 0, G_OPTION_ARG_STRING, &to_name,
+          "one of " CODEC_NAMES "; the first is the default", "FORMAT" },
+        { "from", 'f', 0, G_OPTION_ARG_STRING, &from_name,
+          "likewise; found out when it isn't given", "FORMAT" },
+        { 0 },
+    };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(XenPhysmapTable) table = NULL;
+    g_autoptr(GByteArray) bytes = NULL;
+    g_autoptr(Output) output = NULL;
+
+    if (!verb_options(&argc, &argv, entries, "IN|- OUT|-",
+                      "Reads records in any form, a whole savefile or stream included, of old "
+                      "Xen or new, and\nwrites them in another. What else is in the input is not "
+                      "converted.\n"
+                      "\n"
+                      "  xen-physmap convert --to libxl-record xen-4.4.save records", 2, 2)) {
+        return EXIT_TROUBLE;
+    }
+    if ((from_name && !codec_format(from_name, &from, &error)) ||
+        (to_name && !codec_format(to_name, &to, &error))) {
+        verb_fail(g_steal_pointer(&error));
+        return EXIT_TROUBLE;
+    }
+    if (!(table = codec_read_file(argv[1], from, &error)) ||
+        !(bytes = codec_encode(table, to, PRESENT_NO_DOMID, argv[1], &error)) ||
+        !(output = output_open(argv[2], &error)) ||
+        !output_write(output, bytes->data, bytes->len, &error) ||
+        !output_commit(output, &error)) {
+        return verb_fail(g_steal_pointer(&error));
+    }
+    return EXIT_FINE;
+}

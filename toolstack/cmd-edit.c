@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xen-physmap edit: changes the records in a savefile or stream, and nothing else in it. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "codec.h"
+#include "contents.h"
+#include "emulator.h"
+#include "input.h"
+#include "legacy.h"
+#include "output.h"
+#include "verb.h"
+
+/* What is asked for. */
+typedef struct Orders {
+    gboolean strip;
+    XenPhysmapTable *import;        /* NULL: none */
+    char **removals, **renames, **settings;     /* NULL: none */
+} Orders;
+
+/* One pass over the input. */
+typedef struct Edit {
+    const Orders *orders;
+    Stream *stream;
+    XenPhysmapTable *state;         /* all records of the state that is being read, edited */
+    GHashTable *done;               /* the orders that found their record in this state */
+    gboolean carried;               /* it had an item with records, or got one */
+    gboolean libxl;                 /* it is a libxl stream */
+} Edit;
+
+static gboolean invalid(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static gboolean invalid(GError **error, const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID, text);
+    return FALSE;
+}
+
+/* Whether `block`, as a person wrote it, means the record: 2 for its name or its offset, 1 for the
+ * bare name of its region, else 0. */
+static guint fit(const XenPhysmapRecord *record, const char *block)
+{
+    guint64 offset;
+
+    if (*block == '@') {
+        block += g_str_has_prefix(block, "@0x") ? 3 : 1;
+        return g_ascii_string_to_unsigned(block, 16, 0, G_MAXUINT64, &offset, NULL) &&
+                       offset == record->phys_offset
+                   ? 2
+                   : 0;
+    }
+    return strcmp(record->name, block) == 0                              ? 2
+           : strcmp(xen_physmap_region_name(record->name), block) == 0 ? 1
+                                                                         : 0;
+}
+
+/* The one record that is meant. *index stays as it was when there is none; FALSE when there are
+ * several. */
+static gboolean find(const GArray *records, const char *block, guint *index, GError **error)
+{
+    g_autofree char *shown = xen_physmap_escape(block, -1);
+    guint best = 0, n = 0;
+
+    for (guint i = 0; i < records->len; i++) {
+        guint fits = fit(&g_array_index(records, XenPhysmapRecord, i), block);
+
+        if (fits > best) {
+            n = 0;
+            best = fits;
+        }
+        if (fits > 0 && fits == best && n++ == 0) {
+            *index = i;
+        }
+    }
+    return n <= 1 || invalid(error, "'%s' fits %u records; name one of them by its offset, as in "
+                                    "@" "%" G_GINT64_MODIFIER "x",
+                             shown, n,
+                             g_array_index(records, XenPhysmapRecord, *index).phys_offset);
+}
+
+static gboolean parse_number(const char *text, guint64 *value, GError **error)
+{
+    const char *digits = g_str_has_prefix(text, "0x") ? text + 2 : text;
+    g_autofree char *shown = NULL;
+
+    if (g_ascii_isxdigit(*digits) &&
+        g_ascii_string_to_unsigned(digits, 16, 0, G_MAXUINT64, value, NULL)) {
+        return TRUE;
+    }
+    shown = xen_physmap_escape(text, -1);
+    return invalid(error, "'%s' is no hexadecimal number", shown);
+}
+
+/* Gives one field of the record another value; what that makes of it is checked at the end. */
+static gboolean set_field(XenPhysmapRecord *record, const char *field, const char *value,
+                          GError **error)
+{
+    if (strcmp(field, "name") == 0) {
+        if (strlen(value) > XEN_PHYSMAP_NAME_MAX) {
+            return invalid(error, "a name has %d bytes at most", XEN_PHYSMAP_NAME_MAX);
+        }
+        g_strlcpy(record->name, value, sizeof record->name);
+        return TRUE;
+    }
+    return parse_number(value,
+                        strcmp(field, "phys_offset") == 0  ? &record->phys_offset
+                        : strcmp(field, "start_addr") == 0 ? &record->start_addr
+                                                           : &record->size,
+                        error);
+}
+
+/* Takes "BLOCK:FIELD=VALUE" apart. A block's name has colons in it, so the field is looked for. */
+static gboolean split_setting(const char *setting, char **block, const char **field,
+                              const char **value, GError **error)
+{
+    static const char *const fields[] = { "name", "phys_offset", "start_addr", "size" };
+    const char *first = NULL;
+    g_autofree char *shown = NULL;
+
+    for (guint i = 0; i < G_N_ELEMENTS(fields); i++) {
+        g_autofree char *needle = g_strdup_printf(":%s=", fields[i]);
+        const char *at = strstr(setting, needle);
+
+        if (at && at > setting && (!first || at < first)) {
+            first = at;
+            *field = fields[i];
+            *value = at + strlen(needle);
+        }
+    }
+    if (first) {
+        *block = g_strndup(setting, first - setting);
+        return TRUE;
+    }
+    shown = xen_physmap_escape(setting, -1);
+    return invalid(error, "'%s' is not BLOCK:FIELD=VALUE with a FIELD of name, phys_offset, "
+                          "start_addr and size", shown);
+}
+
+static gboolean split_rename(const char *rename, char **block, const char **name, GError **error)
+{
+    const char *equals = strchr(rename, '=');
+    g_autofree char *shown = NULL;
+
+    if (equals && equals > rename) {
+        *block = g_strndup(rename, equals - rename);
+        *name = equals + 1;
+        return TRUE;
+    }
+    shown = xen_physmap_escape(rename, -1);
+    return invalid(error, "'%s' is not OLD=NEW", shown);
+}
+
+/* Carries one order out on the records of one item, if the block is among them. */
+static gboolean carry_out(Edit *edit, GArray *records, const char *order, const char *block,
+                          const char *field, const char *value, GError **error)
+{
+    guint index = G_MAXUINT;
+
+    if (!find(records, block, &index, error)) {
+        return FALSE;
+    }
+    if (index == G_MAXUINT) {
+        return TRUE;
+    }
+    g_hash_table_add(edit->done, (gpointer)order);
+    if (!field) {
+        g_array_remove_index(records, index);
+        return TRUE;
+    }
+    return set_field(&g_array_index(records, XenPhysmapRecord, index), field, value, error);
+}
+
+static gboolean carry_out_all(Edit *edit, GArray *records, GError **error)
+{
+    const Orders *orders = edit->orders;
+
+    for (char **order = orders->removals; order && *order; order++) {
+        if (!carry_out(edit, records, *order, *order, NULL, NULL, error)) {
+            return FALSE;
+        }
+    }
+    for (char **order = orders->renames; order && *order; order++) {
+        g_autofree char *block = NULL;
+        const char *name;
+
+        if (!split_rename(*order, &block, &name, error) ||
+            !carry_out(edit, records, *order, block, "name", name, error)) {
+            return FALSE;
+        }
+    }
+    for (char **order = orders->settings; order && *order; order++) {
+        g_autofree char *block = NULL;
+        const char *field, *value;
+
+        if (!split_setting(*order, &block, &field, &value, error) ||
+            !carry_out(edit, records, *order, block, field, value, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* What the orders make of the records of one item. Only the result has to be a table: two records
+ * that change places are none in between. */
+static XenPhysmapTable *edit_table(Edit *edit, const XenPhysmapTable *before, GError **error)
+{
+    g_autoptr(XenPhysmapTable) after = xen_physmap_table_new();
+    g_autoptr(GArray) records = g_array_new(FALSE, FALSE, sizeof(XenPhysmapRecord));
+    const XenPhysmapRecord *record;
+
+    for (guint i = 0; (record = xen_physmap_table_get(before, i)); i++) {
+        g_array_append_vals(records, record, 1);
+    }
+    if (!carry_out_all(edit, records, error)) {
+        return NULL;
+    }
+    for (guint i = 0; i < records->len; i++) {
+        XenPhysmapRecord *loose = &g_array_index(records, XenPhysmapRecord, i), checked;
+
+        if (!xen_physmap_record_init(&checked, loose->name, loose->phys_offset,
+                                     loose->start_addr, loose->size, error) ||
+            !xen_physmap_table_add(after, &checked, error)) {
+            return NULL;
+        }
+    }
+    return g_steal_pointer(&after);
+}
+
+/* Every order has to have found its record in every state of the guest that has records at all. */
+static gboolean check_done(const Edit *edit, char **orders, const char *option, GError **error)
+{
+    for (char **order = orders; order && *order; order++) {
+        if (!g_hash_table_contains(edit->done, *order)) {
+            g_autofree char *shown = xen_physmap_escape(*order, -1);
+
+            return invalid(error, "--%s %s: there is no such record%s", option, shown,
+                           edit->carried ? "" : ", nor any other");
+        }
+    }
+    return TRUE;
+}
+
+static gboolean end_state(Edit *edit, GError **error)
+{
+    if (edit->orders->import && !edit->carried) {
+        return invalid(error, "there is no place for records in this kind of stream: a libxl "
+                              "stream or a legacy one has it");
+    }
+    if (!check_done(edit, edit->orders->removals, "remove", error) ||
+        !check_done(edit, edit->orders->renames, "rename", error) ||
+        !check_done(edit, edit->orders->settings, "set", error)) {
+        return FALSE;
+    }
+    edit->carried = FALSE;
+    g_hash_table_remove_all(edit->done);
+    xen_physmap_table_free(edit->state);
+    edit->state = xen_physmap_table_new();
+    return TRUE;
+}
+
+/* The item's body with this table in it, or NULL when there is nothing to put into one. */
+static gboolean make_body(const StreamItem *item, const XenPhysmapTable *table, GPtrArray *others,
+                          guint word, GByteArray **body, GError **error)
+{
+    EmulatorData data = { EMULATOR_QEMU, 0, (XenPhysmapTable *)table, others };
+
+    *body = NULL;
+    if (xen_physmap_table_size(table) == 0 && others->len == 0) {
+        return TRUE;
+    }
+    if (item->layer != STREAM_LIBXL_RECORD) {
+        *body = legacy_blob(table, word == 32 ? 32 : 64);
+        return TRUE;
+    }
+    if (item->type == LIBXL_EMULATOR_XENSTORE_DATA) {
+        data.id = item->emulator.id;
+        data.index = item->emulator.index;
+    }
+    *body = emulator_body(&data, item->big_endian, error);
+    return *body != NULL;
+}
+
+/* Edits an item that has records. */
+static gboolean edit_item(Edit *edit, const StreamItem *item, GError **error)
+{
+    const Orders *orders = edit->orders;
+    gboolean replace = orders->strip || orders->import;
+    g_autoptr(XenPhysmapTable) before = NULL, empty = xen_physmap_table_new(), after = NULL;
+    g_autoptr(GPtrArray) others = NULL;
+    g_autoptr(GByteArray) body = NULL;
+    g_autoptr(GError) problem = NULL;
+    guint word = 0;
+
+    before = contents_read_records(edit->stream, item, &others, &word, &problem);
+    if (!before && !replace) {
+        g_propagate_prefixed_error(error, g_steal_pointer(&problem),
+                                   "these records can't be edited, only replaced by --import or "
+                                   "left out by --strip: ");
+        return FALSE;
+    }
+    /* The first item of a state gets what is imported; further ones have nothing to add to it. */
+    if (!others) {
+        others = g_ptr_array_new();     /* of a blob, or of a body that can't be read */
+    }
+    after = edit_table(edit, !replace                            ? before
+                             : orders->import && !edit->carried ? orders->import
+                                                                 : empty,
+                       error);
+    edit->carried = TRUE;
+    if (!after || !contents_add_records(edit->state, item, after, error)) {
+        return FALSE;
+    }
+    if (before && xen_physmap_table_equal(before, after)) {
+        return TRUE;
+    }
+    if (!make_body(item, after, others, word, &body, error)) {
+        return FALSE;
+    }
+    return body ? stream_replace(edit->stream, body->data, body->len, error)
+                : stream_remove(edit->stream, error);
+}
+
+/* TRUE for the item ahead of which the toolstacks write the records, if there are some. */
+static gboolean is_place(const Edit *edit, const StreamItem *item)
+{
+    if (item->layer == STREAM_LEGACY_CHUNK) {
+        return item->type == (guint32)LEGACY_LAST_CHECKPOINT || item->type == LEGACY_END;
+    }
+    return edit->libxl && item->layer == STREAM_LIBXL_RECORD &&
+           (item->type == LIBXL_EMULATOR_CONTEXT || item->type == LIBXL_CHECKPOINT_END ||
+            item->type == LIBXL_END);
+}
+
+/* Puts the imported records into a state that came without. */
+static gboolean insert_item(Edit *edit, const StreamItem *item, guint word, GError **error)
+{
+    gboolean legacy = item->layer == STREAM_LEGACY_CHUNK;
+    g_autoptr(XenPhysmapTable) after = edit_table(edit, edit->orders->import, error);
+    g_autoptr(GPtrArray) others = g_ptr_array_new();
+    g_autoptr(GByteArray) body = NULL;
+
+    edit->carried = TRUE;
+    if (!after || !contents_add_records(edit->state, item, after, error) ||
+        !make_body(item, after, others, word, &body, error)) {
+        return FALSE;
+    }
+    if (body) {
+        stream_insert(edit->stream,
+                      legacy ? (guint32)LEGACY_TOOLSTACK : LIBXL_EMULATOR_XENSTORE_DATA,
+                      body->data, body->len);
+        }
+    return TRUE;
+}
+
+static gboolean edit_items(Edit *edit, GError **error)
+{
+    guint word = 64;
+    StreamItem item;
+
+    do {
+        if (!stream_next(edit->stream, &item, error)) {
+            return FALSE;
+        }
+        edit->libxl |= item.layer == STREAM_LIBXL_HEADER;
+        if (item.layer == STREAM_LEGACY_HEADER) {
+            word = item.header.version;
+        }
+        if (contents_has_records(&item)) {
+            if (!edit_item(edit, &item, error)) {
+                return FALSE;
+            }
+        } else if (edit->orders->import && !edit->carried && is_place(edit, &item) &&
+                   !insert_item(edit, &item, word, error)) {
+            return FALSE;
+        }
+        /* Ahead of what makes the state complete for the reader. */
+        if (contents_completes_state(&item, edit->libxl) && !end_state(edit, error)) {
+            return FALSE;
+        }
+    } while (item.layer != STREAM_END);
+    return TRUE;
+}
+
+/* One pass from where the descriptor is, to `out` or, if that is negative, to nowhere. */
+static gboolean run(int in, int out, const Orders *orders, GError **error)
+{
+    g_autoptr(Stream) stream = stream_open(in, error);
+    g_autoptr(GError) problem = NULL;
+    Edit edit = { .orders = orders, .stream = stream };
+    gboolean ok;
+
+    if (!stream) {
+        return FALSE;
+    }
+    if (out >= 0) {
+        stream_tee(stream, out);
+    }
+    edit.state = xen_physmap_table_new();
+    edit.done = g_hash_table_new(NULL, NULL);
+    ok = edit_items(&edit, &problem) || stream_cut(stream);
+    xen_physmap_table_free(edit.state);
+    g_hash_table_unref(edit.done);
+    if (!ok) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
+    /* The two ends of a migration go on talking behind the stream. */
+    return out < 0 || stream_rest(stream, error);
+}
+
+/* A seekable input is gone through once without writing, so that an order that can't be carried out
+ * leaves nothing half-written; of a pipe there is only one pass. */
+static gboolean edit_file(int in, const char *out_name, const Orders *orders, GError **error)
+{
+    g_autoptr(Output) output = NULL;
+    if (lseek(in, 0, SEEK_CUR) >= 0 && !run(in, -1, orders, error)) {
+        return FALSE;
+    }
+    output = output_open(out_name, error);
+    return output && run(in, output_fd(output), orders, error) &&
+           output_commit(output, error);
+}
+
+/* What is wrong with an order in itself is wrong usage, and said before anything is read. */
+static gboolean check_orders(const Orders *orders, GError **error)
+{
+    for (char **order = orders->renames; order && *order; order++) {
+        g_autofree char *block = NULL;
+        const char *name;
+
+        if (!split_rename(*order, &block, &name, error)) {
+            return FALSE;
+        }
+    }
+    for (char **order = orders->settings; order && *order; order++) {
+        g_autofree char *block = NULL;
+        XenPhysmapRecord scratch;
+        const char *field, *value;
+
+        if (!split_setting(*order, &block, &field, &value, error) ||
+            !set_field(&scratch, field, value, error)) {
+            return FALSE;
+        }
+    }
+    return !(orders->strip && orders->import) ||
+           invalid(error, "--strip and --import exclude each other");
+}
+
+int verb_edit(int argc, char **argv)
+{
+    g_auto(GStrv) removals = NULL, renames = NULL, settings = NULL;
+    g_autofree char *import = NULL;
+    Orders orders = { 0 };
+    const GOptionEntry entries[] = {
+        { "import", 'i', 0, G_OPTION_ARG_FILENAME, &import,
+          "replace all records by those of a file: JSON as list --json prints it, or any other "
+          "form that convert reads", "FILE" },
+        { "strip", 0, 0, G_OPTION_ARG_NONE, &orders.strip, "leave all records out", NULL },
+        { "remove", 'r', 0, G_OPTION_ARG_STRING_ARRAY, &removals, "leave a record out", "BLOCK" },
+        { "rename", 0, 0, G_OPTION_ARG_STRING_ARRAY, &renames, "give a record another name",
+          "BLOCK=NEW" },
+        { "set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings,
+          "change a record's name, phys_offset, start_addr or size (numbers are hexadecimal)",
+          "BLOCK:FIELD=VALUE" },
+        { 0 },
+    };
+    g_autoptr(GError) error = NULL;
+    gboolean ok;
+    int in;
+
+    if (!verb_options(&argc, &argv, entries, "IN|- OUT|-",
+                      "Copies a savefile or migration stream, with its records changed and all "
+                      "else as it was.\n"
+                      "\n"
+                      "BLOCK is a record's name, its region's name if that fits one record only,\n"
+                      "or @OFFSET for its offset. Options may be repeated; they are carried out\n"
+                      "in the order below.\n"
+                      "\n"
+                      "  xen-physmap edit --set vga.vram:start_addr=f2000000 g1.save new.save\n"
+                      "  xen-physmap edit --rename 0000:00:04.0/e1000.rom=0000:00:05.0/e1000.rom "
+                      "- -\n"
+                      "\n"
+                      "A file comes to be whole or not at all, also when OUT is IN. In a pipe the\n"
+                      "records come behind the pages, so an error is only found when those have\n"
+                      "gone out; the output then ends there, and no restore of it succeeds.", 2,
+                      2)) {
+        return EXIT_TROUBLE;
+    }
+    orders.removals = removals;
+    orders.renames = renames;
+    orders.settings = settings;
+    if (import && !(orders.import = codec_read_file(import, CODEC_UNKNOWN, &error))) {
+        return verb_fail(g_steal_pointer(&error));
+    }
+    if (!check_orders(&orders, &error)) {
+        xen_physmap_table_free(orders.import);
+        verb_fail(g_steal_pointer(&error));
+        return EXIT_TROUBLE;
+    }
+    if (strcmp(argv[2], "-") == 0 && isatty(STDOUT_FILENO)) {
+        xen_physmap_table_free(orders.import);
+        fprintf(stderr, "%s: a savefile is nothing for a terminal; name a file\n",
+                g_get_prgname());
+        return EXIT_TROUBLE;
+    }
+    signal(SIGPIPE, SIG_IGN);       /* a reader that went away is said, and not died of */
+    in = input_open(argv[1], &error);
+    ok = in >= 0 && edit_file(in, argv[2], &orders, &error);
+    if (in >= 0) {
+        close(in);
+    }
+    xen_physmap_table_free(orders.import);
+    if (!ok) {
+        g_autofree char *shown = xen_physmap_escape(argv[1], -1);
+
+        g_prefix_error(&error, "%s: ", shown);
+        return verb_fail(g_steal_pointer(&error));
+    }
+    return EXIT_FINE;
+}

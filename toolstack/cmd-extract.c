@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xen-physmap extract: the contents of ramblocks out of a savefile, found through their records. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "contents.h"
+#include "input.h"
+#include "output.h"
+#include "present.h"
+#include "verb.h"
+
+#define HEX "0x%" G_GINT64_MODIFIER "x"
+#define PAGE XEN_PHYSMAP_PAGE_SIZE
+
+/* Of all blocks together; one bit a page is kept in memory. */
+#define SIZE_MAX_ALL (G_GUINT64_CONSTANT(1) << 40)
+
+/* So many files are open at a time; for more the savefile is walked again. */
+#define FILES_MAX 128
+
+/* File names are no longer than this, with room for what makes them differ. */
+#define FILE_NAME_MAX 200
+
+#define CHUNK (256 * 1024)
+
+/* A block on its way into a file. */
+typedef struct Target {
+    XenPhysmapRecord record;
+    char *path;
+    Output *output;             /* only while the savefile is walked */
+    int fd;                     /* what is written in any order: the output itself, or `spool` */
+    FILE *spool;                /* ahead of a pipe or a device; NULL: the output takes any order */
+    guint8 *held;               /* a bit a page: the savefile has it */
+    gboolean dropped;           /* one of which it had a copy isn't there any more */
+    guint64 missing, first;     /* pages without, and the address of the first one */
+} Target;
+
+static void target_clear(gpointer data)
+{
+    Target *target = data;
+
+    output_close(target->output);
+    if (target->spool) {
+        fclose(target->spool);
+    }
+    g_free(target->held);
+    g_free(target->path);
+}
+
+/* A name without directories, blanks, colons or a leading dot. */
+static char *file_name(const char *name)
+{
+    char *safe = g_strndup(name, FILE_NAME_MAX);
+
+    g_strcanon(safe, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._+-", '_');
+    if (safe[0] == '.') {
+        safe[0] = '_';
+    }
+    return safe;
+}
+
+/* Gives each target a path in the directory; those whose names would be the same get their
+ * phys_offset added, which no other one has. */
+static void name_targets(GArray *targets, const char *directory)
+{
+    g_autoptr(GHashTable) uses = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (guint i = 0; i < targets->len; i++) {
+        char *name = file_name(g_array_index(targets, Target, i).record.name);
+        guint n = GPOINTER_TO_UINT(g_hash_table_lookup(uses, name));
+
+        g_hash_table_insert(uses, name, GUINT_TO_POINTER(n + 1));
+    }
+    for (guint i = 0; i < targets->len; i++) {
+        Target *target = &g_array_index(targets, Target, i);
+        g_autofree char *name = file_name(target->record.name);
+
+        if (GPOINTER_TO_UINT(g_hash_table_lookup(uses, name)) > 1) {
+            char *longer = g_strdup_printf("%s@%" G_GINT64_MODIFIER "x", name,
+                                           target->record.phys_offset);
+
+            g_free(name);
+            name = longer;
+        }
+        target->path = g_build_filename(directory, name, NULL);
+    }
+}
+
+/* --- which blocks --- */
+
+static void add_target(GArray *targets, const XenPhysmapRecord *record)
+{
+    Target target = { .record = *record };
+
+    g_array_append_val(targets, target);
+}
+
+/* TRUE when a person can mean this record by `block`: by its name, its region's, its offset. */
+static gboolean is_meant(const XenPhysmapRecord *record, const char *block, gboolean whole_name)
+{
+    g_autofree char *offset = g_strdup_printf(HEX, record->phys_offset);
+
+    return strcmp(block, offset) == 0 ||
+           strcmp(block, whole_name ? record->name : xen_physmap_region_name(record->name)) == 0;
+}
+
+static gboolean find_block(GArray *targets, const XenPhysmapTable *table, const char *block,
+                           GError **error)
+{
+    g_autofree char *shown = xen_physmap_escape(block, -1);
+    const XenPhysmapRecord *record;
+
+    for (guint whole_name = 2; whole_name-- > 0 && targets->len == 0;) {
+        for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
+            if (is_meant(record, block, whole_name)) {
+                add_target(targets, record);
+            }
+        }
+    }
+    if (targets->len == 1) {
+        return TRUE;
+    }
+    if (targets->len == 0) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
+                    "there is no record of '%s'; xen-physmap show tells which there are", shown);
+    } else {
+        const Target *first = &g_array_index(targets, Target, 0);
+
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
+                    "'%s' can be %u blocks, '%s' at offset " HEX
+                    " among them; give the whole name, or the offset", shown, targets->len,
+                    first->record.name, first->record.phys_offset);
+    }
+    return FALSE;
+}
+
+/* "ADDRESS,SIZE" as a block of its own. */
+static gboolean parse_range(GArray *targets, const char *text, GError **error)
+{
+    g_autofree char *name = NULL;
+    XenPhysmapRecord record;
+    guint64 address, size;
+    char *end;
+
+    address = g_ascii_strtoull(text, &end, 0);
+    if (end == text || *end != ',' || text[0] == '-') {
+        end = NULL;
+    } else {
+        const char *second = end + 1;
+
+        size = g_ascii_strtoull(second, &end, 0);
+        end = end == second || *end || *second == '-' ? NULL : end;
+    }
+    if (!end) {
+        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                            "--at wants ADDRESS,SIZE in bytes, e.g. 0xf1000000,0x1000000");
+        return FALSE;
+    }
+    name = g_strdup_printf("%" G_GINT64_MODIFIER "x", address);
+    if (!xen_physmap_record_init(&record, name, address, address, size, error)) {
+        g_prefix_error(error, "--at: ");
+        (*error)->code = XEN_PHYSMAP_ERROR_SYSTEM;      /* wrong usage, not wrong input */
+        return FALSE;
+    }
+    add_target(targets, &record);
+    return TRUE;
+}
+
+static int by_address(gconstpointer a, gconstpointer b)
+{
+    guint64 x = ((const Target *)a)->record.start_addr, y = ((const Target *)b)->record.start_addr;
+
+    return (x > y) - (x < y);
+}
+
+/* --- their pages --- */
+
+/* Some of the targets, in the order of their addresses. */
+typedef struct Batch {
+    Target *targets;
+    guint count;
+} Batch;
+
+static Target *find_target(const Batch *batch, guint64 pfn, guint64 *page)
+{
+    guint64 address = pfn << XEN_PHYSMAP_PAGE_SHIFT;
+    guint low = 0, high = batch->count;
+
+    while (low < high) {
+        guint middle = low + (high - low) / 2;
+        Target *target = &batch->targets[middle];
+
+        if (address < target->record.start_addr) {
+            high = middle;
+        } else if (address - target->record.start_addr >= target->record.size) {
+            low = middle + 1;
+        } else {
+            *page = (address - target->record.start_addr) >> XEN_PHYSMAP_PAGE_SHIFT;
+            return target;
+        }
+    }
+    return NULL;
+}
+
+/* What is said last of a page counts, also when that is that it isn't there any more. */
+static gboolean page_named(guint64 pfn, gboolean stored, gpointer data)
+{
+    guint64 page;
+    Target *target = find_target(data, pfn, &page);
+
+    if (target && !stored && target->held[page / 8] & 1 << page % 8) {
+        target->held[page / 8] &= ~(1 << page % 8);
+        target->dropped = TRUE;
+    }
+    return target != NULL;
+}
+
+static gboolean is_zero(const guint8 *page)
+{
+    return page[0] == 0 && memcmp(page, page + 1, PAGE - 1) == 0;
+}
+
+static gboolean system_failed(const Target *target, const char *what, GError **error)
+{
+    g_autofree char *shown = xen_physmap_escape(target->path, -1);
+
+    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "can't %s %s: %s", what, shown,
+                g_strerror(errno));
+    return FALSE;
+}
+
+/* Pages come in the stream's order, which only a file takes; for anything else they are spooled. */
+static gboolean open_target(Target *target, GError **error)
+{
+    struct stat st;
+
+    target->held = g_malloc0((target->record.size / PAGE + 7) / 8);
+    if (!(target->output = output_open(target->path, error))) {
+        return FALSE;
+    }
+    target->fd = output_fd(target->output);
+    if (strcmp(target->path, "-") == 0 || fstat(target->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        target->spool = tmpfile();
+        if (!target->spool) {
+            return system_failed(target, "make a temporary file for", error);
+        }
+        target->fd = fileno(target->spool);
+    }
+    return ftruncate(target->fd, target->record.size) == 0 ||
+           system_failed(target, "make a file as large as the block for", error);
+}
+
+static gboolean write_page(const Target *target, const void *bytes, guint64 page, GError **error)
+{
+    gssize n;
+
+    do {
+        n = pwrite(target->fd, bytes, PAGE, page * PAGE);
+    } while (n < 0 && errno == EINTR);
+    if (n >= 0 && n < (gssize)PAGE) {
+        errno = ENOSPC;
+    }
+    return n == (gssize)PAGE || system_failed(target, "write", error);
+}
+
+static gboolean page_read(guint64 pfn, const guint8 *bytes, gpointer data, GError **error)
+{
+    guint64 page;
+    Target *target = find_target(data, pfn, &page);
+    gboolean before = (target->held[page / 8] & 1 << page % 8) != 0;
+
+    target->held[page / 8] |= 1 << page % 8;
+    return (!before && is_zero(bytes)) ||
+           write_page(target, bytes, page, error);
+}
+
+/* Sends what was spooled on, holes as zeros. */
+static gboolean send_spool(const Target *target, GError **error)
+{
+    g_autofree guint8 *chunk = g_malloc(CHUNK);
+    gssize n;
+
+    for (guint64 at = 0; (n = pread(target->fd, chunk, CHUNK, at)) > 0; at += n) {
+        if (!output_write(target->output, chunk, n, error)) {
+            return FALSE;
+        }
+    }
+    return n == 0 || system_failed(target, "read back what is for", error);
+}
+
+static gboolean make_hole(const Target *target, guint64 page, GError **error)
+{
+    static const guint8 zeros[XEN_PHYSMAP_PAGE_SIZE];
+
+    return fallocate(target->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                     page * PAGE, PAGE) == 0 ||
+           write_page(target, zeros, page, error);
+}
+
+static gboolean finish_target(Target *target, GError **error)
+{
+    for (guint64 page = target->record.size / PAGE; page-- > 0;) {
+        if (!(target->held[page / 8] & 1 << page % 8)) {
+            target->missing++;
+            target->first = target->record.start_addr + page * PAGE;
+            if (target->dropped && !make_hole(target, page, error)) {
+                return FALSE;
+            }
+        }
+    }
+    g_clear_pointer(&target->held, g_free);
+    if ((target->spool && !send_spool(target, error)) || !output_commit(target->output, error)) {
+        return FALSE;
+    }
+    g_clear_pointer(&target->output, output_close);
+    g_clear_pointer(&target->spool, fclose);
+    return TRUE;
+}
+
+static gboolean extract(GArray *targets, int fd, guint64 end, GError **error)
+{
+    guint64 size = 0;
+
+    for (guint i = 0; i < targets->len; i++) {
+        size += g_array_index(targets, Target, i).record.size / PAGE;
+    }
+    if (size > SIZE_MAX_ALL / PAGE) {
+        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                            "the blocks are larger than 1 TiB together");
+        return FALSE;
+    }
+    g_array_sort(targets, by_address);
+    for (guint done = 0; done < targets->len; done += FILES_MAX) {
+        Batch batch = { &g_array_index(targets, Target, done),
+                        MIN(targets->len - done, FILES_MAX) };
+        const StreamPages pages = { page_named, page_read, &batch };
+
+        for (guint i = 0; i < batch.count; i++) {
+            if (!open_target(&batch.targets[i], error)) {
+                return FALSE;
+            }
+        }
+        if (!contents_pages(fd, end, &pages, error)) {
+            return FALSE;
+        }
+        for (guint i = 0; i < batch.count; i++) {
+            if (!finish_target(&batch.targets[i], error)) {
+                return FALSE;
+            }
+        }
+    }
+    return TRUE;
+}
+
+/* --- what it says --- */
+
+static void print_text(FILE *out, const GArray *targets)
+{
+    for (guint i = 0; i < targets->len; i++) {
+        const Target *target = &g_array_index(targets, Target, i);
+        g_autofree char *size = present_size(target->record.size);
+        g_autofree char *path = xen_physmap_escape(target->path, -1);
+
+        fprintf(out, "%s: %s from " HEX " to %s\n", target->record.name, size,
+                target->record.start_addr, path);
+        if (target->missing) {
+            fprintf(out,
+                    "%s: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                    " pages are not in the savefile and became holes, the first at " HEX "\n",
+                    target->record.name, target->missing, target->record.size / PAGE,
+                    target->first);
+        }
+    }
+}
+
+static void set_hex(JsonObject *object, const char *member, guint64 value)
+{
+    g_autofree char *text = g_strdup_printf(HEX, value);
+
+    json_object_set_string_member(object, member, text);
+}
+
+static void print_json(const GArray *targets, const char *source)
+{
+    JsonNode *node;
+    JsonObject *object = json_object_new();
+    JsonArray *blocks = json_array_new();
+    g_autofree char *utf8 = g_utf8_make_valid(source, -1);
+
+    json_object_set_string_member(object, "source", utf8);
+    for (guint i = 0; i < targets->len; i++) {
+        const Target *target = &g_array_index(targets, Target, i);
+        JsonObject *block = json_object_new();
+        g_autofree char *file = g_utf8_make_valid(target->path, -1);
+
+        json_object_set_string_member(block, "name", target->record.name);
+        set_hex(block, "phys_offset", target->record.phys_offset);
+        set_hex(block, "start_addr", target->record.start_addr);
+        set_hex(block, "size", target->record.size);
+        json_object_set_string_member(block, "file", file);
+        json_object_set_int_member(block, "pages", target->record.size / PAGE - target->missing);
+        json_object_set_int_member(block, "missing", target->missing);
+        if (target->missing) {
+            set_hex(block, "first_missing", target->first);
+        } else {
+            json_object_set_null_member(block, "first_missing");
+        }
+        json_array_add_object_element(blocks, block);
+    }
+    json_object_set_array_member(object, "blocks", blocks);
+    node = json_node_init_object(json_node_alloc(), object);
+    json_object_unref(object);
+    present_print_json(stdout, node);
+}
+
+/* --- the command --- */
+
+typedef struct Wish {
+    const char *source;
+    const char *block;          /* NULL with `all` or `at` */
+    const char *out;            /* NULL: named after the block */
+    char *all, *at;
+} Wish;
+
+static gboolean fulfil(const Wish *wish, GArray *targets, int fd, GError **error)
+{
+    g_autoptr(Contents) contents = NULL;
+    const XenPhysmapRecord *record;
+    g_autoptr(Stream) stream = stream_open(fd, error);
+    gboolean alone = stream && wish->at && !stream_seekable(stream);
+
+    if (!stream || (!alone && !(contents = contents_read_file(fd, error)))) {
+        if (stream && !stream_seekable(stream)) {
+            g_prefix_error(error, "without --at ADDRESS,SIZE: ");
+        }
+        return FALSE;
+    }
+    if (wish->at) {
+        if (!parse_range(targets, wish->at, error)) {
+            return FALSE;
+        }
+    } else if (wish->block) {
+        if (!find_block(targets, contents->table, wish->block, error)) {
+            return FALSE;
+        }
+    } else {
+        for (guint i = 0; (record = xen_physmap_table_get(contents->table, i)); i++) {
+            add_target(targets, record);
+        }
+    }
+    if (wish->all && g_mkdir_with_parents(wish->all, 0777) < 0) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                    "can't make the directory of --all: %s", g_strerror(errno));
+        return FALSE;
+    }
+    if (wish->out) {
+        g_array_index(targets, Target, 0).path = g_strdup(wish->out);
+    } else {
+        name_targets(targets, wish->all ? wish->all : ".");
+    }
+    return extract(targets, fd, contents ? contents->end : G_MAXUINT64, error);
+}
+
+/* Sorts the arguments into *wish. FALSE, said on stderr, when they don't fit together. */
+static gboolean parse_arguments(int argc, char **argv, gboolean json, Wish *wish)
+{
+    int positional = argc - 1 - !(wish->all || wish->at);
+    const char *problem = NULL;
+
+    if (wish->all && wish->at) {
+        problem = "--all and --at don't go together";
+    } else if (positional < 1) {
+        problem = "name the block, or give --all DIR or --at ADDRESS,SIZE";
+    } else if (positional > (wish->all ? 1 : 2)) {
+        problem = "there are too many arguments";
+    }
+    if (!problem) {
+        wish->source = argv[1];
+        wish->block = wish->all || wish->at ? NULL : argv[2];
+        wish->out = positional == 2 ? argv[argc - 1] : NULL;
+        if (json && g_strcmp0(wish->out, "-") == 0) {
+            problem = "standard output can't take both the block and --json";
+        } else if (g_strcmp0(wish->out, "-") == 0 && isatty(STDOUT_FILENO)) {
+            problem = "a block's bytes are nothing for a terminal: name a file, or pipe them on";
+        }
+    }
+    if (problem) {
+        fprintf(stderr, "%s: %s\n", g_get_prgname(), problem);
+    }
+    return !problem;
+}
+
+int verb_extract(int argc, char **argv)
+{
+    Wish wish = { 0 };
+    gboolean json = FALSE, missing = FALSE;
+    const GOptionEntry entries[] = {
+        { "all", 'a', 0, G_OPTION_ARG_FILENAME, &wish.all,
+          "every recorded block, each into a file of this directory", "DIR" },
+        { "at", 0, 0, G_OPTION_ARG_STRING, &wish.at,
+          "not a recorded block but this stretch of guest-physical memory, in bytes",
+          "ADDRESS,SIZE" },
+        { "json", 'j', 0, G_OPTION_ARG_NONE, &json, "print a JSON object", NULL },
+        { 0 },
+    };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GArray) targets = g_array_new(FALSE, TRUE, sizeof(Target));
+    gboolean ok = FALSE;
+    int fd;
+
+    g_array_set_clear_func(targets, target_clear);
+    if (!verb_options(&argc, &argv, entries, "SAVEFILE|- [BLOCK] [OUT|-]",
+                      "Takes the contents of a ramblock out of a savefile, as they are in the "
+                      "guest's memory. BLOCK\nis its name as `xen-physmap show` prints it "
+                      "(0000:00:03.0/vga.vram), the part of it behind\nthe last slash, or its "
+                      "offset; OUT is a file, by default one in this directory that is\nnamed "
+                      "after the block. Pages that the savefile doesn't have become holes; they are "
+                      "told,\nand it ends with 1. A pipe can only be read with --at.\n\n"
+                      "  xen-physmap extract guest.save vga.vram screen.raw\n"
+                      "  xen-physmap extract --all blocks guest.save\n"
+                      "  xen-physmap extract --at 0xf1000000,0x1000000 - screen.raw <stream",
+                      1, 3) ||
+        !parse_arguments(argc, argv, json, &wish)) {
+        g_free(wish.all);
+        g_free(wish.at);
+        return EXIT_TROUBLE;
+    }
+    fd = input_open(wish.source, &error);
+    if (fd >= 0) {
+        ok = fulfil(&wish, targets, fd, &error);
+        close(fd);
+    }
+    g_free(wish.all);
+    g_free(wish.at);
+    if (!ok) {
+        g_autofree char *shown = xen_physmap_escape(wish.source, -1);
+
+        g_prefix_error(&error, "%s: ", shown);
+        return verb_fail(g_steal_pointer(&error));
+    }
+    if (json) {
+        print_json(targets, wish.source);
+    } else {
+        print_text(g_strcmp0(wish.out, "-") == 0 ? stderr : stdout, targets);
+    }
+    for (guint i = 0; i < targets->len; i++) {
+        missing |= g_array_index(targets, Target, i).missing > 0;
+    }
+    return missing ? EXIT_FINDING : EXIT_FINE;
+}

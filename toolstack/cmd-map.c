@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xen-physmap map: the guest-physical layout as a bar in the terminal, or as a picture. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cairo-svg.h>
+
+#include "contents.h"
+#include "domain.h"
+#include "input.h"
+#include "map.h"
+#include "output.h"
+#include "present.h"
+#include "verb.h"
+
+#define HEX "0x%" G_GINT64_MODIFIER "x"
+
+/* What is known of RAM is kept in so many ranges at most. */
+#define RANGES_MAX 65536
+
+/* A bar line starts with what it shows. */
+#define BAR_LABEL 11
+#define BAR_LEAST 20
+
+typedef struct Layout {
+    char *title;                /* safe to print */
+    XenPhysmapTable *table;
+    GArray *populated;          /* of MapRange */
+    gboolean too_many;          /* pages are scattered more than makes sense */
+} Layout;
+
+static void layout_clear(Layout *layout)
+{
+    g_free(layout->title);
+    xen_physmap_table_free(layout->table);
+    g_clear_pointer(&layout->populated, g_array_unref);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Layout, layout_clear)
+
+static void add_range(Layout *layout, guint64 start, guint64 end)
+{
+    MapRange range = { start, end };
+
+    if (layout->populated->len == RANGES_MAX) {
+        map_join(layout->populated, 0);
+        layout->too_many |= layout->populated->len > RANGES_MAX / 2;
+    }
+    if (start < end && !layout->too_many) {
+        g_array_append_val(layout->populated, range);
+    }
+}
+
+/* --- a savefile: it names its pages --- */
+
+static gboolean page_named(guint64 pfn, gboolean stored, gpointer data)
+{
+    Layout *layout = data;
+    guint64 address = pfn << XEN_PHYSMAP_PAGE_SHIFT;
+    guint n = layout->populated->len;
+    MapRange *last = n ? &g_array_index(layout->populated, MapRange, n - 1) : NULL;
+
+    if (stored && last && last->end == address) {
+        last->end += XEN_PHYSMAP_PAGE_SIZE;
+    } else if (stored) {
+        add_range(layout, address, address + XEN_PHYSMAP_PAGE_SIZE);
+    }
+    return FALSE;
+}
+
+static gboolean read_saved(Layout *layout, const char *source, GError **error)
+{
+    const StreamPages pages = { page_named, NULL, layout };
+    g_autoptr(Contents) contents = NULL;
+    int fd = input_open(source, error);
+    gboolean ok;
+
+    if (fd < 0) {
+        return FALSE;
+    }
+    ok = (contents = contents_read_file(fd, error)) &&
+         contents_pages(fd, contents->end, &pages, error);
+    close(fd);
+    if (ok && layout->too_many) {
+        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                            "its pages are scattered over too many places");
+        ok = FALSE;
+    }
+    if (ok) {
+        layout->table = g_steal_pointer(&contents->table);
+        layout->title = xen_physmap_escape(source, -1);
+    }
+    return ok;
+}
+
+/* --- a running domain --- */
+
+/* What xl keeps the domain's memory at, in bytes; 0 when xenstore doesn't tell. */
+static guint64 memory_target(const XenPhysmapOps *ops, guint32 domid)
+{
+    g_autofree char *path = g_strdup_printf("/local/domain/%u/memory/target", domid);
+    unsigned int length;
+    char *text = ops->read(ops->opaque, 0, path, &length);
+    guint64 kib = text ? g_ascii_strtoull(text, NULL, 10) : 0;
+
+    free(text);
+    return kib < G_MAXUINT64 >> 20 ? kib << 10 : 0;
+}
+
+/*
+ * The device model allocates its blocks right behind RAM, whose upper part begins at 4 GiB when it
+ * doesn't fit below the hole: so the lowest phys_offset is where RAM ends.
+ */
+static void add_ram(Layout *layout, guint64 target)
+{
+    const XenPhysmapRecord *lowest = xen_physmap_table_get(layout->table, 0);
+    guint64 end = lowest ? lowest->phys_offset : target;
+
+    if (!lowest && end > MAP_HOLE_START) {
+        end += MAP_HOLE_END - MAP_HOLE_START;
+    }
+    add_range(layout, 0, MIN(end, MAP_HOLE_START));
+    add_range(layout, MAP_HOLE_END, MAX(end, MAP_HOLE_END));
+}
+
+static gboolean read_live(Layout *layout, const char *source, GError **error)
+{
+    g_autoptr(XenPhysmapOps) ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_XENSTORE, error);
+    g_autoptr(Domain) domain = ops ? domain_find(ops, source, error) : NULL;
+
+    if (!domain || !(layout->table = domain_records(ops, domain, error))) {
+        return FALSE;
+    }
+    layout->title = g_strdup_printf("domain %u (%s)", domain->domid, domain->name);
+    add_ram(layout, memory_target(ops, domain->domid));
+    return TRUE;
+}
+
+/* --- the bar --- */
+
+typedef struct Bar {
+    const Layout *layout;
+    gboolean colour;
+    guint width;                /* of the bar itself, in columns */
+} Bar;
+
+static char block_letter(guint number)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+    return number < sizeof letters - 1 ? letters[number] : '+';
+}
+
+/* Colours of the 256 that terminals have, dark enough for white letters. */
+static int block_colour(guint number)
+{
+    static const guint8 colours[] = { 160, 28, 26, 130, 91, 30, 124, 64, 61, 166, 127, 23 };
+
+    return colours[number % G_N_ELEMENTS(colours)];
+}
+
+static void put_columns(const Bar *bar, const XenPhysmapRecord *block, MapKind kind, guint columns)
+{
+    static const struct {
+        char letter;
+        int colour;
+    } kinds[] = {
+        [MAP_EMPTY] = { '.', -1 },
+        [MAP_RAM] = { '#', 67 },
+        [MAP_HOLE] = { '-', 240 },
+        [MAP_SPECIAL] = { '*', 95 },
+    };
+    guint number = block ? map_number(bar->layout->table, block) : 0;
+    int colour = block ? block_colour(number) : kinds[kind].colour;
+    char letter = block ? block_letter(number) : kinds[kind].letter;
+
+    if (bar->colour && colour >= 0) {
+        printf("\033[48;5;%d;97m", colour);
+    }
+    for (guint i = 0; i < columns; i++) {
+        /* Colour tells where a cell is; the letter in its middle, which block. */
+        putchar(!bar->colour || kind == MAP_EMPTY || (block && i == columns / 2) ? letter : ' ');
+    }
+    if (bar->colour && colour >= 0) {
+        fputs("\033[0m", stdout);
+    }
+}
+
+static double weight(const MapCell *cell)
+{
+    return cell->kind == MAP_EMPTY && !cell->allocated
+               ? 2
+               : 2 + log2((double)(cell->end - cell->start) / XEN_PHYSMAP_PAGE_SIZE);
+}
+
+/* Prints the cells [first, last) in lines of three: addresses, what is there now, and what was
+ * allocated there. */
+static void print_line(const Bar *bar, const GArray *cells, guint first, guint last,
+                       const guint *columns)
+{
+    guint at = 0, free_from = 0;
+    gboolean any = FALSE;
+
+    printf("%*s", BAR_LABEL, "");
+    for (guint i = first; i < last; i++) {
+        g_autofree char *address =
+            g_strdup_printf(HEX, g_array_index(cells, MapCell, i).start);
+
+        if (at >= free_from && at + strlen(address) <= bar->width) {
+            printf("%*s%s", (int)(at - free_from) + (free_from > 0), "", address);
+            free_from = at + strlen(address) + 1;
+        }
+        at += columns[i];
+        any |= g_array_index(cells, MapCell, i).allocated != NULL;
+    }
+    printf("\n%-*s", BAR_LABEL, "now");
+    for (guint i = first; i < last; i++) {
+        const MapCell *cell = &g_array_index(cells, MapCell, i);
+
+        put_columns(bar, cell->block, cell->kind, columns[i]);
+    }
+    putchar('\n');
+    if (any) {
+        printf("%-*s", BAR_LABEL, "allocated");
+        for (guint i = first; i < last; i++) {
+            const MapCell *cell = &g_array_index(cells, MapCell, i);
+
+            if (cell->allocated) {
+                put_columns(bar, cell->allocated, MAP_BLOCK, columns[i]);
+            } else {
+                printf("%*s", (int)columns[i], "");
+            }
+        }
+        putchar('\n');
+    }
+}
+
+/* One line when each cell gets three columns or more, and otherwise as many as are needed. */
+static void print_bar(const Bar *bar, const GArray *cells)
+{
+    const guint each = 3, most = bar->width / each;
+    guint lines = (cells->len + most - 1) / most, first = 0;
+    g_autofree guint *columns = g_new(guint, cells->len);
+
+    for (guint line = 0; line < lines; line++) {
+        guint last = (guint64)cells->len * (line + 1) / lines, used = 0;
+        guint spare = bar->width - each * (last - first);
+        double sum = 0, so_far = 0;
+
+        for (guint i = first; i < last; i++) {
+            sum += weight(&g_array_index(cells, MapCell, i));
+        }
+        for (guint i = first; i < last; i++) {
+            guint until;
+
+            so_far += weight(&g_array_index(cells, MapCell, i));
+            until = i + 1 < last ? (guint)(spare * so_far / sum) : spare;
+            columns[i] = each + until - used;
+            used = until;
+        }
+        if (line > 0) {
+            putchar('\n');
+        }
+        print_line(bar, cells, first, last, columns);
+        first = last;
+    }
+}
+
+static void print_range(const Bar *bar, const MapCell *cell, const char *name)
+{
+    g_autofree char *size = present_size(cell->end - cell->start);
+
+    put_columns(bar, NULL, cell->kind, 1);
+    printf("  %s, %s from " HEX " on\n", name, size, cell->start);
+}
+
+static void print_legend(const Bar *bar, const GArray *cells)
+{
+    const XenPhysmapRecord *record;
+
+    for (guint i = 0; i < cells->len; i++) {
+        const MapCell *cell = &g_array_index(cells, MapCell, i);
+
+        if (cell->kind == MAP_RAM) {
+            print_range(bar, cell, "RAM");
+        } else if (cell->kind == MAP_SPECIAL) {
+            print_range(bar, cell, "pages of Xen and firmware");
+        }
+    }
+    put_columns(bar, NULL, MAP_HOLE, 1);
+    printf("  MMIO hole, from " HEX " to 4 GiB\n", MAP_HOLE_START);
+    for (guint i = 0; (record = xen_physmap_table_get(bar->layout->table, i)); i++) {
+        g_autofree char *size = present_size(record->size);
+
+        put_columns(bar, record, MAP_BLOCK, 1);
+        printf("  %s, %s at " HEX, record->name, size, record->start_addr);
+        if (record->start_addr != record->phys_offset) {
+            printf(", allocated at " HEX, record->phys_offset);
+        }
+        putchar('\n');
+    }
+    if (xen_physmap_table_size(bar->layout->table) == 0) {
+        puts("no records, so nothing tells where ramblocks are");
+    }
+}
+
+/* How wide the terminal is, or what COLUMNS says, or 80. */
+static guint terminal_width(void)
+{
+    const char *columns = g_getenv("COLUMNS");
+    struct winsize size = { 0 };
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+        return size.ws_col;
+    }
+    return columns ? CLAMP(g_ascii_strtoull(columns, NULL, 10), 1, 1000) : 80;
+}
+
+static void print_text(const Layout *layout, const GArray *cells)
+{
+    const char *no_color = g_getenv("NO_COLOR");
+    Bar bar = { layout, isatty(STDOUT_FILENO) && !(no_color && *no_color), 0 };
+
+    bar.width = MAX((int)terminal_width() - BAR_LABEL, BAR_LEAST);
+    printf("%s\n", layout->title);
+    print_bar(&bar, cells);
+    putchar('\n');
+    print_legend(&bar, cells);
+}
+
+/* --- pictures --- */
+
+typedef struct Writer {
+    Output *output;
+    GError *error;
+} Writer;
+
+static cairo_status_t write_picture(void *closure, const unsigned char *bytes,
+                                    unsigned int length)
+{
+    Writer *writer = closure;
+
+    return !writer->error && output_write(writer->output, bytes, length, &writer->error)
+               ? CAIRO_STATUS_SUCCESS
+               : CAIRO_STATUS_WRITE_ERROR;
+}
+
+static gboolean save_picture(const Layout *layout, const GArray *cells, const char *path,
+                             gboolean svg, GError **error)
+{
+    g_autoptr(Output) output = output_open(path, error);
+    Writer writer = { output, NULL };
+    cairo_surface_t *surface;
+    cairo_status_t status;
+    guint width, height;
+    cairo_t *cr;
+
+    if (!output) {
+        return FALSE;
+    }
+    map_picture_size(cells, &width, &height);
+    surface = svg ? cairo_svg_surface_create_for_stream(write_picture, &writer, width, height)
+                  : cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
+    cr = cairo_create(surface);
+    map_draw(cr, layout->title, layout->table, cells);
+    status = cairo_status(cr);
+    cairo_destroy(cr);
+    if (status == CAIRO_STATUS_SUCCESS && !svg) {
+        status = cairo_surface_write_to_png_stream(surface, write_picture, &writer);
+    }
+    cairo_surface_finish(surface);
+    status = status ? status : cairo_surface_status(surface);
+    cairo_surface_destroy(surface);
+    if (writer.error) {
+        g_propagate_error(error, writer.error);
+        return FALSE;
+    }
+    if (status != CAIRO_STATUS_SUCCESS) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                    "can't make the picture: %s", cairo_status_to_string(status));
+        return FALSE;
+    }
+    return output_commit(output, error);
+}
+
+int verb_map(int argc, char **argv)
+{
+    g_autofree char *svg = NULL, *png = NULL;
+    const GOptionEntry entries[] = {
+        { "svg", 0, 0, G_OPTION_ARG_FILENAME, &svg, "draw an SVG picture into FILE (-: stdout)",
+          "FILE" },
+        { "png", 0, 0, G_OPTION_ARG_FILENAME, &png, "draw a PNG picture into FILE (-: stdout)",
+          "FILE" },
+        { 0 },
+    };
+    g_auto(Layout) layout = { .populated = g_array_new(FALSE, FALSE, sizeof(MapRange)) };
+    g_autoptr(GArray) cells = NULL;
+    g_autoptr(GError) error = NULL;
+    gboolean saved;
+
+    if (!verb_options(&argc, &argv, entries, "DOMID|NAME|SAVEFILE",
+                      "Shows the guest-physical layout: RAM, the MMIO hole, and each ramblock "
+                      "where it is now and\nwhere it was allocated. Lengths are logarithmic. In "
+                      "colours on a terminal unless NO_COLOR is\nset. What names a file is taken "
+                      "for a savefile. With --svg or --png it draws instead.", 1, 1)) {
+        return EXIT_TROUBLE;
+    }
+    saved = strcmp(argv[1], "-") == 0 || g_file_test(argv[1], G_FILE_TEST_EXISTS);
+    if (saved ? read_saved(&layout, argv[1], &error) : read_live(&layout, argv[1], &error)) {
+        cells = map_cells(layout.table, layout.populated);
+        if (!svg && !png) {
+            print_text(&layout, cells);
+        }
+        if ((!svg || save_picture(&layout, cells, svg, TRUE, &error)) &&
+            (!png || save_picture(&layout, cells, png, FALSE, &error))) {
+            return EXIT_FINE;
+        }
+    }
+    if (saved) {
+        g_autofree char *shown = xen_physmap_escape(argv[1], -1);
+
+        g_prefix_error(&error, "%s: ", shown);
+    }
+    return verb_fail(g_steal_pointer(&error));
+}

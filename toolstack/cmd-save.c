@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xen-physmap save: a running domain's records to a file or pipe, for a toolstack's save. */
+#include "codec.h"
+#include "domain.h"
+#include "output.h"
+#include "verb.h"
+
+static gboolean save(const char *name, const char *file, CodecFormat format, GError **error)
+{
+    g_autoptr(XenPhysmapOps) ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_XENSTORE, error);
+    g_autoptr(Domain) domain = ops ? domain_find(ops, name, error) : NULL;
+    g_autoptr(XenPhysmapTable) table = domain ? domain_records(ops, domain, error) : NULL;
+    g_autoptr(GByteArray) bytes =
+        table ? codec_encode(table, format, domain->domid, "xenstore", error) : NULL;
+    g_autoptr(Output) output = bytes ? output_open(file, error) : NULL;
+
+    return output && output_write(output, bytes->data, bytes->len, error) &&
+           output_commit(output, error);
+}
+
+int verb_save(int argc, char **argv)
+{
+    g_autofree char *name = NULL;
+    CodecFormat format = CODEC_JSON;
+    const GOptionEntry entries[] = {
+        { "format", 'f', 0, G_OPTION_ARG_STRING, &name, "one of " CODEC_NAMES "; the first is "
+          "the default", "FORMAT" },
+        { 0 },
+    };
+    g_autoptr(GError) error = NULL;
+
+    if (!verb_options(&argc, &argv, entries, "DOMID|NAME [FILE|-]",
+                      "Writes a running domain's records to a file, which comes to be whole or "
+                      "not at all, or\nto standard output.\n"
+                      "\n"
+                      "libxl-body    the body of an EMULATOR_XENSTORE_DATA record\n"
+                      "libxl-record  the same with its header and padding, ready for a libxl "
+                      "stream\n"
+                      "legacy        the toolstack blob of Xen 4.2 to 4.5, 64-bit; legacy32: "
+                      "32-bit", 1, 2)) {
+        return EXIT_TROUBLE;
+    }
+    if (name && !codec_format(name, &format, &error)) {
+        verb_fail(g_steal_pointer(&error));
+        return EXIT_TROUBLE;
+    }
+    if (!save(argv[1], argc > 2 ? argv[2] : "-", format, &error)) {
+        return verb_fail(g_steal_pointer(&error));
+    }
+    return EXIT_FINE;
+}

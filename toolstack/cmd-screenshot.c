@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xen-physmap screenshot: a guest's screen, out of its videoram in a savefile or in a domain. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <xen-physmap/guest.h>
+
+#include "contents.h"
+#include "domain.h"
+#include "input.h"
+#include "output.h"
+#include "screen.h"
+#include "verb.h"
+
+#define HEX "0x%" G_GINT64_MODIFIER "x"
+#define PAGE XEN_PHYSMAP_PAGE_SIZE
+
+/* The memory region of the framebuffer, of every card that QEMU gives a Xen guest but one. */
+#define VIDEORAM "vga.vram"
+
+/* QEMU's state is less than a MiB, and more with many CPUs. A longer one isn't looked into. */
+#define STATE_MAX (64U << 20)
+
+/* All of the largest screens. */
+#define EXTENT_MAX (256U << 20)
+
+typedef struct Shot {
+    const char *source;
+    const char *size;           /* NULL: the mode is the saved device's */
+    VgaMode mode;
+    guint64 address;            /* of the first page that is needed, in the guest */
+    guint64 pages;
+    guint8 *bytes;              /* those pages */
+    guint8 *held;               /* a byte a page: it is there */
+} Shot;
+
+static void shot_clear(Shot *shot)
+{
+    g_free(shot->bytes);
+    g_free(shot->held);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Shot, shot_clear)
+
+/* The one record of a framebuffer. */
+static const XenPhysmapRecord *find_videoram(const XenPhysmapTable *table, GError **error)
+{
+    const XenPhysmapRecord *record, *found = NULL;
+
+    for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
+        if (strcmp(xen_physmap_region_name(record->name), VIDEORAM) == 0) {
+            if (found) {
+                g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
+                                    "there are several records of " VIDEORAM
+                                    "; take one out by xen-physmap extract");
+                return NULL;
+            }
+            found = record;
+        }
+    }
+    if (!found) {
+        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
+                            "there is no record of " VIDEORAM
+                            ", so nothing tells where the screen is");
+    }
+    return found;
+}
+
+/* Once the mode is known: which pages it needs, and room for them. */
+static gboolean prepare(Shot *shot, const XenPhysmapRecord *record, guint64 *first,
+                        GError **error)
+{
+    guint64 length;
+
+    if (!vga_extent(&shot->mode, MIN(record->size, EXTENT_MAX), first, &length, error)) {
+        return FALSE;
+    }
+    shot->address = record->start_addr + *first / PAGE * PAGE;
+    shot->pages = (*first + length + PAGE - 1) / PAGE - *first / PAGE;
+    shot->bytes = g_malloc0(shot->pages * PAGE);
+    shot->held = g_malloc0(shot->pages);
+    return TRUE;
+}
+
+/* --- out of a savefile --- */
+
+/* The mode in the device model's state, if there is one whose end counts. */
+static gboolean saved_mode(Shot *shot, int fd, const Contents *contents,
+                           const XenPhysmapRecord *record, GError **error)
+{
+    const char *slash = strrchr(record->name, '/');
+    g_autofree char *device = slash ? g_strndup(record->name, slash - record->name) : NULL;
+    g_autofree guint8 *state = NULL;
+    gsize length = 0;
+
+    for (guint i = 0; i < contents->carriers->len && !state; i++) {
+        const StreamItem *item = &((const Carrier *)contents->carriers->pdata[i])->item;
+
+        if (item->layer == STREAM_LIBXL_RECORD && item->type == LIBXL_EMULATOR_CONTEXT &&
+            item->length <= STATE_MAX) {
+            length = item->length;
+            state = g_malloc(length);
+            if (pread(fd, state, length, item->offset + item->head) != (gssize)length) {
+                length = 0;
+            }
+        }
+    }
+    return vga_find_mode(state, length, device, &shot->mode, error);
+}
+
+static gboolean page_named(guint64 pfn, gboolean stored, gpointer data)
+{
+    Shot *shot = data;
+    guint64 index = pfn - (shot->address >> XEN_PHYSMAP_PAGE_SHIFT);
+
+    if (index < shot->pages && !stored) {
+        shot->held[index] = FALSE;
+        memset(shot->bytes + index * PAGE, 0, PAGE);
+    }
+    return index < shot->pages;
+}
+
+static gboolean page_read(guint64 pfn, const guint8 *page, gpointer data, GError **error)
+{
+    Shot *shot = data;
+    guint64 index = pfn - (shot->address >> XEN_PHYSMAP_PAGE_SHIFT);
+
+    (void)error;
+    shot->held[index] = TRUE;
+    memcpy(shot->bytes + index * PAGE, page, PAGE);
+    return TRUE;
+}
+
+static gboolean take_saved(Shot *shot, guint64 *first, GError **error)
+{
+    int fd = input_open(shot->source, error);
+    g_autoptr(Contents) contents = NULL;
+    const XenPhysmapRecord *record = NULL;
+    const StreamPages pages = { page_named, page_read, shot };
+    gboolean ok;
+
+    if (fd < 0) {
+        return FALSE;
+    }
+    contents = contents_read_file(fd, error);
+    record = contents ? find_videoram(contents->table, error) : NULL;
+    ok = record && (shot->size || saved_mode(shot, fd, contents, record, error)) &&
+         prepare(shot, record, first, error) && contents_pages(fd, contents->end, &pages, error);
+    close(fd);
+    return ok;
+}
+
+/* --- out of a running domain --- */
+
+static gboolean take_live(Shot *shot, guint64 *first, GError **error)
+{
+    g_autoptr(XenPhysmapOps) ops = NULL;
+    g_autoptr(Domain) domain = NULL;
+    g_autoptr(XenPhysmapTable) table = NULL;
+    const XenPhysmapRecord *record;
+    void *mapped;
+
+    if (!(ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_HYPERVISOR, error)) ||
+        !(domain = domain_find(ops, shot->source, error))) {
+        return FALSE;
+    }
+    if (!shot->size) {
+        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                            "only QEMU knows the mode of a running domain's screen; give it by "
+                            "--size WxHxBPP");
+        return FALSE;
+    }
+    if (!(table = domain_records(ops, domain, error)) ||
+        !(record = find_videoram(table, error)) || !prepare(shot, record, first, error)) {
+        return FALSE;
+    }
+    mapped = xen_physmap_guest_map(ops, domain->domid, shot->address, shot->pages * PAGE,
+                                   PROT_READ, error);
+    if (!mapped) {
+        return FALSE;
+    }
+    memcpy(shot->bytes, mapped, shot->pages * PAGE);
+    memset(shot->held, TRUE, shot->pages);
+    xen_physmap_guest_unmap(ops, mapped, shot->pages * PAGE);
+    return TRUE;
+}
+
+/* --- what is made of it --- */
+
+typedef struct Writer {
+    Output *output;
+    GError *error;
+} Writer;
+
+static cairo_status_t write_png(void *closure, const unsigned char *bytes, unsigned int length)
+{
+    Writer *writer = closure;
+
+    return output_write(writer->output, bytes, length, &writer->error) ? CAIRO_STATUS_SUCCESS
+                                                                        : CAIRO_STATUS_WRITE_ERROR;
+}
+
+static gboolean save_png(const Shot *shot, const guint8 *bytes, const char *path, GError **error)
+{
+    g_autoptr(Output) output = output_open(path, error);
+    Writer writer = { output, NULL };
+    cairo_surface_t *surface;
+    cairo_status_t status;
+
+    if (!output) {
+        return FALSE;
+    }
+    surface = screen_draw(&shot->mode, bytes);
+    status = cairo_surface_write_to_png_stream(surface, write_png, &writer);
+    cairo_surface_destroy(surface);
+    if (writer.error) {
+        g_propagate_error(error, writer.error);
+        return FALSE;
+    }
+    if (status != CAIRO_STATUS_SUCCESS) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "can't make the PNG: %s",
+                    cairo_status_to_string(status));
+        return FALSE;
+    }
+    return output_commit(output, error);
+}
+
+/* Says which pages weren't there, and returns how it ended. */
+static int conclude(const Shot *shot)
+{
+    guint64 missing = 0, first = 0;
+
+    for (guint64 i = shot->pages; i-- > 0;) {
+        if (!shot->held[i]) {
+            missing++;
+            first = i;
+        }
+    }
+    if (missing) {
+        fprintf(stderr,
+                "%s: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                " pages of the screen are not in the savefile, the first at " HEX "\n",
+                g_get_prgname(), missing, shot->pages, shot->address + first * PAGE);
+    }
+    return missing ? EXIT_FINDING : EXIT_FINE;
+}
+
+static gboolean take(Shot *shot, guint64 *first, GError **error)
+{
+    gboolean saved = strcmp(shot->source, "-") == 0 ||
+                     g_file_test(shot->source, G_FILE_TEST_EXISTS);
+
+    if (shot->size && !vga_parse_mode(shot->size, &shot->mode, error)) {
+        return FALSE;
+    }
+    return saved ? take_saved(shot, first, error) : take_live(shot, first, error);
+}
+
+static int screenshot(Shot *shot, gboolean text, const char *out)
+{
+    g_autoptr(GError) error = NULL;
+    guint64 first;
+    gboolean ok = take(shot, &first, &error);
+
+    if (ok && text && !shot->mode.text) {
+        g_set_error(&error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
+                    "the screen has no characters but %ux%u pixels of %u bits", shot->mode.width,
+                    shot->mode.height, shot->mode.bpp);
+        ok = FALSE;
+    } else if (ok && text) {
+        g_autofree char *lines = screen_text(&shot->mode, shot->bytes);
+
+        g_print("%s", lines);
+    }
+    if (ok && out) {
+        ok = save_png(shot, shot->bytes + first % PAGE, out, &error);
+    }
+    if (!ok) {
+        g_autofree char *shown = xen_physmap_escape(shot->source, -1);
+
+        g_prefix_error(&error, "%s: ", shown);
+        return verb_fail(g_steal_pointer(&error));
+    }
+    return conclude(shot);
+}
+
+int verb_screenshot(int argc, char **argv)
+{
+    g_auto(Shot) shot = { 0 };
+    g_autofree char *size = NULL;
+    gboolean text = FALSE;
+    const GOptionEntry entries[] = {
+        { "size", 's', 0, G_OPTION_ARG_STRING, &size,
+          "the mode of the screen: width, height and bits a pixel (8, 15, 16, 24, 32, or text), "
+          "then bytes a line and the first byte's place in videoram",
+          "WxHxBPP[,STRIDE[,OFFSET]]" },
+        { "text", 't', 0, G_OPTION_ARG_NONE, &text,
+          "print the characters of a text mode; OUT.png is not needed then", NULL },
+        { 0 },
+    };
+
+    if (!verb_options(&argc, &argv, entries, "SAVEFILE|DOMID|NAME [OUT.png|-]",
+                      "Makes a picture of the guest's screen from its videoram, which is found "
+                      "through its record.\nFor a savefile the mode is read from QEMU's state in "
+                      "it; for a running domain give it with\n--size. What names a file is taken "
+                      "for a savefile.\n\n"
+                      "  xen-physmap screenshot guest.save screen.png\n"
+                      "  xen-physmap screenshot --text guest.save\n"
+                      "  xen-physmap screenshot --size 1024x768x32 guest screen.png",
+                      1, 2)) {
+        return EXIT_TROUBLE;
+    }
+    if (argc < 3 && !text) {
+        fprintf(stderr, "%s: name a file for the picture, or give --text\n", g_get_prgname());
+        return EXIT_TROUBLE;
+    }
+    shot.source = argv[1];
+    shot.size = size;
+    return screenshot(&shot, text, argc > 2 ? argv[2] : NULL);
+}

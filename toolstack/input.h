@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Files that a verb reads, by the name that a person gave. */
+#ifndef XEN_PHYSMAP_INPUT_H
+#define XEN_PHYSMAP_INPUT_H
+
+#include <xen-physmap/error.h>
+
+/* A descriptor of the file, or standard input for "-". SYSTEM, and -1, when it can't be opened. */
+int input_open(const char *name, GError **error);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Turns videoram into pixels, text by the font that lies in videoram itself. */
+#include "screen.h"
+
+#include <string.h>
+
+/* Characters 80 to ff of code page 437, which the font of a BIOS has. */
+static const char upper_half[] =
+    "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐"
+    "└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■ ";
+
+static guint32 wide5(guint value)
+{
+    return value << 3 | value >> 2;
+}
+
+static guint32 wide6(guint value)
+{
+    return value << 2 | value >> 4;
+}
+
+static guint32 pixel(const VgaMode *mode, const guint8 *bytes)
+{
+    guint value = mode->bpp > 8 ? bytes[0] | bytes[1] << 8 : 0;
+
+    switch (mode->bpp) {
+    case 8:
+        return mode->colours[bytes[0]];
+    case 15:
+        return wide5(value >> 10 & 31) << 16 | wide5(value >> 5 & 31) << 8 | wide5(value & 31);
+    case 16:
+        return wide5(value >> 11) << 16 | wide6(value >> 5 & 63) << 8 | wide5(value & 31);
+    default:
+        return (guint32)bytes[2] << 16 | value;
+    }
+}
+
+static guint32 *line_of(guint8 *pixels, int stride, guint y)
+{
+    return (guint32 *)(void *)(pixels + (gsize)y * stride);
+}
+
+static void draw_pixels(const VgaMode *mode, const guint8 *bytes, guint8 *pixels, int stride)
+{
+    for (guint y = 0; y < mode->height; y++) {
+        const guint8 *from = bytes + (gsize)y * mode->stride;
+        guint32 *to = line_of(pixels, stride, y);
+
+        for (guint x = 0; x < mode->width; x++) {
+            to[x] = pixel(mode, from + (gsize)x * ((mode->bpp + 7) / 8));
+        }
+    }
+}
+
+/* A character's cell: its code, its attribute, and two bytes of the planes of fonts. */
+static const guint8 *cell(const VgaMode *mode, const guint8 *bytes, guint x, guint y)
+{
+    return bytes + mode->offset + (gsize)y * mode->stride + 4 * x;
+}
+
+static void draw_cell(const VgaMode *mode, const guint8 *bytes, guint x, guint y, guint8 *pixels,
+                      int stride)
+{
+    const guint8 *at = cell(mode, bytes, x, y);
+    /* Plane 2 is every third of four bytes; 32 lines a character. */
+    const guint8 *glyph = bytes + mode->fonts[at[1] >> 3 & 1] + 2 + 4 * 32 * at[0];
+    guint32 front = mode->colours[at[1] & 15], back = mode->colours[at[1] >> 4];
+
+    for (guint line = 0; line < mode->cell_height; line++) {
+        guint32 *to = line_of(pixels, stride, y * mode->cell_height + line) + x * mode->cell_width;
+        guint bits = glyph[4 * line] << 1;
+
+        if (mode->line_graphics && at[0] >= 0xc0 && at[0] <= 0xdf) {
+            bits |= bits >> 1 & 1;
+        }
+        for (guint i = 0; i < mode->cell_width; i++) {
+            to[i] = bits & 0x100 >> i ? front : back;
+        }
+    }
+}
+
+cairo_surface_t *screen_draw(const VgaMode *mode, const guint8 *bytes)
+{
+    guint width = mode->width * (mode->text ? mode->cell_width : 1);
+    guint height = mode->height * (mode->text ? mode->cell_height : 1);
+    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
+    guint8 *pixels = cairo_image_surface_get_data(surface);
+    int stride = cairo_image_surface_get_stride(surface);
+
+    if (cairo_surface_status(surface) != CAIRO_STATUS_SUCCESS) {
+        return surface;
+    }
+    cairo_surface_flush(surface);
+    if (mode->text) {
+        for (guint y = 0; y < mode->height; y++) {
+            for (guint x = 0; x < mode->width; x++) {
+                draw_cell(mode, bytes, x, y, pixels, stride);
+            }
+        }
+    } else {
+        draw_pixels(mode, bytes, pixels, stride);
+    }
+    cairo_surface_mark_dirty(surface);
+    return surface;
+}
+
+char *screen_text(const VgaMode *mode, const guint8 *bytes)
+{
+    GString *text = g_string_new(NULL);
+
+    for (guint y = 0; y < mode->height; y++) {
+        gsize end = text->len;
+
+        for (guint x = 0; x < mode->width; x++) {
+            guint8 code = cell(mode, bytes, x, y)[0];
+
+            if (code >= 0x80) {
+                g_string_append_unichar(
+                    text, g_utf8_get_char(g_utf8_offset_to_pointer(upper_half, code - 0x80)));
+            } else {
+                g_string_append_c(text, code >= 0x20 && code < 0x7f ? code : ' ');
+            }
+            if (code != ' ' && code != 0 && code != 0xff) {
+                end = text->len;
+            }
+        }
+        g_string_truncate(text, end);
+        g_string_append_c(text, '\n');
+    }
+    return g_string_free(text, FALSE);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A guest's screen as a picture, or as the characters on it. */
+#ifndef XEN_PHYSMAP_SCREEN_H
+#define XEN_PHYSMAP_SCREEN_H
+
+#include <cairo.h>
+
+#include "vga.h"
+
+/* Both take the bytes that vga_extent asked for. Destroy the surface with cairo_surface_destroy. */
+cairo_surface_t *screen_draw(const VgaMode *mode, const guint8 *bytes);
+
+/* The lines of a text mode in UTF-8, without the blanks at their ends. Free it with g_free. */
+char *screen_text(const VgaMode *mode, const guint8 *bytes);
+
+#endif
