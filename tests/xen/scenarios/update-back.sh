@@ -63,7 +63,8 @@ new_qemu qemu-adds 'd=$1; n=$2; shift 2; set -- "$d" "$n" -machine xenfv -device
 rolled_back "a card in front" "start" --qemu /tmp/qemu-adds
 new_qemu qemu-lacks 'for a; do shift; [ "$a" = e1000,addr=7 ] && a=e1000,addr=7,romfile=; set -- "$@" "$a"; done'
 rolled_back "a ROM left out" "start" --qemu /tmp/qemu-lacks
-rolled_back "a state that it can't load" "start" --set-arg "-device rtl8139"
+new_qemu qemu-portless 'for a; do shift; [ "$a" = chardev:s ] && a=none; set -- "$@" "$a"; done'
+rolled_back "a state that it can't load" "start" --qemu /tmp/qemu-portless
 
 xen-physmap update-dm g1 --qemu /tmp/qemu-stops --timeout 100 >/tmp/slow.out 2>&1 &
 updater=$!
@@ -76,10 +77,10 @@ has "interrupted: it says so" "$(cat /tmp/slow.out)" "interrupted"
 whole "interrupted"
 
 # A package upgrade: the file of the running QEMU is another one now, which fails.
-cp /usr/libexec/xen-qemu-system-i386 /tmp/qemu-packaged
-check "an update to a QEMU of one's own" xen-physmap update-dm g1 --qemu /tmp/qemu-packaged
-rm /tmp/qemu-packaged
-new_qemu qemu-packaged 'set -- "$@" -S'
+cp /usr/libexec/xen-qemu-system-i386 /usr/libexec/qemu-packaged
+check "an update to a QEMU of one's own" xen-physmap update-dm g1 --qemu /usr/libexec/qemu-packaged
+rm /usr/libexec/qemu-packaged
+cp /tmp/qemu-stops /usr/libexec/qemu-packaged
 rolled_back "the old file was replaced" "--timeout" --timeout 15
 check "which runs from a copy" test -e "/proc/$(xenstore-read "/local/domain/$(domid g1)/image/device-model-pid")/exe"
 
