@@ -314,6 +314,21 @@ static void look_at_program(Ready *ready)
     look_at_devices(ready);
 }
 
+/* QEMU finds its ROMs from where its program is, and a copy elsewhere has to be told. */
+static gboolean keep_data_folders(Update *update, GError **error)
+{
+    g_autofree char *program = g_strdup_printf("/proc/%d/exe", (int)update->old->id.pid);
+    g_autofree char *text = process_ask((const char *[]){ program, "-L", "help", NULL }, error);
+    g_auto(GStrv) folders = text ? g_strsplit(text, "\n", -1) : NULL;
+
+    for (guint i = 0; folders && folders[i]; i++) {
+        if (*folders[i] == '/') {
+            process_set_argument(&update->old->args, "-L", folders[i]);
+        }
+    }
+    return text != NULL;
+}
+
 /* The program to go back to has to be there when the old process isn't any more. */
 static gboolean secure_old_program(Update *update, GError **error)
 {
@@ -329,7 +344,8 @@ static gboolean secure_old_program(Update *update, GError **error)
         g_strdup_printf(UPDATE_PROGRAM_FOLDER "/qemu-%u", update->domain->domid);
     note(update, "%s was replaced since the guest was started; to go back, a copy of the one that "
          "runs is kept in %s", old->exe, update->old_program);
-    return process_copy_program(old->id.pid, update->old_program, error);
+    return process_copy_program(old->id.pid, update->old_program, error) &&
+           keep_data_folders(update, error);
 }
 
 static void set_arguments(Update *update, char **set_args)
@@ -365,11 +381,14 @@ GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **e
     if (reasons->len) {
         return g_steal_pointer(&reasons);
     }
-    if (!look_at_layout(&ready, error) || !secure_old_program(update, error)) {
+    if (!look_at_layout(&ready, error)) {
         return NULL;
     }
     update->new_program = g_strdup(options->qemu ? options->qemu : update->old->exe);
     set_arguments(update, options->set_args);
+    if (!secure_old_program(update, error)) {
+        return NULL;
+    }
     look_at_arguments(&ready);
     update_each_backend(update, look_at_backend, &ready);
     look_at_program(&ready);

@@ -23,6 +23,9 @@
 
 #define POLL_MS 2
 
+/* A look at xenstore costs a small dom0 some of the time in which QEMU could start. */
+#define RUNNING_POLL_US (15 * G_TIME_SPAN_MILLISECOND)
+
 /* The old QEMU gets so long to come back, whatever --timeout says. */
 #define BACK_TIMEOUT_US (120 * G_TIME_SPAN_SECOND)
 
@@ -328,7 +331,7 @@ static gboolean await_running(Update *update, const ProcessId *id, gboolean forw
         if (forward ? update_should_stop(update, error) : g_get_monotonic_time() > deadline) {
             return forward ? FALSE : fail(error, "QEMU doesn't report to run");
         }
-        g_usleep(POLL_MS * G_TIME_SPAN_MILLISECOND);
+        g_usleep(RUNNING_POLL_US);
     }
 }
 

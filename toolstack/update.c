@@ -137,9 +137,10 @@ Update *update_new(XenPhysmapOps *ops, Domain *domain, GError **error)
 void update_free(Update *update)
 {
     if (update) {
-        g_autofree char *folder = g_strdup_printf(UPDATE_FOLDER "/%u", update->domain->domid);
-
-        g_rmdir(folder);        /* which an unfinished update keeps from being empty */
+        /* A dry run, or one that was refused, leaves nothing; and without its lock, nothing is ours. */
+        if (update->lock >= 0 && !update_is_unfinished(update)) {
+            update_journal_remove(update);
+        }
         control_close(update->control);
         g_free(update->uuid);
         process_free(update->old);

@@ -234,8 +234,8 @@ void process_set_argument(GStrv *args, const char *option, const char *value)
 {
     /* Each of these is one more thing, and not another value. */
     static const char *const additive[] = {
-        "-chardev", "-device", "-drive", "-global", "-mon", "-net", "-netdev", "-nic", "-object",
-        "-parallel", "-serial", "-set", "-trace", NULL,
+        "-L", "-chardev", "-device", "-drive", "-global", "-mon", "-net", "-netdev", "-nic",
+        "-object", "-parallel", "-serial", "-set", "-trace", NULL,
     };
     guint n = g_strv_length(*args);
 
