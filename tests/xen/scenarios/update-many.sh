@@ -11,6 +11,9 @@ both() {   # WHEN
 
 for guest in g1 g2; do
     hammer_config /tmp/$guest.cfg $guest
+    # QEMU locks its image.
+    cp /guests/hammer.img /tmp/$guest.img
+    sed -i "s,/guests/hammer.img,/tmp/$guest.img," /tmp/$guest.cfg
     check "xl create $guest" xl create /tmp/$guest.cfg
 done
 for guest in g1 g2; do check "$guest hammers" wait_for 120 says $guest "ABC"; done
