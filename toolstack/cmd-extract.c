@@ -378,13 +378,6 @@ static void print_text(FILE *out, const GArray *targets)
     }
 }
 
-static void set_hex(JsonObject *object, const char *member, guint64 value)
-{
-    g_autofree char *text = g_strdup_printf(HEX, value);
-
-    json_object_set_string_member(object, member, text);
-}
-
 static void print_json(const GArray *targets, const char *source)
 {
     JsonNode *node;
@@ -395,18 +388,15 @@ static void print_json(const GArray *targets, const char *source)
     json_object_set_string_member(object, "source", utf8);
     for (guint i = 0; i < targets->len; i++) {
         const Target *target = &g_array_index(targets, Target, i);
-        JsonObject *block = json_object_new();
+        JsonObject *block = present_record_json(&target->record);
+        g_autofree char *first = g_strdup_printf(HEX, target->first);
         g_autofree char *file = g_utf8_make_valid(target->path, -1);
 
-        json_object_set_string_member(block, "name", target->record.name);
-        set_hex(block, "phys_offset", target->record.phys_offset);
-        set_hex(block, "start_addr", target->record.start_addr);
-        set_hex(block, "size", target->record.size);
         json_object_set_string_member(block, "file", file);
         json_object_set_int_member(block, "pages", target->record.size / PAGE - target->missing);
         json_object_set_int_member(block, "missing", target->missing);
         if (target->missing) {
-            set_hex(block, "first_missing", target->first);
+            json_object_set_string_member(block, "first_missing", first);
         } else {
             json_object_set_null_member(block, "first_missing");
         }
@@ -519,8 +509,8 @@ int verb_extract(int argc, char **argv)
                       "guest's memory. BLOCK\nis its name as `xen-physmap show` prints it "
                       "(0000:00:03.0/vga.vram), the part of it behind\nthe last slash, or its "
                       "offset; OUT is a file, by default one in this directory that is\nnamed "
-                      "after the block. Pages that the savefile doesn't have become holes; they are "
-                      "told,\nand it ends with 1. A pipe can only be read with --at.\n\n"
+                      "after the block. Pages that the savefile doesn't have become holes; they "
+                      "are told,\nand it ends with 1. A pipe can only be read with --at.\n\n"
                       "  xen-physmap extract guest.save vga.vram screen.raw\n"
                       "  xen-physmap extract --all blocks guest.save\n"
                       "  xen-physmap extract --at 0xf1000000,0x1000000 - screen.raw <stream",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The pages of a PAGE_DATA record or a legacy batch: first the list of pfns, then what is wanted. */
+/* The pages of a PAGE_DATA record or a legacy batch: the list of pfns, then what is wanted. */
 #include "stream-layers.h"
 
 #include <xen-physmap/record.h>

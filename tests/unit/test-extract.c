@@ -348,7 +348,8 @@ static void test_usage(void **unused)
         { { "--at", "1", "/dev/null" }, "--at wants" },
         { { "--at=0x1000", "-", "out" }, "--at wants ADDRESS,SIZE" },
         { { "--at=0x1000,12", "-", "out" }, "--at: " },
-        { { "-", "vga.vram", "out" }, "without --at ADDRESS,SIZE: in a stream the records come behind" },
+        { { "-", "vga.vram", "out" },
+          "without --at ADDRESS,SIZE: in a stream the records come behind" },
     };
 
     (void)unused;

@@ -23,7 +23,9 @@
     "physmap/2000000/name\0" "0000:00:03.0/vga.vram\0"
 
 /* Where the registers are behind the section's head; counted by hand from QEMU's structures. */
-enum { SR = 281, GR = 290, AR_INDEX = 306, AR = 307, CR = 333, PALETTE = 600, VBE = 1375, END = 1407 };
+enum {
+    SR = 281, GR = 290, AR_INDEX = 306, AR = 307, CR = 333, PALETTE = 600, VBE = 1375, END = 1407
+};
 
 typedef struct State {
     guint8 bytes[2048];
