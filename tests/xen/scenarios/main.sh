@@ -26,8 +26,9 @@ for slot in 6 7 8 9; do
 done
 agree "created"
 is "list and xenstore-ls agree" \
-    "$(xen-physmap list g1 | sed -n 's/^\(0000[^ ]*\).* 0x\([0-9a-f]*\)  *0x\([0-9a-f]*\) .*/\3 \2 \1/p' | sort)" \
-    "$(echo "$nodes" | sed 's/[ "]//g' | awk -F= '/^[0-9a-f]+=$/ { k = $1 } /start_addr/ { s = $2 } /^name/ { print k, s, $2 }' | sort)"
+    "$(xen-physmap list g1 | sed -n 's/^\(0000[^ ]*\).* 0x\([0-9a-f]*\)  *0x\([0-9a-f]*\) .*/\3 start_addr \2\n\3 name \1/p' | sort)" \
+    "$(xenstore-ls -f "/local/domain/0/device-model/$(domid g1)/physmap" |
+        sed -n 's,.*/physmap/\([0-9a-f]*\)/\(start_addr\|name\) = "\(.*\)".*,\1 \2 \3,p' | sort)"
 
 check "xl save" xl save g1 /tmp/g1.save
 shown=$(xen-physmap show --json /tmp/g1.save | records_of)
