@@ -22,3 +22,7 @@ guest_config /tmp/g1.cfg g1 picture "$(cards 6)" dm_restrict=1 'device_model_use
 check "dm_restrict: xl create" xl create /tmp/g1.cfg
 check "dm_restrict: the guest runs" wait_for 120 says g1 "picture drawn"
 has "dm_restrict: the log says that nothing is recorded" "$(qemu_log g1)" "can't record the layout"
+
+# A QEMU that isn't root can't remove its socket from root's /run/xen when it ends.
+xl destroy g1
+rm -f /run/xen/qmp-physmap-*
