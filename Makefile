@@ -24,7 +24,7 @@ objects = $(patsubst %.c,build/obj/%.o,$(1))
 LIB_OBJECTS := $(call objects,$(wildcard xen-dm/*.c))
 QMP_OBJECTS := $(call objects,xen-dm/qemu/qmp.c xen-dm/qemu/survey.c)
 GATE_OBJECTS := $(call objects,xen-dm/qemu/gate.c)
-PRELOAD_OBJECTS := $(call objects,xen-dm/qemu/preload.c xen-dm/qemu/component.c) $(GATE_OBJECTS) \
+PRELOAD_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,preload.c component.c early.c)) $(GATE_OBJECTS) \
 	$(QMP_OBJECTS)
 UPDATE_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,control.c monitor.c process.c)) $(GATE_OBJECTS)
 TOOL_OBJECTS := $(call objects,$(wildcard toolstack/*.c)) $(QMP_OBJECTS) $(UPDATE_OBJECTS)

@@ -70,12 +70,12 @@ static int conclude(const Wish *wish, Update *update, UpdateOutcome outcome, Jso
 {
     static const char *const words[] = {
         [UPDATE_DONE] = "updated", [UPDATE_BACK] = "rolled-back", [UPDATE_STUCK] = "unfinished",
+        [UPDATE_GONE] = "gone",
     };
     const Domain *domain = update->domain;
     g_autofree char *log = xen_physmap_escape(update->old ? update->old->log : "", -1);
     g_autofree char *text = NULL;
 
-    (void)wish;
     report(results, update, domain, words[outcome], NULL, error);
     for (guint i = 0; i < update->notes->len; i++) {
         say(domain, "note: ", g_ptr_array_index(update->notes, i));
@@ -88,6 +88,9 @@ static int conclude(const Wish *wish, Update *update, UpdateOutcome outcome, Jso
     case UPDATE_BACK:
         text = g_strdup_printf("goes on with the old QEMU: '%s' failed: %s (QEMU's log is %s)",
                                update->failed_step, update->reason, log);
+        break;
+    case UPDATE_GONE:
+        text = g_strdup("was destroyed meanwhile; its QEMUs were ended");
         break;
     default:
         text = g_strdup_printf("unfinished: %s (QEMU's log is %s); nothing is lost, and "

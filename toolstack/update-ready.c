@@ -20,6 +20,7 @@
 typedef struct Ready {
     Update *update;
     GPtrArray *reasons;             /* to refuse */
+    char *vnc_service;              /* the port that the VNC server has; NULL: none */
 } Ready;
 
 static void refuse(Ready *ready, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -48,7 +49,6 @@ static gboolean look_at_domain(Ready *ready, GError **error)
 {
     Update *update = ready->update;
     ControlInfo info;
-    guint servers;
 
     if (!control_info(update->control, &info, error)) {
         return FALSE;
@@ -64,10 +64,10 @@ static gboolean look_at_domain(Ready *ready, GError **error)
     } else if (info.paused) {
         refuse(ready, "it is paused, or being saved or migrated; xl unpause it first");
     }
-    servers = control_servers(update->control);
-    if (servers != 1) {
-        refuse(ready, "Xen has %u I/O request servers for it in this domain, and only one can be "
-               "QEMU's: another emulator serves it too", servers);
+    update->servers = control_servers(update->control);
+    if (__builtin_popcount(update->servers) != 1) {
+        refuse(ready, "Xen has %d I/O request servers for it in this domain, and only one can be "
+               "QEMU's: another emulator serves it too", __builtin_popcount(update->servers));
     }
     return TRUE;
 }
@@ -143,10 +143,6 @@ static void look_at_arguments(Ready *ready)
         if (has_property(args[i], "ifname=")) {
             refuse(ready, "a network interface of the host ends with QEMU: %s", shown);
         }
-        if (i > 0 && strcmp(args[i - 1], "-serial") == 0 && g_str_has_prefix(args[i], "file:")) {
-            note(ready->update, "the serial port's file begins anew, as after xl restore: %s",
-                 shown);
-        }
         if (i > 0 && strcmp(args[i - 1], "-serial") == 0 && strcmp(args[i], "pty") == 0) {
             note(ready->update, "the serial console gets another pseudo-terminal; a console that "
                  "is attached has to be attached again");
@@ -180,6 +176,7 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
         note(update, "the VNC client %s will be disconnected",
              (char *)g_ptr_array_index(vnc->clients, i));
     }
+    ready->vnc_service = g_strdup(vnc->service);
     return TRUE;
 }
 
@@ -348,9 +345,55 @@ static gboolean secure_old_program(Update *update, GError **error)
            keep_data_folders(update, error);
 }
 
-static void set_arguments(Update *update, char **set_args)
+/* With "to=", QEMU would find the old one's port taken, and settle on another. */
+static void keep_display(Update *update, const char *service)
+{
+    const char *given = process_argument(update->new_args, "-vnc");
+    const char *colon = given ? strchr(given, ':') : NULL;
+    g_autoptr(GString) value = g_string_new(NULL);
+    g_auto(GStrv) parts = NULL;
+    guint64 port;
+
+    if (!colon || !service || !g_ascii_string_to_unsigned(service, 10, 5900, 65535, &port, NULL)) {
+        return;
+    }
+    parts = g_strsplit(given, ",", -1);
+    if (!(colon = strrchr(parts[0], ':'))) {
+        return;
+    }
+    g_string_append_printf(value, "%.*s:%u", (int)(colon - parts[0]), parts[0], (guint)port - 5900);
+    for (guint i = 1; parts[i]; i++) {
+        if (!g_str_has_prefix(parts[i], "to=")) {
+            g_string_append_printf(value, ",%s", parts[i]);
+        }
+    }
+    process_set_argument(&update->new_args, "-vnc", value->str);
+}
+
+/* A port that writes to a file begins it anew, unless it is told to go on. */
+static void keep_serial_files(Update *update)
+{
+    for (guint i = 0; update->new_args[i] && update->new_args[i + 1]; i++) {
+        char **value = &update->new_args[i + 1];
+
+        if (strcmp(update->new_args[i], "-serial") == 0 && g_str_has_prefix(*value, "file:")) {
+            g_autoptr(GString) path = g_string_new(*value + strlen("file:"));
+            g_autofree char *chardev = NULL;
+
+            g_string_replace(path, ",", ",,", 0);
+            chardev = g_strdup_printf("file,id=serial-file-%u,append=on,path=%s", i, path->str);
+            g_free(*value);
+            *value = g_strdup_printf("chardev:serial-file-%u", i);
+            process_set_argument(&update->new_args, "-chardev", chardev);
+        }
+    }
+}
+
+static void set_arguments(Update *update, const char *vnc_service, char **set_args)
 {
     update->new_args = g_strdupv(update->old->args);
+    keep_display(update, vnc_service);
+    keep_serial_files(update);
     for (guint i = 0; set_args && set_args[i]; i++) {
         g_auto(GStrv) part = g_strsplit(set_args[i], " ", 2);
 
@@ -360,8 +403,9 @@ static void set_arguments(Update *update, char **set_args)
 
 GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **error)
 {
-    Ready ready = { update, g_ptr_array_new_with_free_func(g_free) };
-    g_autoptr(GPtrArray) reasons = ready.reasons;
+    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+    Ready ready = { update, reasons, NULL };
+    g_autofree char *vnc_service = NULL;
 
     update->timeout_s = options->timeout_s;
     if (update_is_unfinished(update)) {
@@ -378,6 +422,7 @@ GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **e
     if (!(update->old = find_qemu(update, error)) || !look_at_qemu(&ready, error)) {
         return NULL;
     }
+    vnc_service = ready.vnc_service;
     if (reasons->len) {
         return g_steal_pointer(&reasons);
     }
@@ -385,7 +430,7 @@ GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **e
         return NULL;
     }
     update->new_program = g_strdup(options->qemu ? options->qemu : update->old->exe);
-    set_arguments(update, options->set_args);
+    set_arguments(update, vnc_service, options->set_args);
     if (!secure_old_program(update, error)) {
         return NULL;
     }

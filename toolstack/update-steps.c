@@ -4,22 +4,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <xen-physmap/guest.h>
-
-#include "agree.h"
+#include "early.h"
 #include "monitor.h"
 
 #define STATE "state"
 
-/* A file with a block's contents is named by where in the guest they are. */
-#define PAGES_PREFIX "pages-"
-
 /* Nobody waits for this word; it only isn't "running". */
 #define DM_STATE_UPDATING "updating"
+#define DM_STATE_RUNNING "running"
 
 #define POLL_MS 2
 
@@ -42,14 +39,103 @@ static gboolean fail(GError **error, const char *format, ...)
     return FALSE;
 }
 
+/* The sockets that QEMU listens on at a path, by its arguments and the launcher's. */
+typedef void (*SocketFunc)(const char *path);
+
+static void each_socket(const Update *update, SocketFunc func)
+{
+    static const char *const words[] = { "path=", "unix:" };
+    g_autoptr(GString) ours = g_string_new(QMP_SOCKET_FORMAT);
+    g_autofree char *number = g_strdup_printf("%u", update->domain->domid);
+
+    g_string_replace(ours, "%u", number, 1);
+    func(ours->str);
+    for (guint i = 0; update->new_args[i]; i++) {
+        for (guint j = 0; j < G_N_ELEMENTS(words); j++) {
+            const char *value = strstr(update->new_args[i], words[j]);
+
+            if (value) {
+                g_autofree char *path = NULL;
+
+                value += strlen(words[j]);
+                path = g_strndup(value, strcspn(value, ","));
+                func(path);
+            }
+        }
+    }
+}
+
+/* Where a QEMU that is early listens; NULL when there is no socket. */
+static char *next_socket(const char *path)
+{
+    g_autofree char *next = g_strconcat(path, EARLY_SUFFIX, NULL);
+    struct stat file;
+
+    return lstat(next, &file) == 0 && S_ISSOCK(file.st_mode) ? g_steal_pointer(&next) : NULL;
+}
+
+/* In place of the old QEMU's. */
+static void take_socket(const char *path)
+{
+    g_autofree char *next = next_socket(path);
+
+    if (next) {
+        rename(next, path);
+    }
+}
+
+static void drop_socket(const char *path)
+{
+    g_autofree char *next = next_socket(path);
+
+    if (next) {
+        unlink(next);
+    }
+}
+
 /* prepare */
 
+/* QEMU sets up a backend that waits for its beginning, and complains of any other. */
+static void begin_backend(Update *update, const char *path, gpointer data)
+{
+    g_autofree char *node = g_strconcat(path, "/state", NULL);
+    g_autofree char *state = update_read_node(update, node);
+
+    (void)data;
+    if (g_strcmp0(state, "2") == 0) {
+        update_write_node(update, node, "1", NULL);
+    }
+}
+
+/* A QEMU that was killed has no chance to remove its server from Xen. */
 static gboolean end_taker(Update *update, GError **error)
+{
+    return process_end(&update->taker, error) &&
+           control_destroy_servers(update->control, ~update->servers, error);
+}
+
+static void set_backend_up(Update *update, const char *path, gpointer data)
+{
+    g_autofree char *node = g_strconcat(path, "/state", NULL);
+    g_autofree char *state = update_read_node(update, node);
+
+    (void)data;
+    if (g_strcmp0(state, "1") == 0) {
+        update_write_node(update, node, "2", NULL);
+    }
+}
+
+static gboolean unprepare(Update *update, GError **error)
 {
     g_autofree char *path = update_path(update, STATE);
 
     unlink(path);
-    return process_end(&update->taker, error);
+    if (!end_taker(update, error)) {
+        return FALSE;
+    }
+    each_socket(update, drop_socket);
+    update_each_backend(update, set_backend_up, NULL);
+    return TRUE;
 }
 
 static gboolean await_held(Update *update, const ProcessStart *start, gboolean forward,
@@ -61,7 +147,7 @@ static gboolean await_held(Update *update, const ProcessStart *start, gboolean f
         g_autofree char *ending = process_ending(&start->id);
 
         if (ending) {
-            return fail(error, "QEMU %s before it was loaded", ending);
+            return fail(error, "QEMU %s before it was set up", ending);
         }
         if (forward ? update_should_stop(update, error) : g_get_monotonic_time() > deadline) {
             return forward ? FALSE : fail(error, "QEMU doesn't come up");
@@ -70,7 +156,7 @@ static gboolean await_held(Update *update, const ProcessStart *start, gboolean f
     return TRUE;
 }
 
-/* Loading a program takes as long as all else that it does at its start. */
+/* Nearly all of the time that it takes to start a QEMU; the guest runs on the old one meanwhile. */
 static gboolean prepare(Update *update, GError **error)
 {
     g_autofree char *path = update_path(update, STATE);
@@ -80,6 +166,7 @@ static gboolean prepare(Update *update, GError **error)
         return fail(error, "can't make %s: %s", path, g_strerror(errno));
     }
     close(fd);
+    update_each_backend(update, begin_backend, NULL);
     if (!process_prepare(update->old, update->new_program, update->new_args, path, &update->held,
                          error)) {
         return FALSE;
@@ -98,26 +185,20 @@ static gboolean should_give_up(gpointer data)
 static gboolean pause_guest(Update *update, GError **error)
 {
     update->paused_at = g_get_monotonic_time();
+    update->deadline = update->paused_at + update->timeout_s * G_TIME_SPAN_SECOND;
     return control_quiesce(update->control, should_give_up, update, &update->tries, error);
 }
 
-static gboolean qemu_runs(Update *update, GError **error)
-{
-    g_autoptr(QmpClient) qmp = qmp_client_connect(update->domain->domid, error);
-    gboolean running;
-
-    if (!qmp || !monitor_running(qmp, &running, error)) {
-        return FALSE;
-    }
-    return running || fail(error, "QEMU is there, and doesn't run the machine");
-}
-
-static gboolean unpause_guest(Update *update, GError **error)
+/* On the QEMU that it is to have now. */
+static gboolean unpause(Update *update, const ProcessId *id, GError **error)
 {
     ControlInfo info;
 
-    if (!control_info(update->control, &info, error) || !qemu_runs(update, error)) {
+    if (!control_info(update->control, &info, error)) {
         return FALSE;
+    }
+    if (info.paused && !process_is_alive(id)) {
+        return fail(error, "its QEMU ended");
     }
     if (info.paused && !control_unpause(update->control, error)) {
         return FALSE;
@@ -126,6 +207,11 @@ static gboolean unpause_guest(Update *update, GError **error)
         update->pause_us = g_get_monotonic_time() - update->paused_at;
     }
     return TRUE;
+}
+
+static gboolean unpause_new(Update *update, GError **error)
+{
+    return unpause(update, &update->taker, error);
 }
 
 /* save */
@@ -156,157 +242,24 @@ static gboolean save_state(Update *update, GError **error)
     return saved;
 }
 
-/* keep: what QEMU writes over when it starts */
-
-static gboolean keep_block(Update *update, const XenPhysmapRecord *block, GError **error)
-{
-    g_autofree char *file =
-        g_strdup_printf(PAGES_PREFIX "%" G_GINT64_MODIFIER "x", block->start_addr);
-    g_autofree char *path = update_path(update, file);
-    g_autoptr(GError) problem = NULL;
-    gboolean kept;
-    void *pages = xen_physmap_guest_map(update->ops, update->domain->domid, block->start_addr,
-                                        block->size, PROT_READ, error);
-
-    if (!pages) {
-        return FALSE;
-    }
-    kept = g_file_set_contents_full(path, pages, block->size, G_FILE_SET_CONTENTS_CONSISTENT, 0600,
-                                    &problem);
-    xen_physmap_guest_unmap(update->ops, pages, block->size);
-    return kept || fail(error, "can't keep %s: %s", block->name, problem->message);
-}
-
-/*
- * A QEMU that starts loads each option ROM's file into the ROM's pages, which are the guest's,
- * before its layout can be judged. They are where they were allocated; what was moved from there
- * can't be hit.
- */
-static gboolean keep_pages(Update *update, GError **error)
-{
-    g_autoptr(XenPhysmapTable) table = domain_records(update->ops, update->domain, error);
-    const XenPhysmapRecord *block;
-
-    for (guint i = 0; table && (block = xen_physmap_table_get(table, i)); i++) {
-        if (block->start_addr == block->phys_offset && !keep_block(update, block, error)) {
-            return FALSE;
-        }
-    }
-    return table != NULL;
-}
-
-static gboolean put_back_block(Update *update, guint64 address, const char *path, GError **error)
-{
-    g_autofree char *kept = NULL;
-    g_autoptr(GError) problem = NULL;
-    gsize size;
-    char *pages;
-
-    if (!g_file_get_contents(path, &kept, &size, &problem)) {
-        return fail(error, "can't put the guest's pages back: %s", problem->message);
-    }
-    pages = xen_physmap_guest_map(update->ops, update->domain->domid, address, size,
-                                  PROT_READ | PROT_WRITE, error);
-    if (!pages) {
-        return FALSE;
-    }
-    if (memcmp(pages, kept, size) != 0) {
-        memcpy(pages, kept, size);
-        g_ptr_array_add(update->notes,
-                        g_strdup_printf("QEMU wrote over the guest's pages at 0x%" G_GINT64_MODIFIER
-                                        "x (an option ROM's file has changed?); they were put "
-                                        "back", address));
-    }
-    xen_physmap_guest_unmap(update->ops, pages, size);
-    return TRUE;
-}
-
-/* The domain's pages are the truth: what a QEMU wrote there on its start is undone. */
-static gboolean put_pages_back(Update *update, GError **error)
-{
-    g_autofree char *state = update_path(update, STATE);
-    g_autofree char *folder = g_path_get_dirname(state);
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *path = g_build_filename(folder, name, NULL);
-        guint64 address;
-
-        if (g_str_has_prefix(name, PAGES_PREFIX) &&
-            g_ascii_string_to_unsigned(name + strlen(PAGES_PREFIX), 16, 0, G_MAXUINT64, &address,
-                                       NULL) &&
-            !put_back_block(update, address, path, error)) {
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
-
-static gboolean discard_pages(Update *update, GError **error)
-{
-    g_autofree char *state = update_path(update, STATE);
-    g_autofree char *folder = g_path_get_dirname(state);
-    g_autoptr(GDir) dir = NULL;
-    const char *name;
-
-    if (!put_pages_back(update, error)) {
-        return FALSE;
-    }
-    dir = g_dir_open(folder, 0, NULL);
-    while (dir && (name = g_dir_read_name(dir))) {
-        if (g_str_has_prefix(name, PAGES_PREFIX)) {
-            g_autofree char *path = g_build_filename(folder, name, NULL);
-
-            unlink(path);
-        }
-    }
-    return TRUE;
-}
-
-/* end and start */
-
-static gboolean end_qemu(Update *update, const ProcessId *id, GError **error)
-{
-    static const char *const sockets[] = {
-        "/run/xen/qmp-libxl-%u", "/run/xen/qmp-libxenstat-%u", QMP_SOCKET_FORMAT,
-    };
-
-    /* It has no chance to remove its server from Xen, nor its sockets. */
-    if (!process_end(id, error) || !control_destroy_servers(update->control, error)) {
-        return FALSE;
-    }
-    for (guint i = 0; i < G_N_ELEMENTS(sockets); i++) {
-        g_autoptr(GString) path = g_string_new(sockets[i]);
-        g_autofree char *number = g_strdup_printf("%u", update->domain->domid);
-
-        g_string_replace(path, "%u", number, 1);
-        unlink(path->str);
-    }
-    return TRUE;
-}
-
-static gboolean end_old(Update *update, GError **error)
-{
-    return end_qemu(update, &update->old->id, error);
-}
-
-/* QEMU sets up a backend that waits for its beginning, and complains of any other. */
-static void begin_backend(Update *update, const char *path, gpointer data)
-{
-    g_autofree char *node = g_strconcat(path, "/state", NULL);
-    g_autofree char *state = update_read_node(update, node);
-
-    (void)data;
-    if (g_strcmp0(state, "2") == 0) {
-        update_write_node(update, node, "1", NULL);
-    }
-}
+/* start */
 
 static char *dm_state_node(const Update *update)
 {
     return g_strdup_printf("/local/domain/%u/device-model/%u/state", update->domain->dm_domid,
                            update->domain->domid);
+}
+
+/* What libxl has of a QEMU: xl destroy ends the process that the pid names. */
+static gboolean name_qemu(Update *update, const ProcessId *id, const char *state, GError **error)
+{
+    g_autofree char *node = dm_state_node(update);
+    g_autofree char *pid_node =
+        g_strdup_printf("/local/domain/%u/image/device-model-pid", update->domain->domid);
+    g_autofree char *pid = g_strdup_printf("%d", (int)id->pid);
+
+    return update_write_node(update, pid_node, pid, error) &&
+           update_write_node(update, node, state, error);
 }
 
 /* Waits until the QEMU that was started reports to run, which it may only behind the gate. */
@@ -320,7 +273,7 @@ static gboolean await_running(Update *update, const ProcessId *id, gboolean forw
         g_autofree char *state = update_read_node(update, node);
         g_autofree char *ending = NULL;
 
-        if (g_strcmp0(state, "running") == 0) {
+        if (g_strcmp0(state, DM_STATE_RUNNING) == 0) {
             return TRUE;
         }
         ending = process_ending(id);
@@ -338,16 +291,8 @@ static gboolean await_running(Update *update, const ProcessId *id, gboolean forw
 /* Has a QEMU that is held take the guest over. Closes its socket. */
 static gboolean let_go(Update *update, ProcessStart *start, gboolean forward, GError **error)
 {
-    g_autofree char *node = dm_state_node(update);
-    g_autofree char *pid_node =
-        g_strdup_printf("/local/domain/%u/image/device-model-pid", update->domain->domid);
-    g_autofree char *pid = g_strdup_printf("%d", (int)start->id.pid);
-
-    update_each_backend(update, begin_backend, NULL);
-    /* xl destroy ends the process that the pid names, so that comes first. */
-    return update_write_node(update, pid_node, pid, error) &&
-           update_write_node(update, node, DM_STATE_UPDATING, error) &&
-           process_go(start, error) && await_running(update, &start->id, forward, error);
+    return name_qemu(update, &start->id, DM_STATE_UPDATING, error) && process_go(start, error) &&
+           await_running(update, &start->id, forward, error);
 }
 
 static gboolean start_new(Update *update, GError **error)
@@ -355,43 +300,71 @@ static gboolean start_new(Update *update, GError **error)
     return let_go(update, &update->held, TRUE, error);
 }
 
-static gboolean end_new(Update *update, GError **error)
+/* The old QEMU, or the same program started again. */
+static const ProcessId *current(const Update *update)
 {
-    return end_qemu(update, &update->taker, error);
+    return update->returner.pid ? &update->returner : &update->old->id;
 }
 
+static gboolean end_new(Update *update, GError **error)
+{
+    ControlInfo info;
+
+    /* A write would bring nodes back of a domain that was destroyed meanwhile. */
+    if (!control_info(update->control, &info, error)) {
+        return FALSE;
+    }
+    return info.dying ? fail(error, "it was destroyed")
+                      : end_taker(update, error) &&
+                            name_qemu(update, current(update), DM_STATE_RUNNING, error);
+}
+
+static gboolean end_current(Update *update, GError **error)
+{
+    return process_end(&update->returner, error) && process_end(&update->old->id, error) &&
+           control_destroy_servers(update->control, update->servers, error);
+}
+
+/* The old program on the saved state, when its process is gone. */
 static gboolean restart_old(Update *update, GError **error)
 {
     g_autofree char *path = update_path(update, STATE);
     ProcessStart start = { .hold = -1 };
 
-    /* An earlier try to come back may have got half way, and the old one may still be ending. */
-    if (!end_qemu(update, &update->returner, error) || !end_old(update, error) ||
-        !process_prepare(update->old, update->old_program, update->old->args, path, &start,
+    /* An earlier try to come back may have got half way. */
+    if (!end_current(update, error)) {
+        return FALSE;
+    }
+    update_each_backend(update, begin_backend, NULL);
+    if (!process_prepare(update->old, update->old_program, update->old->args, path, &start,
                          error)) {
         return FALSE;
     }
     update->returner = start.id;
-    /* It has to be known before it begins. If we end before that, it does too. */
-    if (!update_journal_write(update, error) || !await_held(update, &start, FALSE, error) ||
-        !let_go(update, &start, FALSE, error)) {
+    /* It and its server have to be known before its turn comes. If we end before, it does too. */
+    if (!await_held(update, &start, FALSE, error)) {
+        close(start.hold);
+        return FALSE;
+    }
+    update->servers = control_servers(update->control);
+    if (!update_journal_write(update, error) || !let_go(update, &start, FALSE, error)) {
         if (start.hold >= 0) {
             close(start.hold);
         }
         return FALSE;
     }
+    each_socket(update, take_socket);
     return TRUE;
 }
 
-/* The old QEMU, still there or started again, goes on. */
+/* The old QEMU goes on. */
 static gboolean go_on(Update *update, GError **error)
 {
-    const ProcessId *current = update->returner.pid ? &update->returner : &update->old->id;
     g_autoptr(QmpClient) qmp = NULL;
     gboolean running;
 
     /* It may have crashed by itself meanwhile. */
-    if (!process_is_alive(current) && update->saved && !restart_old(update, error)) {
+    if (!process_is_alive(current(update)) && update->saved && !restart_old(update, error)) {
         return FALSE;
     }
     if (!(qmp = qmp_client_connect(update->domain->domid, error)) ||
@@ -399,6 +372,17 @@ static gboolean go_on(Update *update, GError **error)
         return FALSE;
     }
     update->saved = FALSE;
+    return TRUE;
+}
+
+/* end: the old QEMU, which was stopped, and whose images the new one has by now */
+
+static gboolean end_old(Update *update, GError **error)
+{
+    if (!end_current(update, error)) {
+        return FALSE;
+    }
+    each_socket(update, take_socket);
     return TRUE;
 }
 
@@ -455,27 +439,13 @@ static gboolean unpause_old(Update *update, GError **error)
 {
     g_autoptr(GError) problem = NULL;
 
-    if (!unpause_guest(update, error)) {
+    if (!unpause(update, current(update), error)) {
         return FALSE;
     }
     if (update->returner.pid && !tidy(update, &problem)) {
         g_ptr_array_add(update->notes, g_strdup(problem->message));
     }
     return TRUE;
-}
-
-static gboolean check_again(Update *update, GError **error)
-{
-    g_autoptr(XenPhysmapTable) table = domain_records(update->ops, update->domain, error);
-    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) findings =
-        table ? agree_check(update->ops, update->domain, table, notes, error) : NULL;
-
-    if (findings && findings->len) {
-        return fail(error, "the new QEMU's layout isn't the guest's: %s",
-                    (char *)g_ptr_array_index(findings, 0));
-    }
-    return findings && put_pages_back(update, error);
 }
 
 static gboolean nothing(Update *update, GError **error)
@@ -485,15 +455,21 @@ static gboolean nothing(Update *update, GError **error)
     return TRUE;
 }
 
+void update_abandon(Update *update)
+{
+    end_taker(update, NULL);
+    end_current(update, NULL);
+    each_socket(update, drop_socket);
+    update_journal_remove(update);
+}
+
 const UpdateStep update_steps[] = {
-    { "prepare", "load the new QEMU, and hold it before it begins", prepare, end_taker },
+    { "prepare", "start the new QEMU beside the old one, and hold it", prepare, unprepare },
     { "pause", "pause the vcpus when no I/O request is under way", pause_guest, unpause_old },
     { "save", "stop the old QEMU and save its device state", save_state, go_on },
-    { "keep", "keep the guest's pages that a starting QEMU writes to", keep_pages, discard_pages },
-    { "end", "end the old QEMU", end_old, restart_old },
     { UPDATE_STEP_START, "let the new QEMU take over, through the gate", start_new, end_new },
-    { "verify", "hold layout and pages against what they were", check_again, nothing },
-    { UPDATE_STEP_COMMIT, "let the guest run", unpause_guest, nothing },
+    { UPDATE_STEP_COMMIT, "let the guest run", unpause_new, nothing },
+    { "end", "end the old QEMU", end_old, nothing },
     { "tidy", "tell libxl of the new QEMU's consoles", tidy, nothing },
     { 0 },
 };

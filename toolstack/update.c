@@ -228,6 +228,22 @@ static gboolean undo(Update *update, const UpdateStep *step, GError **error)
     return step->undo(update, error);
 }
 
+/* Whether the domain was destroyed meanwhile; then the QEMUs that it had are of no use. */
+static gboolean is_gone(Update *update)
+{
+    g_autoptr(GError) problem = NULL;
+    ControlInfo info;
+
+    /* Xen keeps what is left of it for as long as a QEMU has its pages. */
+    if (control_info(update->control, &info, &problem)
+            ? !info.dying
+            : !g_error_matches(problem, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND)) {
+        return FALSE;
+    }
+    update_abandon(update);
+    return TRUE;
+}
+
 /* From `step`, which may have happened half, to the first. */
 static UpdateOutcome go_back(Update *update, const UpdateStep *step, GError **error)
 {
@@ -249,7 +265,7 @@ static UpdateOutcome go_back(Update *update, const UpdateStep *step, GError **er
         if (problem || !undo(update, step, &problem)) {
             say(update, "can't undo '%s': %s", step->name, problem->message);
             g_propagate_error(error, g_steal_pointer(&problem));
-            return UPDATE_STUCK;
+            return is_gone(update) ? UPDATE_GONE : UPDATE_STUCK;
         }
         say(update, "undone: %s (%" G_GINT64_FORMAT " ms)", step->text,
             (g_get_monotonic_time() - since) / 1000);
@@ -330,10 +346,10 @@ UpdateOutcome update_resume(Update *update, GError **error)
     }
     step = step_of(update->step);
     if (g_strcmp0(uuid, update->uuid) != 0) {
-        update_journal_remove(update);
+        update_abandon(update);
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
                     "the domain whose update was left unfinished is gone; its journal is removed");
-        return UPDATE_STUCK;
+        return UPDATE_GONE;
     }
     update->deadline = g_get_monotonic_time() + update->timeout_s * G_TIME_SPAN_SECOND;
     if (!update->back && step > step_of(UPDATE_STEP_START)) {

@@ -26,6 +26,7 @@ typedef enum {
     UPDATE_DONE,                    /* the new QEMU serves the guest */
     UPDATE_BACK,                    /* the old one does, and the guest goes on */
     UPDATE_STUCK,                   /* the guest is paused and whole; --resume tries again */
+    UPDATE_GONE,                    /* the domain was destroyed meanwhile */
 } UpdateOutcome;
 
 typedef struct Update {
@@ -43,12 +44,13 @@ typedef struct Update {
     char *step;                     /* the one under way */
     gboolean back;                  /* it is being undone */
     gboolean saved;                 /* the device state is whole */
+    guint servers;                  /* I/O request servers of the old QEMU, a bit for each id */
     ProcessId taker;                /* the new QEMU */
     ProcessId returner;             /* the old one, started again */
     char *failed_step, *reason;     /* why it went back */
 
     /* What belongs to this run. */
-    ProcessStart held;              /* the new QEMU, until it is let go */
+    ProcessStart held;              /* the new QEMU, until it is its turn */
     gint64 paused_at, pause_us;     /* monotonic; the time that the guest stood still */
     guint tries;                    /* how often it was paused until its I/O was at rest */
     gint64 deadline;
@@ -118,6 +120,9 @@ extern const UpdateStep update_steps[];
 
 /* Up to this one, an update that was cut off is undone; behind it, it is finished. */
 #define UPDATE_STEP_START "start"
+
+/* The domain is gone: ends the QEMUs that it had. */
+void update_abandon(Update *update);
 
 /* TRUE, with an error, when the update was interrupted or its time is over. */
 gboolean update_should_stop(Update *update, GError **error);

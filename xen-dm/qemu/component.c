@@ -10,11 +10,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <xen-physmap/state.h>
 #include <xen-physmap/xenstore.h>
 
+#include "early.h"
 #include "survey.h"
 
 /* QEMU's main loop answers within milliseconds; a stuck one must not keep the guest from running. */
@@ -27,6 +29,9 @@
 /* A restore whose layout can't be judged for so long is refused; libxl would wait for 60 s. */
 #define GATE_TIMEOUT_US (30 * G_TIME_SPAN_SECOND)
 
+/* How often a port is asked for that the QEMU before has until it ends. */
+#define CLAIM_MS 100
+
 /* Added to the eventfd by a poke; a nudge adds 1, and waits so long for others to come. */
 #define URGENT (G_GUINT64_CONSTANT(1) << 32)
 #define NUDGE_US (10 * G_TIME_SPAN_MILLISECOND)
@@ -36,6 +41,7 @@ static struct {
     guint32 domid;
     GatePolicy policy;
     char *incoming;                     /* where the device state is; NULL for a new guest */
+    int hold_fd;                        /* to the updater of a running guest; -1: none */
     QmpClient *qmp;
     XenPhysmapOps *ops;
 
@@ -315,6 +321,22 @@ static void take_qmp_input(void)
     }
 }
 
+/* The old QEMU serves the guest until the updater gives the word. */
+static void await_turn(void)
+{
+    g_autoptr(GError) error = NULL;
+    char byte = 0;
+
+    if (send(self.hold_fd, &byte, 1, MSG_NOSIGNAL) != 1 || read(self.hold_fd, &byte, 1) != 1) {
+        _exit(0);
+    }
+    close(self.hold_fd);
+    if (!early_end(&error)) {
+        say("domain %u: can't take it over: %s", self.domid, error->message);
+        _exit(1);
+    }
+}
+
 /* Judges the blocks as far as it can be done before the state is loaded, and has it loaded. */
 static void restore(void)
 {
@@ -330,6 +352,9 @@ static void restore(void)
             drop_broken_connection(problem);
             g_usleep(RETRY_FIRST_MS * G_TIME_SPAN_MILLISECOND);
         }
+    }
+    if (self.hold_fd >= 0) {
+        await_turn();
     }
     if (!qmp_client_migrate_incoming(self.qmp, self.incoming, QMP_TIMEOUT_MS, &error)) {
         say("domain %u: QEMU doesn't load the saved state: %s", self.domid, error->message);
@@ -353,8 +378,9 @@ static void *work(void *data)
             { .fd = qmp_client_fd(self.qmp), .events = POLLIN },
         };
         eventfd_t count = 0;
+        int timeout_ms = self.stale ? self.retry_ms : early_claim() ? -1 : CLAIM_MS;
 
-        if (poll(fds, G_N_ELEMENTS(fds), self.stale ? self.retry_ms : -1) < 0 &&
+        if (poll(fds, G_N_ELEMENTS(fds), timeout_ms) < 0 &&
             errno != EINTR) {
             break;
         }
@@ -400,7 +426,8 @@ static void start(void)
     }
 }
 
-void component_init(guint32 domid, int qmp_fd, const char *incoming, GatePolicy policy)
+void component_init(guint32 domid, int qmp_fd, const char *incoming, GatePolicy policy,
+                    int hold_fd)
 {
     g_autoptr(GError) error = NULL;
 
@@ -408,6 +435,7 @@ void component_init(guint32 domid, int qmp_fd, const char *incoming, GatePolicy 
     self.incoming = g_strdup(incoming);
     self.gate_due = incoming != NULL;
     self.policy = policy;
+    self.hold_fd = hold_fd;
     self.qmp = qmp_client_new(qmp_fd);
     /* Failing here is no loss: the thread tries again, and has something to say then. */
     connect_xen(&error);

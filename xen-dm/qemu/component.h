@@ -14,8 +14,9 @@
 #define COMPONENT_ENV_POLICY "XEN_PHYSMAP_POLICY"
 
 /*
- * A socket. QEMU, loaded and not begun, writes a byte to it and waits for one: so a QEMU that is to
- * take a guest over is loaded while the old one still works. It exits when nobody is there.
+ * A socket. A QEMU that is to take a running guest over, with all its devices set up, writes a byte
+ * to it and waits for one before it loads their state, while the old QEMU still works (early.h). It
+ * exits when nobody is there.
  */
 #define COMPONENT_ENV_HOLD_FD "XEN_PHYSMAP_HOLD_FD"
 
@@ -26,9 +27,11 @@ typedef void (*ComponentResume)(gpointer data);
  * Connects to xenstore and to the hypervisor, while QEMU still has the right to. `qmp_fd` is a
  * connected QMP socket, taken over. `incoming` is NULL for a new guest. For a saved one it is where
  * QEMU, which was started with "-incoming defer", is to load the device state from; the guest then
- * runs only on the layout that it was saved with, as far as `policy` says so.
+ * runs only on the layout that it was saved with, as far as `policy` says so. `hold_fd` is the
+ * socket of COMPONENT_ENV_HOLD_FD, taken over, or -1.
  */
-void component_init(guint32 domid, int qmp_fd, const char *incoming, GatePolicy policy);
+void component_init(guint32 domid, int qmp_fd, const char *incoming, GatePolicy policy,
+                    int hold_fd);
 
 /* QEMU exits: removes what it may leave behind. Before component_init: nothing. */
 void component_end(void);

@@ -112,20 +112,20 @@ static gboolean has_server(Control *control, ioservid_t id)
 
 guint control_servers(Control *control)
 {
-    guint n = 0;
+    guint servers = 0;
 
     for (ioservid_t id = 0; id < SERVERS_MAX; id++) {
-        n += has_server(control, id);
+        servers |= has_server(control, id) ? 1u << id : 0;
     }
-    return n;
+    return servers;
 }
 
-gboolean control_destroy_servers(Control *control, GError **error)
+gboolean control_destroy_servers(Control *control, guint servers, GError **error)
 {
     for (ioservid_t id = 0; id < SERVERS_MAX; id++) {
-        if (has_server(control, id) &&
+        if ((servers & 1u << id) && has_server(control, id) &&
             xendevicemodel_destroy_ioreq_server(control->dmod, control->domid, id)) {
-            return fail(error, control->domid, "remove the old I/O request server");
+            return fail(error, control->domid, "remove an I/O request server");
         }
     }
     return TRUE;

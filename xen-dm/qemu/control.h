@@ -19,11 +19,14 @@ typedef struct ControlInfo {
 
 gboolean control_info(Control *control, ControlInfo *info, GError **error);
 
-/* How many I/O request servers of this domain (dom0) the guest has; QEMU's is one. */
+/*
+ * The I/O request servers of this domain (dom0) that the guest has, a bit for each id. A QEMU has
+ * one, and one that was killed leaves it behind; Xen has room for eight.
+ */
 guint control_servers(Control *control);
 
-/* Destroys them all. A QEMU that was killed leaves its own behind; Xen has room for eight. */
-gboolean control_destroy_servers(Control *control, GError **error);
+/* Destroys those of the set that are there. */
+gboolean control_destroy_servers(Control *control, guint servers, GError **error);
 
 /* Asked now and then; TRUE gives up. */
 typedef gboolean (*ControlGiveUp)(gpointer data);

@@ -60,7 +60,7 @@ static gboolean save_to_set(QmpClient *qmp, gint64 set, GError **error)
     g_autofree char *file = g_strdup_printf("/dev/fdset/%" G_GINT64_FORMAT, set);
     JsonNode *arguments = qmp_argument("filename", file);
 
-    json_object_set_boolean_member(json_node_get_object(arguments), "live", FALSE);
+    json_object_set_boolean_member(json_node_get_object(arguments), "live", TRUE);
     return run(qmp, "xen-save-devices-state", arguments, SAVE_TIMEOUT_MS, error);
 }
 

@@ -14,6 +14,7 @@
 #include <xen-physmap/record.h>
 
 #include "component.h"
+#include "early.h"
 
 /* The function that QEMU meant to call. */
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -59,21 +60,9 @@ static void leave_no_trace(void)
     unsetenv(COMPONENT_ENV_HOLD_FD);
 }
 
-static void wait_for_word(int fd)
-{
-    char byte = 0;
-
-    /* The word may have come already, from somebody who didn't wait for ours. */
-    send(fd, &byte, 1, MSG_NOSIGNAL);
-    if (read(fd, &byte, 1) != 1) {
-        _exit(0);
-    }
-    close(fd);
-}
-
 __attribute__((constructor)) static void preloaded(void)
 {
-    guint64 domid, qmp_fd, hold_fd;
+    guint64 domid, qmp_fd, number;
 
     real_populate = REAL(xc_domain_populate_physmap_exact);
     real_relocate = REAL(xendevicemodel_relocate_memory);
@@ -83,15 +72,16 @@ __attribute__((constructor)) static void preloaded(void)
     if (is_qemu() && number_from_env(COMPONENT_ENV_DOMID, DOMID_FIRST_RESERVED - 1, &domid) &&
         number_from_env(COMPONENT_ENV_QMP_FD, G_MAXINT, &qmp_fd)) {
         g_autofree char *incoming = g_strdup(getenv(COMPONENT_ENV_INCOMING));
+        int hold_fd = number_from_env(COMPONENT_ENV_HOLD_FD, G_MAXINT, &number) ? (int)number : -1;
         GatePolicy policy;
 
-        if (number_from_env(COMPONENT_ENV_HOLD_FD, G_MAXINT, &hold_fd)) {
-            wait_for_word(hold_fd);
+        if (hold_fd >= 0) {
+            early_begin();
         }
         gate_policy_parse(getenv(COMPONENT_ENV_POLICY), &policy);
         leave_no_trace();
         fcntl(qmp_fd, F_SETFD, FD_CLOEXEC);
-        component_init(domid, qmp_fd, incoming, policy);
+        component_init(domid, qmp_fd, incoming, policy, hold_fd);
     }
 }
 

@@ -52,7 +52,7 @@ const char *process_argument(char **args, const char *option);
  */
 void process_set_argument(GStrv *args, const char *option, const char *value);
 
-/* A process that was started, and is held before QEMU's first instruction. */
+/* A process that was started, and is held before it takes the guest over. */
 typedef struct ProcessStart {
     ProcessId id;
     int hold;                       /* a socket to it; -1: none */
@@ -61,13 +61,14 @@ typedef struct ProcessStart {
 /*
  * Starts a QEMU through the launcher of `model`, with its environment, folder, log and control
  * groups, and these arguments; `qemu` is the program, and `state` the file with the device state
- * that it loads, which has to be there and can be empty so far. The program is loaded, and doesn't
- * begin before process_go; it ends if we do, and that never comes.
+ * that it is to load, which has to be there and can be empty so far. QEMU sets all its devices up
+ * while another serves the guest (early.h), and doesn't load the state before process_go; it ends
+ * if we do, and that never comes.
  */
 gboolean process_prepare(const Process *model, const char *qemu, GStrv args, const char *state,
                          ProcessStart *start, GError **error);
 
-/* Waits for it to be loaded. FALSE when it isn't yet, or ended. */
+/* Waits for it to be set up. FALSE when it isn't yet, or ended. */
 gboolean process_is_held(const ProcessStart *start, int timeout_ms);
 
 gboolean process_go(ProcessStart *start, GError **error);

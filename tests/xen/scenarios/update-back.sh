@@ -15,6 +15,8 @@ new_qemu() {
     chmod +x "/tmp/$1"
 }
 
+dm_pid() { xenstore-read "/local/domain/$(domid g1)/image/device-model-pid"; }
+
 whole() {   # CASE
     check "$1: the guest goes on" grows g1
     check "$1: check agrees" xen-physmap check g1
@@ -35,10 +37,10 @@ rolled_back() {   # CASE TEXT OPTION...
 refused() {   # CASE TEXT OPTION...
     local name=$1 text=$2 before
     shift 2
-    before=$(xenstore-read "/local/domain/$(domid g1)/image/device-model-pid")
+    before=$(dm_pid)
     fails "$name: exit 1" 1 xen-physmap update-dm g1 "$@"
     has "$name: it says '$text'" "$OUTPUT" "$text"
-    is "$name: QEMU wasn't touched" "$(xenstore-read "/local/domain/$(domid g1)/image/device-model-pid")" "$before"
+    is "$name: QEMU wasn't touched" "$(dm_pid)" "$before"
 }
 
 refused "no such file" "No such file" --qemu /tmp/none
@@ -68,7 +70,7 @@ rolled_back "a state that it can't load" "start" --qemu /tmp/qemu-portless
 
 xen-physmap update-dm g1 --qemu /tmp/qemu-stops --timeout 100 >/tmp/slow.out 2>&1 &
 updater=$!
-check "interrupted: it waits for the new QEMU" wait_for 60 grep -q "end the old QEMU" /tmp/slow.out
+check "interrupted: it waits for the new QEMU" wait_for 60 grep -q "stop the old QEMU" /tmp/slow.out
 kill -TERM $updater
 rc=0
 wait $updater || rc=$?
@@ -76,13 +78,25 @@ is "interrupted: exit 1" $rc 1
 has "interrupted: it says so" "$(cat /tmp/slow.out)" "interrupted"
 whole "interrupted"
 
+# Memory runs out, say: the old QEMU doesn't live to be gone back to, and is started again.
+old=$(dm_pid)
+xen-physmap update-dm g1 --qemu /tmp/qemu-stops --timeout 20 >/tmp/slow.out 2>&1 &
+updater=$!
+check "the old one is killed: it was stopped" wait_for 60 grep -q "stop the old QEMU" /tmp/slow.out
+kill -9 "$old"
+rc=0
+wait $updater || rc=$?
+is "the old one is killed: exit 1" $rc 1
+whole "the old one is killed"
+is "the old one is killed: another runs" "$([ "$(dm_pid)" != "$old" ] && echo yes)" yes
+
 # A package upgrade: the file of the running QEMU is another one now, which fails.
 cp /usr/libexec/xen-qemu-system-i386 /usr/libexec/qemu-packaged
 check "an update to a QEMU of one's own" xen-physmap update-dm g1 --qemu /usr/libexec/qemu-packaged
 rm /usr/libexec/qemu-packaged
 cp /tmp/qemu-stops /usr/libexec/qemu-packaged
 rolled_back "the old file was replaced" "--timeout" --timeout 15
-check "which runs from a copy" test -e "/proc/$(xenstore-read "/local/domain/$(domid g1)/image/device-model-pid")/exe"
+check "which runs from a copy" test -e "/proc/$(dm_pid)/exe"
 
 # An option ROM's file that was changed since: the guest keeps the ROM that it knows.
 { cat /usr/lib/ipxe/qemu/efi-e1000.rom; echo changed; } >/tmp/other.rom
@@ -93,3 +107,15 @@ whole "another ROM file"
 check "a good update at last" xen-physmap update-dm g1 --qemu /usr/libexec/xen-qemu-system-i386
 whole "at last"
 is "the guest counted without a gap" "$(sequence g1)" "whole"
+
+# The guest is destroyed while it stands still: no QEMU stays behind.
+xen-physmap update-dm g1 --qemu /tmp/qemu-stops --timeout 30 >/tmp/slow.out 2>&1 &
+updater=$!
+check "destroyed: it waits for the new QEMU" wait_for 60 grep -q "stop the old QEMU" /tmp/slow.out
+check "destroyed: xl destroy" xl destroy g1
+rc=0
+wait $updater || rc=$?
+is "destroyed: exit 1" $rc 1
+has "destroyed: it says so" "$(cat /tmp/slow.out)" "was destroyed meanwhile"
+is "destroyed: no QEMU is left" "$(ps | grep -c '[x]en-qemu-system')" 0
+is "destroyed: nothing is left" "$(find /run/xen-physmap -mindepth 1 ! -name '*.lock')" ""
