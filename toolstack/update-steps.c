@@ -186,7 +186,8 @@ static gboolean pause_guest(Update *update, GError **error)
 {
     update->paused_at = g_get_monotonic_time();
     update->deadline = update->paused_at + update->timeout_s * G_TIME_SPAN_SECOND;
-    return control_quiesce(update->control, should_give_up, update, &update->tries, error);
+    return control_quiesce(update->control, update->servers, should_give_up, update,
+                           &update->tries, error);
 }
 
 /* On the QEMU that it is to have now. */

@@ -140,7 +140,7 @@ static void unmap_servers(Control *control, GArray *servers)
     g_array_unref(servers);
 }
 
-static GArray *map_servers(Control *control, GError **error)
+static GArray *map_servers(Control *control, guint set, GError **error)
 {
     GArray *servers = g_array_new(FALSE, FALSE, sizeof(ServerPages));
 
@@ -148,7 +148,7 @@ static GArray *map_servers(Control *control, GError **error)
         ServerPages pages = { 0 };
         void *address = NULL;
 
-        if (!has_server(control, id)) {
+        if (!(set & 1u << id) || !has_server(control, id)) {
             continue;
         }
         pages.resource = xenforeignmemory_map_resource(
@@ -237,10 +237,10 @@ static gboolean try_quiesce(Control *control, const GArray *servers, ControlGive
     }
 }
 
-gboolean control_quiesce(Control *control, ControlGiveUp give_up, gpointer data, guint *tries,
-                         GError **error)
+gboolean control_quiesce(Control *control, guint set, ControlGiveUp give_up, gpointer data,
+                         guint *tries, GError **error)
 {
-    GArray *servers = map_servers(control, error);
+    GArray *servers = map_servers(control, set, error);
     gboolean done;
 
     *tries = 0;

@@ -32,14 +32,14 @@ gboolean control_destroy_servers(Control *control, guint servers, GError **error
 typedef gboolean (*ControlGiveUp)(gpointer data);
 
 /*
- * Pauses the domain at a moment when none of its vcpus waits for an answer to an I/O request or
- * has one that it didn't take yet, and no buffered request is left for QEMU; the old QEMU has to
- * run. A vcpu that is paused in between would find no server to take its answer from. Lets the
- * domain run for moments until it works out. *tries is how often it was paused. The domain runs
- * when this fails.
+ * Pauses the domain at a moment when none of its vcpus waits for an answer to an I/O request or has
+ * one that it didn't take yet, and no buffered request is left. `set` are the servers of the old
+ * QEMU, which has to run. A vcpu that is paused in between would find no server to take its answer
+ * from. Lets the domain run for moments until it works out. *tries is how often it was paused. The
+ * domain runs when this fails.
  */
-gboolean control_quiesce(Control *control, ControlGiveUp give_up, gpointer data, guint *tries,
-                         GError **error);
+gboolean control_quiesce(Control *control, guint set, ControlGiveUp give_up, gpointer data,
+                         guint *tries, GError **error);
 
 gboolean control_unpause(Control *control, GError **error);
 

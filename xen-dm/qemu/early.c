@@ -213,6 +213,37 @@ XEN_PHYSMAP_API int xendevicemodel_set_mem_type(xendevicemodel_handle *dmod, dom
                       : REAL(xendevicemodel_set_mem_type)(dmod, domid, type, first_pfn, nr);
 }
 
+/* Xen gives a server its event channels when it is switched on, and QEMU wants them at its start. */
+static int switch_on_and_off(xendevicemodel_handle *dmod, domid_t domid, ioservid_t id)
+{
+    xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+    int rc = xc ? xc_domain_pause(xc, domid) : -1;
+
+    /* Where two servers want a request, the later one gets it, and this one wouldn't answer. */
+    if (rc == 0) {
+        rc = REAL(xendevicemodel_set_ioreq_server_state)(dmod, domid, id, 1);
+        if (rc == 0) {
+            rc = REAL(xendevicemodel_set_ioreq_server_state)(dmod, domid, id, 0);
+        }
+        if (xc_domain_unpause(xc, domid)) {
+            rc = -1;
+        }
+    }
+    if (xc) {
+        xc_interface_close(xc);
+    }
+    return rc;
+}
+
+/* Switched on again when it runs the machine. */
+XEN_PHYSMAP_API int xendevicemodel_set_ioreq_server_state(xendevicemodel_handle *dmod,
+                                                          domid_t domid, ioservid_t id, int enabled)
+{
+    return self.early && enabled
+               ? switch_on_and_off(dmod, domid, id)
+               : REAL(xendevicemodel_set_ioreq_server_state)(dmod, domid, id, enabled);
+}
+
 /* --- sockets --- */
 
 static gboolean is_path(const struct sockaddr *address, socklen_t size)
