@@ -26,7 +26,7 @@ QMP_OBJECTS := $(call objects,xen-dm/qemu/qmp.c xen-dm/qemu/survey.c)
 GATE_OBJECTS := $(call objects,xen-dm/qemu/gate.c)
 PRELOAD_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,preload.c component.c early.c)) $(GATE_OBJECTS) \
 	$(QMP_OBJECTS)
-UPDATE_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,control.c monitor.c process.c)) $(GATE_OBJECTS)
+UPDATE_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,control.c monitor.c process.c tap.c)) $(GATE_OBJECTS)
 TOOL_OBJECTS := $(call objects,$(wildcard toolstack/*.c)) $(QMP_OBJECTS) $(UPDATE_OBJECTS)
 TOOL_LIB_OBJECTS := $(filter-out build/obj/toolstack/main.o,$(TOOL_OBJECTS))
 MOCK_OBJECTS := $(call objects,$(wildcard tests/mocks/*.c))

@@ -140,9 +140,6 @@ static void look_at_arguments(Ready *ready)
             refuse(ready, "QEMU was given an open descriptor, as for a restricted device model, "
                    "and another QEMU can't be: %s", shown);
         }
-        if (has_property(args[i], "ifname=")) {
-            refuse(ready, "a network interface of the host ends with QEMU: %s", shown);
-        }
         if (i > 0 && strcmp(args[i - 1], "-serial") == 0 && strcmp(args[i], "pty") == 0) {
             note(ready->update, "the serial console gets another pseudo-terminal; a console that "
                  "is attached has to be attached again");

@@ -15,6 +15,7 @@
 #include <xen-physmap/record.h>
 
 #include "component.h"
+#include "tap.h"
 
 #define LAUNCHER_FILE "xen-physmap-qemu"
 #define COMPONENT_FILE "xen-physmap-qemu.so"
@@ -24,7 +25,7 @@
 /* The launcher's monitors and their character devices are known by this. */
 #define OUR_MARK "xen-physmap-"
 
-/* The descriptors that a new QEMU is given: the state, and the socket at which it is held. */
+/* The descriptors that a new QEMU is given, and its network interfaces behind them. */
 #define STATE_FD 3
 #define HOLD_FD 4
 
@@ -282,6 +283,7 @@ Process *process_read(pid_t pid, guint32 domid, GError **error)
     }
     process->launcher = launcher_of(env);
     process->args = arguments_again(argv);
+    tap_name_all(pid, process->args);
     process->env = environment_again(env);
     process->cgroups = control_groups(pid);
     return g_steal_pointer(&process);
@@ -358,8 +360,9 @@ static void join_control_groups(char **folders)
 }
 
 /* In the child: everything as the old QEMU had it, then the launcher. Doesn't return. */
-static void become(const Process *model, char **argv, char **env, int state, int hold)
+static void become(const Process *model, char **argv, char **env, const GArray *fds)
 {
+    int next = STATE_FD + fds->len;
     sigset_t none;
     int null = open("/dev/null", O_RDONLY);
     int log = open(model->log, O_WRONLY | O_APPEND | O_CREAT, 0644);
@@ -377,13 +380,14 @@ static void become(const Process *model, char **argv, char **env, int state, int
     dup2(null, STDIN_FILENO);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
-    /* The state is the one descriptor that QEMU is given. */
     /* Out of each other's way first. */
-    state = fcntl(state, F_DUPFD, HOLD_FD + 1);
-    hold = fcntl(hold, F_DUPFD, HOLD_FD + 1);
-    dup2(state, STATE_FD);
-    dup2(hold, HOLD_FD);
-    closefrom(HOLD_FD + 1);
+    for (guint i = 0; i < fds->len; i++) {
+        g_array_index(fds, int, i) = fcntl(g_array_index(fds, int, i), F_DUPFD, next);
+    }
+    for (guint i = 0; i < fds->len; i++) {
+        dup2(g_array_index(fds, int, i), STATE_FD + i);
+    }
+    closefrom(next);
     join_control_groups(model->cgroups);
     if (model->folder && chdir(model->folder)) {
         fprintf(stderr, "xen-physmap: can't change to %s: %s\n", model->folder, g_strerror(errno));
@@ -393,10 +397,17 @@ static void become(const Process *model, char **argv, char **env, int state, int
     _exit(127);
 }
 
+static void close_fd(gpointer fd)
+{
+    close(*(int *)fd);
+}
+
 gboolean process_prepare(const Process *model, const char *qemu, GStrv args, const char *state,
                          ProcessStart *start, GError **error)
 {
+    g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    g_auto(GStrv) own_args = g_strdupv(args);
     g_auto(GStrv) env = g_environ_setenv(g_strdupv(model->env), ENV_QEMU, qemu, TRUE);
     int fd = open(state, O_RDONLY | O_CLOEXEC);
     int hold[2];
@@ -410,19 +421,24 @@ gboolean process_prepare(const Process *model, const char *qemu, GStrv args, con
         }
         return FALSE;
     }
+    g_array_set_clear_func(fds, close_fd);
+    g_array_append_val(fds, fd);
+    g_array_append_val(fds, hold[1]);
+    if (!tap_hand_over(model->id.pid, own_args, STATE_FD, fds, error)) {
+        close(hold[0]);
+        return FALSE;
+    }
     g_ptr_array_add(argv, model->launcher);
-    for (guint i = 0; args[i]; i++) {
-        g_ptr_array_add(argv, args[i]);
+    for (guint i = 0; own_args[i]; i++) {
+        g_ptr_array_add(argv, own_args[i]);
     }
     g_ptr_array_add(argv, (gpointer) "-incoming");
     g_ptr_array_add(argv, (gpointer) "fd:" G_STRINGIFY(STATE_FD));
     g_ptr_array_add(argv, NULL);
     pid = fork();
     if (pid == 0) {
-        become(model, (char **)argv->pdata, env, fd, hold[1]);
+        become(model, (char **)argv->pdata, env, fds);
     }
-    close(fd);
-    close(hold[1]);
     if (pid < 0) {
         close(hold[0]);
         return fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't start a process: %s",

@@ -2,12 +2,14 @@
 # A new QEMU under a running guest, and all that xl does with the guest afterwards.
 # limit: 400
 
-guest_config /tmp/g1.cfg g1 counter "$(cards 6 7)"
+tap='"-netdev","tap,id=n0,ifname=tap-g1,script=no,downscript=no","-device","e1000,addr=8,netdev=n0"'
+guest_config /tmp/g1.cfg g1 counter "$(cards 6 7),$tap"
 check "xl create" xl create /tmp/g1.cfg
 check "the guest draws" wait_for 120 says g1 "picture drawn"
 nodes=$(physmap g1)
 dm_pid() { xenstore-read "/local/domain/$(domid g1)/image/device-model-pid"; }
 first=$(dm_pid)
+interface=$(cat /sys/class/net/tap-g1/ifindex)
 
 check "a dry run" xen-physmap update-dm --dry-run g1
 is "touches nothing" "$(dm_pid)" "$first"
@@ -22,7 +24,10 @@ is "the records are the same" "$(physmap g1)" "$nodes"
 check "check agrees" xen-physmap check g1
 is "no backend complains" "$(qemu_log g1 | grep -i 'backend state')" ""
 
+is "the network interface is the same one" "$(cat /sys/class/net/tap-g1/ifindex)" "$interface"
+
 check "a second update" xen-physmap update-dm g1
+is "still the same interface" "$(cat /sys/class/net/tap-g1/ifindex)" "$interface"
 check "xl save" xl save g1 /tmp/g1.save
 check "xl restore" xl restore /tmp/g1.cfg /tmp/g1.save
 check "the restored guest goes on" wait_for 60 says g1 "[A-Z]"
