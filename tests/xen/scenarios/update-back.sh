@@ -78,6 +78,17 @@ is "interrupted: exit 1" $rc 1
 has "interrupted: it says so" "$(cat /tmp/slow.out)" "interrupted"
 whole "interrupted"
 
+# The new one is killed at whichever moment.
+for delay in 1 3 4 5 6; do
+    xen-physmap update-dm g1 >/tmp/slow.out 2>&1 &
+    updater=$!
+    sleep $delay
+    kill -9 $(ps | grep '[x]en-qemu-system' | awk -v old="$(dm_pid)" '$1 != old { print $1 }') 2>/dev/null
+    wait $updater || true
+    tail -n 1 /tmp/slow.out
+    whole "the new one is killed after $delay s"
+done
+
 # Memory runs out, say: the old QEMU doesn't live to be gone back to, and is started again.
 old=$(dm_pid)
 xen-physmap update-dm g1 --qemu /tmp/qemu-stops --timeout 20 >/tmp/slow.out 2>&1 &

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A guest that hammers its devices through one update after another: no answer lost or wrong.
-# limit: 600
+# limit: 1200
 
 hammer_config /tmp/g1.cfg g1
 check "xl create" xl create /tmp/g1.cfg
 check "the guest hammers" wait_for 120 says g1 "ABC"
-for update in $(seq "${UPDATES:-12}"); do
+for update in $(seq "${UPDATES:-50}"); do
     check "update $update" xen-physmap update-dm --json g1
     check "update $update: the guest goes on" grows g1
 done
