@@ -200,7 +200,7 @@ int verb_update_dm(int argc, char **argv)
         { "set-arg", 0, 0, G_OPTION_ARG_STRING_ARRAY, &set_args,
           "replace an argument of QEMU's, or add it", "'-OPTION [VALUE]'" },
         { "timeout", 't', 0, G_OPTION_ARG_INT, &wish.options.timeout_s,
-          "go back after this many seconds (60)", "S" },
+          "go back when it takes this many seconds (60)", "S" },
         { "dry-run", 'n', 0, G_OPTION_ARG_NONE, &wish.dry_run,
           "look whether it can be done, tell what would happen, and touch nothing", NULL },
         { "resume", 'r', 0, G_OPTION_ARG_NONE, &wish.resume,
@@ -216,8 +216,9 @@ int verb_update_dm(int argc, char **argv)
     int end;
 
     if (!verb_options(&argc, &argv, entries, "DOMID|NAME",
-                      "Puts a new QEMU under a running guest: pauses it, hands the state of its "
-                      "devices over, and lets it go on; or goes back to the old QEMU.", 0, 1)) {
+                      "Puts a new QEMU under a running guest: starts it beside the old one, pauses "
+                      "the guest, hands the state of its devices over, and lets it go on; or goes "
+                      "back to the old QEMU.", 0, 1)) {
         return EXIT_TROUBLE;
     }
     if ((argc == 2) == wish.all || wish.options.timeout_s < 1) {
