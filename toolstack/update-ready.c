@@ -358,7 +358,8 @@ static void keep_display(Update *update, const char *service)
     if (!(colon = strrchr(parts[0], ':'))) {
         return;
     }
-    g_string_append_printf(value, "%.*s:%u", (int)(colon - parts[0]), parts[0], (guint)port - 5900);
+    g_string_append_printf(value, "%.*s:%u", (int)(colon - parts[0]), parts[0],
+                           (guint)port - 5900);
     for (guint i = 1; parts[i]; i++) {
         if (!g_str_has_prefix(parts[i], "to=")) {
             g_string_append_printf(value, ",%s", parts[i]);
@@ -378,7 +379,8 @@ static void keep_serial_files(Update *update)
             g_autofree char *chardev = NULL;
 
             g_string_replace(path, ",", ",,", 0);
-            chardev = g_strdup_printf("file,id=serial-file-%u,append=on,path=%s", i, path->str);
+            chardev =
+                g_strdup_printf("file,id=serial-file-%u,append=on,path=%s", i, path->str);
             g_free(*value);
             *value = g_strdup_printf("chardev:serial-file-%u", i);
             process_set_argument(&update->new_args, "-chardev", chardev);

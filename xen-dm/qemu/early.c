@@ -265,17 +265,19 @@ static gboolean is_stream(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
 }
 
-/* Where a socket goes instead: a path with the suffix, or any port of the host's own. */
-static void elsewhere(Listener *listener)
+/* Where a socket goes instead: a path with the suffix, if there is room, or any port of the host's. */
+static gboolean elsewhere(Listener *listener)
 {
     struct sockaddr_un *path = (struct sockaddr_un *)&listener->given;
 
     listener->given = listener->meant;
     listener->given_size = listener->meant_size;
     if (listener->meant.ss_family == AF_UNIX) {
-        g_strlcat(path->sun_path, EARLY_SUFFIX, sizeof path->sun_path);
         listener->given_size = sizeof *path;
-    } else if (listener->meant.ss_family == AF_INET) {
+        return g_strlcat(path->sun_path, EARLY_SUFFIX, sizeof path->sun_path) <
+               sizeof path->sun_path;
+    }
+    if (listener->meant.ss_family == AF_INET) {
         struct sockaddr_in *given = (struct sockaddr_in *)&listener->given;
 
         given->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -286,6 +288,7 @@ static void elsewhere(Listener *listener)
         given->sin6_addr = in6addr_loopback;
         given->sin6_port = 0;
     }
+    return TRUE;
 }
 
 static int bind_elsewhere(int fd, const struct sockaddr *address, socklen_t size)
@@ -298,7 +301,11 @@ static int bind_elsewhere(int fd, const struct sockaddr *address, socklen_t size
     listener->fd = fd;
     memcpy(&listener->meant, address, MIN(size, sizeof listener->meant));
     listener->meant_size = size;
-    elsewhere(listener);
+    if (!elsewhere(listener)) {
+        g_free(listener);
+        errno = ENAMETOOLONG;
+        return -1;
+    }
     if (address->sa_family == AF_UNIX) {
         REAL(unlink)(path);             /* of one that was killed */
     }
