@@ -205,11 +205,21 @@ static gboolean write_pair(const char *key, const char *value, gpointer data, GE
     if (g_strcmp0(g_hash_table_lookup(store->held, key), value) == 0) {
         return TRUE;
     }
-    if (!store->ops->write(store->ops->opaque, store->transaction, node, value, strlen(value))) {
-        xen_physmap_set_errno(error, errno, "can't write %s", node);
-        return FALSE;
+    if (store->ops->write(store->ops->opaque, store->transaction, node, value, strlen(value))) {
+        return TRUE;
     }
-    return TRUE;
+    if (errno == EINVAL) {
+        /*
+         * oxenstored's word for it is EQUOTA, which libxenstore doesn't know and takes for EINVAL.
+         * It can be nothing else: no node or value of ours is invalid.
+         */
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_QUOTA,
+                    "can't write %s: %s, by which oxenstored means that the domain's quota of "
+                    "xenstore nodes is used up (quota-maxentity)", node, g_strerror(EINVAL));
+    } else {
+        xen_physmap_set_errno(error, errno, "can't write %s", node);
+    }
+    return FALSE;
 }
 
 static gboolean remove_node(Store *store, const char *node, GError **error)
