@@ -18,6 +18,22 @@ static char *dm_path(guint32 domid, guint32 dm_domid)
 }
 
 /*
+ * oxenstored's word for a used-up quota is EQUOTA, which libxenstore doesn't know and takes for
+ * EINVAL. Where it is called, nothing that was asked for is invalid.
+ */
+static void set_quota_errno(GError **error, int errnum, const char *what)
+{
+    if (errnum == EINVAL) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_QUOTA,
+                    "%s: %s, by which oxenstored means that the domain's quota of xenstore nodes or "
+                    "transactions is used up (quota-maxentity, quota-transaction)", what,
+                    g_strerror(errnum));
+    } else {
+        xen_physmap_set_errno(error, errnum, "%s", what);
+    }
+}
+
+/*
  * Runs the body in a transaction until nobody else got in its way. xenstored tells of a conflict
  * at the end only, so what a reader concluded from a torn view counts only when the end succeeds:
  * a read-only body that failed is ended as if it had succeeded.
@@ -31,7 +47,7 @@ static gboolean in_transaction(const XenPhysmapOps *ops, gboolean writes, Body b
         gboolean done, ended;
 
         if (!transaction) {
-            xen_physmap_set_errno(error, errno, "can't start a xenstore transaction");
+            set_quota_errno(error, errno, "can't start a xenstore transaction");
             return FALSE;
         }
         done = body(ops, transaction, data, &problem);
@@ -208,17 +224,10 @@ static gboolean write_pair(const char *key, const char *value, gpointer data, GE
     if (store->ops->write(store->ops->opaque, store->transaction, node, value, strlen(value))) {
         return TRUE;
     }
-    if (errno == EINVAL) {
-        /*
-         * oxenstored's word for it is EQUOTA, which libxenstore doesn't know and takes for EINVAL.
-         * It can be nothing else: no node or value of ours is invalid.
-         */
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_QUOTA,
-                    "can't write %s: %s, by which oxenstored means that the domain's quota of "
-                    "xenstore nodes is used up (quota-maxentity)", node, g_strerror(EINVAL));
-    } else {
-        xen_physmap_set_errno(error, errno, "can't write %s", node);
-    }
+    int errnum = errno;
+    g_autofree char *what = g_strdup_printf("can't write %s", node);
+
+    set_quota_errno(error, errnum, what);
     return FALSE;
 }
 

@@ -305,6 +305,27 @@ static void test_quota(void **state)
     assert_true(store(dom0, GUEST, STUB, many, &error));
 }
 
+/* A device model of its own has the domain's transactions open; a few are all that it gets. */
+static void test_quota_of_transactions(void **state)
+{
+    g_autoptr(XenPhysmapTable) one = table_of(vram);
+    g_autoptr(GArray) open = g_array_new(FALSE, FALSE, sizeof(guint32));
+    GError *error = NULL;
+    guint32 transaction;
+
+    (void)state;
+    while (open->len < 100 && (transaction = stub->transaction_start(stub->opaque))) {
+        g_array_append_val(open, transaction);
+    }
+    assert_false(store(stub, GUEST, STUB, one, &error));
+    expect_error(&error, XEN_PHYSMAP_ERROR_QUOTA, "nodes or transactions is used up");
+    for (guint i = 0; i < open->len; i++) {
+        stub->transaction_end(stub->opaque, g_array_index(open, guint32, i), TRUE);
+    }
+    assert_true(store(stub, GUEST, STUB, one, &error));
+    expect_loaded(dom0, one);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +335,7 @@ int main(void)
         cmocka_unit_test_setup(test_no_rights, setup),
         cmocka_unit_test_setup(test_no_folder, setup),
         cmocka_unit_test_setup(test_quota, setup),
+        cmocka_unit_test_setup(test_quota_of_transactions, setup),
     };
 
     if (!getenv("XENSTORED_PID")) {
