@@ -25,8 +25,8 @@ static void set_quota_errno(GError **error, int errnum, const char *what)
 {
     if (errnum == EINVAL) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_QUOTA,
-                    "%s: %s, by which oxenstored means that the domain's quota of xenstore nodes or "
-                    "transactions is used up (quota-maxentity, quota-transaction)", what,
+                    "%s: %s, by which oxenstored means that the domain's quota of xenstore nodes "
+                    "or transactions is used up (quota-maxentity, quota-transaction)", what,
                     g_strerror(errnum));
     } else {
         xen_physmap_set_errno(error, errnum, "%s", what);

@@ -29,9 +29,9 @@
 /*
  * Domain 0's clients are on the store's socket. Its ring, which the store insists on having, is a
  * page of zeros on which nothing ever arrives. Every other domain that is introduced has a ring of
- * its own, whose other end is a socket here, $XENSTORED_RUNDIR/domain-N: libxenstore that is told of
- * it by XENSTORED_PATH speaks as that domain. Handles are compared with NULL and nothing else, so
- * any address is one.
+ * its own, whose other end is a socket, $XENSTORED_RUNDIR/domain-N: a libxenstore that finds that
+ * in XENSTORED_PATH speaks as that domain. Handles are compared with NULL and nothing else, so any
+ * address is one.
  */
 static char handle;
 

@@ -204,7 +204,7 @@ static void test_life(void **state)
     expect_loaded(dom0, one);
 }
 
-/* Domain 0 writes the records of a savefile back, and the stub domain may change them all the same. */
+/* Domain 0 writes the records of a savefile back, and the stub domain may change them. */
 static void test_restore(void **state)
 {
     g_autoptr(XenIOState) io = xen_io_state_open(stub, GUEST, STUB);

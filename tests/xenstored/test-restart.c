@@ -26,15 +26,16 @@
 #define SURVEYS 2000
 
 static const XenPhysmapRecord vram = { "0000:00:03.0/vga.vram", 0x2000000, 0x2000000, 0x1000000 };
-static const XenPhysmapRecord in_bar = { "0000:00:03.0/vga.vram", 0x2000000, 0xf1000000, 0x1000000 };
+static const XenPhysmapRecord in_bar = { "0000:00:03.0/vga.vram", 0x2000000, 0xf1000000,
+                                         0x1000000 };
 static const XenPhysmapRecord rom4 = { "0000:00:04.0/e1000.rom", 0x3000000, 0x3000000, 0x40000 };
 static const XenPhysmapRecord rom5 = { "0000:00:05.0/e1000.rom", 0x3040000, 0x3040000, 0x40000 };
 
 static const char ramblocks[] =
-    "              Block Name    PSize              Offset               Used              Total\r\n"
-    "   0000:00:03.0/vga.vram    4 KiB  0x0000000002000000 0x0000000001000000 0x0000000001000000\r\n"
-    "  0000:00:04.0/e1000.rom    4 KiB  0x0000000003000000 0x0000000000040000 0x0000000000040000\r\n"
-    "  0000:00:05.0/e1000.rom    4 KiB  0x0000000003040000 0x0000000000040000 0x0000000000040000\r\n";
+    "            Block Name    PSize              Offset               Used              Total\r\n"
+    " 0000:00:03.0/vga.vram    4 KiB  0x0000000002000000 0x0000000001000000 0x0000000001000000\r\n"
+    "0000:00:04.0/e1000.rom    4 KiB  0x0000000003000000 0x0000000000040000 0x0000000000040000\r\n"
+    "0000:00:05.0/e1000.rom    4 KiB  0x0000000003040000 0x0000000000040000 0x0000000000040000\r\n";
 static const char mtree[] =
     "FlatView #1\r\n"
     " AS \"memory\", root: system\r\n"
