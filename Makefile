@@ -81,6 +81,8 @@ build/tests/%: build/obj/tests/%.o $(TOOL_LIB_OBJECTS) $(MOCK_OBJECTS) build/lib
 # Its calls come before the C library's, as in QEMU.
 build/tests/unit/test-early: build/obj/xen-dm/qemu/early.o
 
+build/tests/xenstored/test-restart: $(call objects,$(addprefix xen-dm/,qemu/component.c qemu/early.c state.c))
+
 build/tests/xenstored/stub.so: build/obj/tests/xenstored/stub.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -o $@ $^ -ldl

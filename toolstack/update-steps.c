@@ -456,11 +456,26 @@ static gboolean nothing(Update *update, GError **error)
     return TRUE;
 }
 
+static void remove_socket(const char *path)
+{
+    struct stat file;
+
+    drop_socket(path);
+    if (lstat(path, &file) == 0 && S_ISSOCK(file.st_mode)) {
+        unlink(path);
+    }
+}
+
 void update_abandon(Update *update)
 {
+    g_autofree char *folder = g_strdup_printf("/local/domain/%u/device-model/%u",
+                                              update->domain->dm_domid, update->domain->domid);
+
     end_taker(update, NULL);
     end_current(update, NULL);
-    each_socket(update, drop_socket);
+    each_socket(update, remove_socket);
+    /* libxl has removed it, and a QEMU or we may have written there since. */
+    update->ops->rm(update->ops->opaque, 0, folder);
     update_journal_remove(update);
 }
 

@@ -21,6 +21,10 @@
 
 #define UNDO_TRIES 3
 
+/* How long a domain is waited for that is paused though we don't pause it. */
+#define DESTROY_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
+#define DESTROY_POLL_US (50 * G_TIME_SPAN_MILLISECOND)
+
 static volatile sig_atomic_t interrupted;
 
 void update_interrupt(void)
@@ -231,14 +235,27 @@ static gboolean undo(Update *update, const UpdateStep *step, GError **error)
 /* Whether the domain was destroyed meanwhile; then the QEMUs that it had are of no use. */
 static gboolean is_gone(Update *update)
 {
-    g_autoptr(GError) problem = NULL;
-    ControlInfo info;
+    gint64 deadline = g_get_monotonic_time() + DESTROY_TIMEOUT_US;
 
-    /* Xen keeps what is left of it for as long as a QEMU has its pages. */
-    if (control_info(update->control, &info, &problem)
-            ? !info.dying
-            : !g_error_matches(problem, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND)) {
-        return FALSE;
+    for (;;) {
+        g_autoptr(GError) problem = NULL;
+        ControlInfo info;
+
+        if (!control_info(update->control, &info, &problem)) {
+            if (!g_error_matches(problem, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND)) {
+                return FALSE;
+            }
+            break;
+        }
+        /* Xen keeps what is left of it for as long as a QEMU has its pages. */
+        if (info.dying) {
+            break;
+        }
+        /* xl destroy pauses it first, then ends the QEMU that it knows, and then the domain. */
+        if (!info.paused || g_get_monotonic_time() > deadline) {
+            return FALSE;
+        }
+        g_usleep(DESTROY_POLL_US);
     }
     update_abandon(update);
     return TRUE;
@@ -271,7 +288,7 @@ static UpdateOutcome go_back(Update *update, const UpdateStep *step, GError **er
             (g_get_monotonic_time() - since) / 1000);
         if (step == update_steps) {
             update_journal_remove(update);
-            return UPDATE_BACK;
+            return is_gone(update) ? UPDATE_GONE : UPDATE_BACK;
         }
     }
 }
@@ -324,10 +341,10 @@ static UpdateOutcome go_forward(Update *update, const UpdateStep *first, GError 
             return go_back(update, step, error);
         }
         g_propagate_error(error, g_steal_pointer(&problem));
-        return UPDATE_STUCK;
+        return is_gone(update) ? UPDATE_GONE : UPDATE_STUCK;
     }
     update_journal_remove(update);
-    return UPDATE_DONE;
+    return is_gone(update) ? UPDATE_GONE : UPDATE_DONE;
 }
 
 UpdateOutcome update_run(Update *update, GError **error)

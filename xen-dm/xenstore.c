@@ -18,6 +18,22 @@ static char *dm_path(guint32 domid, guint32 dm_domid)
 }
 
 /*
+ * oxenstored's word for a used-up quota is EQUOTA, which libxenstore doesn't know and takes for
+ * EINVAL. Where it is called, nothing that was asked for is invalid.
+ */
+static void set_quota_errno(GError **error, int errnum, const char *what)
+{
+    if (errnum == EINVAL) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_QUOTA,
+                    "%s: %s, by which oxenstored means that the domain's quota of xenstore nodes "
+                    "or transactions is used up (quota-maxentity, quota-transaction)", what,
+                    g_strerror(errnum));
+    } else {
+        xen_physmap_set_errno(error, errnum, "%s", what);
+    }
+}
+
+/*
  * Runs the body in a transaction until nobody else got in its way. xenstored tells of a conflict
  * at the end only, so what a reader concluded from a torn view counts only when the end succeeds:
  * a read-only body that failed is ended as if it had succeeded.
@@ -31,7 +47,7 @@ static gboolean in_transaction(const XenPhysmapOps *ops, gboolean writes, Body b
         gboolean done, ended;
 
         if (!transaction) {
-            xen_physmap_set_errno(error, errno, "can't start a xenstore transaction");
+            set_quota_errno(error, errno, "can't start a xenstore transaction");
             return FALSE;
         }
         done = body(ops, transaction, data, &problem);
@@ -185,18 +201,34 @@ typedef struct Store {
     const XenPhysmapTable *before, *after;
     const XenPhysmapOps *ops;
     guint32 transaction;
+    const XenPhysmapTable *known;       /* before, or NULL when it isn't true any more */
+    GHashTable *there;                  /* the names of the records in xenstore, if any is known */
+    GHashTable *held;                   /* the pairs of one record that are in xenstore */
 } Store;
+
+static gboolean remember_pair(const char *key, const char *value, gpointer data, GError **error)
+{
+    (void)error;
+    g_hash_table_insert(((Store *)data)->held, g_strdup(key), g_strdup(value));
+    return TRUE;
+}
 
 static gboolean write_pair(const char *key, const char *value, gpointer data, GError **error)
 {
     Store *store = data;
     g_autofree char *node = g_strdup_printf("%s/%s", store->path, key);
 
-    if (!store->ops->write(store->ops->opaque, store->transaction, node, value, strlen(value))) {
-        xen_physmap_set_errno(error, errno, "can't write %s", node);
-        return FALSE;
+    if (g_strcmp0(g_hash_table_lookup(store->held, key), value) == 0) {
+        return TRUE;
     }
-    return TRUE;
+    if (store->ops->write(store->ops->opaque, store->transaction, node, value, strlen(value))) {
+        return TRUE;
+    }
+    int errnum = errno;
+    g_autofree char *what = g_strdup_printf("can't write %s", node);
+
+    set_quota_errno(error, errnum, what);
+    return FALSE;
 }
 
 static gboolean remove_node(Store *store, const char *node, GError **error)
@@ -208,26 +240,53 @@ static gboolean remove_node(Store *store, const char *node, GError **error)
     return TRUE;
 }
 
-/*
- * The domain's folder goes with the domain, and a write would bring it back. *recorded becomes
- * whether there are records in it.
- */
-static gboolean check_folder(Store *store, gboolean *recorded, GError **error)
+/* The set of the names in a folder, or NULL with errno. */
+static GHashTable *list(const Store *store, const char *folder)
 {
     unsigned int num = 0;
-    char **entries = store->ops->directory(store->ops->opaque, store->transaction, store->path,
-                                           &num);
+    char **names = store->ops->directory(store->ops->opaque, store->transaction, folder, &num);
+    GHashTable *set;
 
-    *recorded = FALSE;
-    if (!entries) {
+    if (!names) {
+        return NULL;
+    }
+    set = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (unsigned int i = 0; i < num; i++) {
+        g_hash_table_add(set, g_strdup(names[i]));
+    }
+    free(names);
+    return set;
+}
+
+/*
+ * Finds out which of the known records are there, since a xenstored that was started anew has
+ * forgotten them. Without any, the domain's folder has to be there: it goes with the domain, and a
+ * write would bring it back. What is there and not known goes.
+ */
+static gboolean find_records(Store *store, GError **error)
+{
+    g_autofree char *physmap = g_strdup_printf("%s/physmap", store->path);
+    g_autoptr(GHashTable) folder = NULL;
+
+    store->known = store->before;
+    if (store->known && xen_physmap_table_size(store->known)) {
+        store->there = list(store, physmap);
+        if (store->there) {
+            return TRUE;
+        }
+        if (errno != ENOENT) {
+            xen_physmap_set_errno(error, errno, "can't list %s", physmap);
+            return FALSE;
+        }
+        store->known = NULL;
+    }
+    folder = list(store, store->path);
+    if (!folder) {
         xen_physmap_set_errno(error, errno, "can't find %s", store->path);
         return FALSE;
     }
-    for (unsigned int i = 0; i < num; i++) {
-        *recorded = *recorded || strcmp(entries[i], "physmap") == 0;
-    }
-    free(entries);
-    return TRUE;
+    return store->known || !g_hash_table_contains(folder, "physmap") ||
+           remove_node(store, physmap, error);
 }
 
 /* The record of the same phys_offset in the other table, or NULL. */
@@ -240,17 +299,19 @@ static const XenPhysmapRecord *counterpart(const XenPhysmapTable *table,
     return other && other->phys_offset == record->phys_offset ? other : NULL;
 }
 
-static gboolean remove_stale(Store *store, gboolean recorded, GError **error)
+static gboolean is_there(const Store *store, const XenPhysmapRecord *record)
+{
+    g_autofree char *name = g_strdup_printf("%" G_GINT64_MODIFIER "x", record->phys_offset);
+
+    return g_hash_table_contains(store->there, name);
+}
+
+static gboolean remove_stale(Store *store, GError **error)
 {
     const XenPhysmapRecord *record;
 
-    if (!store->before) {
-        g_autofree char *physmap = g_strdup_printf("%s/physmap", store->path);
-
-        return !recorded || remove_node(store, physmap, error);
-    }
-    for (guint i = 0; (record = xen_physmap_table_get(store->before, i)); i++) {
-        if (!counterpart(store->after, record)) {
+    for (guint i = 0; store->known && (record = xen_physmap_table_get(store->known, i)); i++) {
+        if (!counterpart(store->after, record) && is_there(store, record)) {
             g_autofree char *node = g_strdup_printf("%s/physmap/%" G_GINT64_MODIFIER "x",
                                                     store->path, record->phys_offset);
 
@@ -262,26 +323,39 @@ static gboolean remove_stale(Store *store, gboolean recorded, GError **error)
     return TRUE;
 }
 
+/* Writes the nodes in which the two differ; all of them when there is no old record. */
+static gboolean write_record(Store *store, const XenPhysmapRecord *old,
+                             const XenPhysmapRecord *record, GError **error)
+{
+    if (old && xen_physmap_record_equal(old, record)) {
+        return TRUE;
+    }
+    g_hash_table_remove_all(store->held);
+    if (old) {
+        xen_physmap_keys_foreach(old, remember_pair, store, NULL);
+    }
+    return xen_physmap_keys_foreach(record, write_pair, store, error);
+}
+
 static gboolean store_body(const XenPhysmapOps *ops, guint32 transaction, gpointer data,
                            GError **error)
 {
     Store *store = data;
     const XenPhysmapRecord *record, *old;
-    gboolean recorded;
+    gboolean ok;
 
     store->ops = ops;
     store->transaction = transaction;
-    if (!check_folder(store, &recorded, error) || !remove_stale(store, recorded, error)) {
-        return FALSE;
+    store->there = NULL;
+    store->held = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    ok = find_records(store, error) && remove_stale(store, error);
+    for (guint i = 0; ok && (record = xen_physmap_table_get(store->after, i)); i++) {
+        old = counterpart(store->known, record);
+        ok = write_record(store, old && is_there(store, old) ? old : NULL, record, error);
     }
-    for (guint i = 0; (record = xen_physmap_table_get(store->after, i)); i++) {
-        old = counterpart(store->before, record);
-        if ((!old || !xen_physmap_record_equal(old, record)) &&
-            !xen_physmap_keys_foreach(record, write_pair, store, error)) {
-            return FALSE;
-        }
-    }
-    return TRUE;
+    g_clear_pointer(&store->there, g_hash_table_unref);
+    g_hash_table_unref(store->held);
+    return ok;
 }
 
 gboolean xen_physmap_xenstore_store(const XenPhysmapOps *ops, guint32 domid, guint32 dm_domid,

@@ -38,8 +38,9 @@ XEN_PHYSMAP_API XenPhysmapTable *xen_physmap_xenstore_load(const XenPhysmapOps *
 
 /*
  * Makes the nodes follow a change from `before` to `after`: what left is removed whole, what
- * differs is written, what stays is not touched, so that writers of different records don't undo
- * each other. `before` NULL means that it isn't known, and everything under physmap is replaced.
+ * differs is written node by node, what stays is not touched, so that writers of different records
+ * don't undo each other. A record of `before` that isn't there any more is written whole. `before`
+ * NULL means that it isn't known, and everything under physmap is replaced.
  * NOT_FOUND when device-model/$domid isn't there, since it goes with the domain and must not come
  * back. The store holds the old records or the new ones, whatever fails. CONFLICT after
  * XEN_PHYSMAP_XENSTORE_TRIES, between which it sleeps for up to 10 ms.

@@ -71,18 +71,22 @@ static void plain_write(const char *key, const char *node, const char *value)
 }
 
 /* QEMU, built against Xen before 4.10: three writes a record, in no transaction. */
-static void plain_record(const XenPhysmapTable *table)
+static void plain_record(const XenPhysmapRecord *record)
+{
+    char key[32], value[32];
+
+    snprintf(key, sizeof key, "%" G_GINT64_MODIFIER "x", record->phys_offset);
+    snprintf(value, sizeof value, "%" G_GINT64_MODIFIER "x", record->start_addr);
+    plain_write(key, "start_addr", value);
+    snprintf(value, sizeof value, "%" G_GINT64_MODIFIER "x", record->size);
+    plain_write(key, "size", value);
+    plain_write(key, "name", record->name);
+}
+
+static void plain_record_all(const XenPhysmapTable *table)
 {
     for (guint i = 0; i < xen_physmap_table_size(table); i++) {
-        const XenPhysmapRecord *record = xen_physmap_table_get(table, i);
-        char key[32], value[32];
-
-        snprintf(key, sizeof key, "%" G_GINT64_MODIFIER "x", record->phys_offset);
-        snprintf(value, sizeof value, "%" G_GINT64_MODIFIER "x", record->start_addr);
-        plain_write(key, "start_addr", value);
-        snprintf(value, sizeof value, "%" G_GINT64_MODIFIER "x", record->size);
-        plain_write(key, "size", value);
-        plain_write(key, "name", record->name);
+        plain_record(xen_physmap_table_get(table, i));
     }
 }
 
@@ -159,7 +163,7 @@ static void measure(const XenPhysmapOps *ops, guint records)
         real->rm(real->opaque, 0, PHYSMAP);
         trips = 0;
         start = now();
-        plain_record(table);
+        plain_record_all(table);
         plain_store[round] = now() - start;
         plain_store_trips = trips;
 
@@ -194,6 +198,41 @@ static void measure(const XenPhysmapOps *ops, guint records)
     print("loading", records, load, load_trips, plain_loads, plain_load_trips);
 }
 
+/* One of the records is moved, which is what happens while a guest runs. */
+static void measure_relocation(const XenPhysmapOps *ops, guint records)
+{
+    g_autoptr(XenPhysmapTable) here = xen_physmap_table_new();
+    double ours[ROUNDS], plain[ROUNDS];
+    int our_trips = 0, plain_trips = 0;
+    GError *error = NULL;
+
+    make_table(here, records);
+    g_autoptr(XenPhysmapTable) there = xen_physmap_table_copy(here);
+
+    if (!xen_physmap_table_move(there, 0x3000000, 0xf1000000, &error) ||
+        !xen_physmap_xenstore_store(ops, 7, 0, NULL, here, &error)) {
+        die(error);
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        double start;
+
+        trips = 0;
+        start = now();
+        if (!xen_physmap_xenstore_store(ops, 7, 0, here, there, &error)) {
+            die(error);
+        }
+        ours[round] = now() - start;
+        our_trips = trips;
+
+        trips = 0;
+        start = now();
+        plain_record(xen_physmap_table_get(here, 0));
+        plain[round] = now() - start;
+        plain_trips = trips;
+    }
+    print("a relocation among", records, ours, our_trips, plain, plain_trips);
+}
+
 int main(void)
 {
     GError *error = NULL;
@@ -215,6 +254,7 @@ int main(void)
     for (guint records = 1; records <= 256; records *= 4) {
         measure(&ops, records);
     }
+    measure_relocation(&ops, 6);
     xs_close(xs);
     xen_physmap_ops_close(real);
     return 0;

@@ -72,6 +72,27 @@ code "without the component a saved guest doesn't" 1
 run env XEN_PHYSMAP_POLICY=warn "$work/launcher" -xen-domid 7 -incoming fd:9
 has "unless the policy says so" 'argument fd:9'
 
+# What earlier QEMUs left behind, in a /run of its own.
+cat >"$work/leftovers" <<'S'
+mount -t tmpfs none /run && mkdir /run/xen && cd /run/xen || exit
+touch qmp-physmap-3
+perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => $_, Listen => 1) for @ARGV' \
+    qmp-physmap-1 qmp-physmap-22 qmp-libxl-1 qmp-physmap-x
+perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Local => "qmp-physmap-4", Listen => 1);
+    close STDOUT; sleep 60' &
+until [ -S qmp-physmap-4 ]; do sleep 0.01; done
+"$1" -xen-domid 7 >/dev/null
+echo left: *
+kill $!
+S
+if unshare --user --map-root-user --mount mount -t tmpfs none /run 2>/dev/null; then
+    run unshare --user --map-root-user --mount sh "$work/leftovers" "$launcher"
+    has "sockets at which nobody listens are removed, and nothing else" \
+        'left: qmp-libxl-1 qmp-physmap-3 qmp-physmap-4 qmp-physmap-x'
+else
+    ok "sockets at which nobody listens are removed # SKIP no user namespaces here"
+fi
+
 run "$launcher" --help
 code "--help" 0
 run "$launcher"

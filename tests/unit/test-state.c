@@ -312,7 +312,7 @@ static void test_xenstore_fails_and_recovers(void **unused)
     GError *error = NULL;
 
     (void)unused;
-    fake_host_fail(host, FAKE_WRITE, 2, ENOSPC);
+    fake_host_fail(host, FAKE_WRITE, 1, ENOSPC);
     assert_false(xen_io_state_region_add(state, VRAM, BAR, SIZE, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_QUOTA, "quota");
     expect_pages(host, BAR);

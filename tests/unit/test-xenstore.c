@@ -260,6 +260,66 @@ static void test_store_follows_the_difference(void **unused)
     assert_string_equal(gone, "");
 }
 
+/* As many nodes as there are differences: another relocation writes one. */
+static void test_store_writes_what_changed(void **unused)
+{
+    XenPhysmapRecord moved = vram, renamed = vram;
+    g_autoptr(XenPhysmapTable) before = table_of(vram, rom4);
+
+    (void)unused;
+    moved.start_addr = 0xe0000000;
+    renamed.name[0] = '1';
+    renamed.size -= 0x1000;
+    const struct {
+        XenPhysmapRecord record;
+        guint writes;
+    } cases[] = { { moved, 1 }, { renamed, 2 } };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(FakeHost) host = new_host();
+        g_autoptr(XenPhysmapTable) after = table_of(cases[i].record, rom4);
+        g_autoptr(XenPhysmapTable) stored = NULL;
+
+        write_record(host, &vram);
+        write_record(host, &rom4);
+        fake_host_behave(host);
+        assert_true(store(host, before, after, NULL));
+        assert_int_equal(fake_host_calls(host, FAKE_WRITE), cases[i].writes);
+        /* And a transaction's start, its end, and a look at what is there. */
+        assert_int_equal(fake_host_calls(host, FAKE_ANY), cases[i].writes + 3);
+        stored = load(host);
+        expect_records(stored, cases[i].record, rom4);
+    }
+}
+
+/* xenstored was started anew, or somebody removed records: half a record is never written. */
+static void test_store_writes_whole_what_is_gone(void **unused)
+{
+    XenPhysmapRecord moved = vram;
+    const char *const gone[] = { PHYSMAP, PHYSMAP "/2000000", PHYSMAP "/3000000" };
+    g_autoptr(XenPhysmapTable) before = table_of(vram, rom4, rom5);
+
+    (void)unused;
+    moved.start_addr = 0xe0000000;
+    g_autoptr(XenPhysmapTable) after = table_of(moved, rom4);
+
+    for (guint i = 0; i < G_N_ELEMENTS(gone); i++) {
+        g_autoptr(FakeHost) host = new_host();
+        g_autoptr(XenPhysmapTable) stored = NULL;
+        GError *error = NULL;
+
+        write_record(host, &vram);
+        write_record(host, &rom4);
+        write_record(host, &rom5);
+        fake_host_rm(host, gone[i]);
+        assert_true(store(host, before, after, &error));
+        expect_no_error(error);
+        stored = load(host);
+        expect_records(stored, moved, rom4);
+        expect_no_leaks(host);
+    }
+}
+
 static void test_store_leaves_the_rest_alone(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
@@ -620,6 +680,8 @@ int main(void)
         cmocka_unit_test(test_load_sees_no_mix),
         cmocka_unit_test(test_store_writes_the_abi),
         cmocka_unit_test(test_store_follows_the_difference),
+        cmocka_unit_test(test_store_writes_what_changed),
+        cmocka_unit_test(test_store_writes_whole_what_is_gone),
         cmocka_unit_test(test_store_leaves_the_rest_alone),
         cmocka_unit_test(test_store_unknown_replaces_all),
         cmocka_unit_test(test_store_nothing_asks_nothing),

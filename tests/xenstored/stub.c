@@ -3,7 +3,12 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +24,14 @@
 #include <xenctrl.h>
 #include <xenevtchn.h>
 #include <xengnttab.h>
+#include <xen/io/xs_wire.h>
 
 /*
- * The store serves clients on its socket only. Dom0's ring, which it insists on having, is a page
- * of zeros on which nothing ever arrives, and its event channel a file descriptor that is never
- * ready. Handles are compared with NULL and nothing else, so any address is one.
+ * Domain 0's clients are on the store's socket. Its ring, which the store insists on having, is a
+ * page of zeros on which nothing ever arrives. Every other domain that is introduced has a ring of
+ * its own, whose other end is a socket, $XENSTORED_RUNDIR/domain-N: a libxenstore that finds that
+ * in XENSTORED_PATH speaks as that domain. Handles are compared with NULL and nothing else, so any
+ * address is one.
  */
 static char handle;
 
@@ -67,23 +75,151 @@ EXPORT int xc_domain_getinfolist(xc_interface *xch, uint32_t first_domain, unsig
     return 1;
 }
 
-static void *ring(void)
+/* --- the other domains, each with a thread that carries bytes --- */
+
+#define DOMAINS 16
+#define DEAD_PORT 1
+#define FIRST_PORT 2            /* the port of domain N is FIRST_PORT + N */
+
+typedef struct Domain {
+    struct xenstore_domain_interface *ring;
+    int listener;
+    int notified;               /* an eventfd: the store has read or written */
+} Domain;
+
+static Domain domains[DOMAINS];
+
+/* The ports that wait for the store, a byte each: where it reads them, and where they come from. */
+static int events[2];
+
+static void *map_ring(uint32_t domid)
 {
     void *page = mmap(NULL, XC_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
                       -1, 0);
 
-    return page == MAP_FAILED ? NULL : page;
+    if (page == MAP_FAILED || domid >= DOMAINS) {
+        return NULL;
+    }
+    domains[domid].ring = page;
+    return page;
+}
+
+static void tell_store(const Domain *domain)
+{
+    uint8_t port = FIRST_PORT + (domain - domains);
+
+    /* When so many wait that there is no room, this one does too. */
+    if (write(events[1], &port, 1) != 1 && errno != EAGAIN) {
+        abort();
+    }
+}
+
+/* What the client has sent, as far as there is room on the ring. False when the client has gone. */
+static bool carry_request(Domain *domain, int client)
+{
+    struct xenstore_domain_interface *ring = domain->ring;
+    XENSTORE_RING_IDX at = MASK_XENSTORE_IDX(ring->req_prod);
+    size_t room = XENSTORE_RING_SIZE - (ring->req_prod - ring->req_cons);
+    ssize_t n;
+
+    if (room > XENSTORE_RING_SIZE - at) {
+        room = XENSTORE_RING_SIZE - at;
+    }
+    if (room == 0) {
+        return true;
+    }
+    n = recv(client, ring->req + at, room, MSG_DONTWAIT);
+    if (n > 0) {
+        atomic_thread_fence(memory_order_seq_cst);
+        ring->req_prod += n;
+        tell_store(domain);
+    }
+    return n > 0 || (n < 0 && errno == EAGAIN);
+}
+
+static void carry_reply(Domain *domain, int client)
+{
+    struct xenstore_domain_interface *ring = domain->ring;
+
+    while (ring->rsp_prod != ring->rsp_cons) {
+        XENSTORE_RING_IDX at = MASK_XENSTORE_IDX(ring->rsp_cons);
+        size_t there = ring->rsp_prod - ring->rsp_cons;
+
+        atomic_thread_fence(memory_order_seq_cst);
+        if (there > XENSTORE_RING_SIZE - at) {
+            there = XENSTORE_RING_SIZE - at;
+        }
+        send(client, ring->rsp + at, there, MSG_NOSIGNAL);
+        atomic_thread_fence(memory_order_seq_cst);
+        ring->rsp_cons += there;
+        tell_store(domain);
+    }
+}
+
+/* One client after the other, as a ring has one user. */
+static void *carry(void *data)
+{
+    Domain *domain = data;
+
+    for (;;) {
+        int client = accept(domain->listener, NULL, NULL);
+        bool here = client >= 0;
+
+        while (here) {
+            struct pollfd fds[] = { { .fd = client, .events = POLLIN },
+                                    { .fd = domain->notified, .events = POLLIN } };
+            eventfd_t count;
+
+            /* With a full ring, the store's next word is what to wait for. */
+            if (domain->ring->req_prod - domain->ring->req_cons == XENSTORE_RING_SIZE) {
+                fds[0].fd = -1;
+            }
+            poll(fds, 2, -1);
+            if (fds[1].revents) {
+                eventfd_read(domain->notified, &count);
+                carry_reply(domain, client);
+            }
+            if (fds[0].revents) {
+                here = carry_request(domain, client);
+            }
+        }
+        close(client);
+    }
+    return NULL;
+}
+
+static int start_domain(uint32_t domid)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    Domain *domain = &domains[domid];
+    sigset_t all, before;
+    pthread_t thread;
+    int rc;
+
+    /* bind() below puts it into the private folder. */
+    snprintf(address.sun_path, sizeof address.sun_path, "/domain-%u", domid);
+    domain->notified = eventfd(0, EFD_CLOEXEC);
+    domain->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(domain->listener, (struct sockaddr *)&address, sizeof address) ||
+        listen(domain->listener, 1)) {
+        return -1;
+    }
+    /* The store's signals are for its own thread. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&thread, NULL, carry, domain);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc ? -1 : 0;
 }
 
 EXPORT void *xc_map_foreign_range(xc_interface *xch, uint32_t dom, int size, int prot,
                                   unsigned long mfn)
 {
     (void)xch;
-    (void)dom;
     (void)size;
     (void)prot;
     (void)mfn;
-    return ring();
+    return map_ring(dom);
 }
 
 /* --- libxengnttab --- */
@@ -111,10 +247,9 @@ EXPORT int xengnttab_set_max_grants(xengnttab_handle *xgt, uint32_t nr_grants)
 EXPORT void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid, uint32_t ref, int prot)
 {
     (void)xgt;
-    (void)domid;
     (void)ref;
     (void)prot;
-    return ring();
+    return map_ring(domid);
 }
 
 EXPORT int xengnttab_unmap(xengnttab_handle *xgt, void *start_address, uint32_t count)
@@ -125,14 +260,11 @@ EXPORT int xengnttab_unmap(xengnttab_handle *xgt, void *start_address, uint32_t 
 
 /* --- libxenevtchn --- */
 
-static int events = -1;
-
 EXPORT xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned flags)
 {
     (void)logger;
     (void)flags;
-    events = eventfd(0, EFD_CLOEXEC);
-    return (xenevtchn_handle *)&handle;
+    return pipe2(events, O_CLOEXEC | O_NONBLOCK) ? NULL : (xenevtchn_handle *)&handle;
 }
 
 EXPORT xenevtchn_handle *xenevtchn_fdopen(struct xentoollog_logger *logger, int fd, unsigned flags)
@@ -144,29 +276,32 @@ EXPORT xenevtchn_handle *xenevtchn_fdopen(struct xentoollog_logger *logger, int 
 EXPORT int xenevtchn_close(xenevtchn_handle *xce)
 {
     (void)xce;
-    return close(events);
+    return close(events[0]) || close(events[1]) ? -1 : 0;
 }
 
 EXPORT int xenevtchn_fd(xenevtchn_handle *xce)
 {
     (void)xce;
-    return events;
+    return events[0];
 }
 
 EXPORT xenevtchn_port_or_error_t xenevtchn_bind_virq(xenevtchn_handle *xce, unsigned int virq)
 {
     (void)xce;
     (void)virq;
-    return 1;
+    return DEAD_PORT;
 }
 
 EXPORT xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid,
                                                             evtchn_port_t remote_port)
 {
     (void)xce;
-    (void)domid;
     (void)remote_port;
-    return 2;
+    /* Nobody speaks for domain 0 there. */
+    if (domid != 0 && (domid >= DOMAINS || start_domain(domid))) {
+        return -1;
+    }
+    return FIRST_PORT + domid;
 }
 
 EXPORT int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port)
@@ -179,14 +314,18 @@ EXPORT int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port)
 EXPORT int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port)
 {
     (void)xce;
-    (void)port;
+    if (port > FIRST_PORT) {
+        eventfd_write(domains[port - FIRST_PORT].notified, 1);
+    }
     return 0;
 }
 
 EXPORT xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce)
 {
+    uint8_t port;
+
     (void)xce;
-    return -1;
+    return read(events[0], &port, 1) == 1 ? port : -1;
 }
 
 EXPORT int xenevtchn_unmask(xenevtchn_handle *xce, evtchn_port_t port)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The program that device_model_override names: becomes QEMU, with the component preloaded. */
 #include <errno.h>
+#include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <glib.h>
@@ -137,6 +140,52 @@ static void add_monitor(GPtrArray *args, const char *id, char *socket)
     g_ptr_array_add(args, g_strdup_printf("chardev=%s,mode=control", id));
 }
 
+/* Whether this is a socket at which nobody listens. */
+static gboolean is_abandoned(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct stat status;
+    gboolean refused;
+    int fd;
+
+    if (lstat(path, &status) || !S_ISSOCK(status.st_mode) ||
+        g_strlcpy(address.sun_path, path, sizeof address.sun_path) >= sizeof address.sun_path) {
+        return FALSE;
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    refused = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) &&
+              errno == ECONNREFUSED;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return refused;
+}
+
+/* A QEMU that gave up root, or was killed, left its socket for tools behind. */
+static void remove_abandoned_sockets(void)
+{
+    g_auto(GStrv) parts = g_strsplit(QMP_SOCKET_FORMAT, "%u", 2);
+    g_autofree char *pattern = g_strjoinv("[0-9]*", parts);
+    glob_t found = { 0 };
+    gboolean waited = FALSE;
+
+    glob(pattern, 0, NULL, &found);
+    for (gsize i = 0; i < found.gl_pathc; i++) {
+        if (!is_abandoned(found.gl_pathv[i])) {
+            continue;
+        }
+        /* One that starts at this moment may have its socket and not listen yet. */
+        if (!waited) {
+            g_usleep(20 * G_TIME_SPAN_MILLISECOND);
+            waited = TRUE;
+        }
+        if (is_abandoned(found.gl_pathv[i])) {
+            unlink(found.gl_pathv[i]);
+        }
+    }
+    globfree(&found);
+}
+
 /*
  * Adds two monitors: a socket pair, one end of which the component finds open in QEMU from its
  * first moment, whatever directory or user QEMU changes to; and a socket for xen-physmap check.
@@ -166,6 +215,7 @@ static gboolean attach(GPtrArray *args, const char *domid, char **incoming, Gate
         setenv(COMPONENT_ENV_INCOMING, *incoming, 1);
         *incoming = g_strdup("defer");
     }
+    remove_abandoned_sockets();
     add_monitor(args, "xen-physmap-component",
                 g_strdup_printf("socket,id=xen-physmap-component,fd=%d", pair[1]));
     add_monitor(args, "xen-physmap-tools",

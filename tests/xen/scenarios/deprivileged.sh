@@ -23,6 +23,12 @@ check "dm_restrict: xl create" xl create /tmp/g1.cfg
 check "dm_restrict: the guest runs" wait_for 120 says g1 "picture drawn"
 has "dm_restrict: the log says that nothing is recorded" "$(qemu_log g1)" "can't record the layout"
 
-# A QEMU that isn't root can't remove its socket from root's /run/xen when it ends.
+# A QEMU that isn't root can't remove its socket from root's /run/xen when it ends; the next start does.
+last=$(domid g1)
+is "the first guest's socket is gone" "$(echo /run/xen/qmp-physmap-*)" "/run/xen/qmp-physmap-$last"
 xl destroy g1
-rm -f /run/xen/qmp-physmap-*
+is "the last guest's stays" "$(echo /run/xen/qmp-physmap-*)" "/run/xen/qmp-physmap-$last"
+guest_config /tmp/g1.cfg g1 picture "$(cards 6)"
+check "xl create, of a guest whose QEMU stays root" xl create /tmp/g1.cfg
+is "which removes it" "$(echo /run/xen/qmp-physmap-*)" "/run/xen/qmp-physmap-$(domid g1)"
+xl destroy g1

@@ -63,6 +63,10 @@ has "two cards swapped: the log says which" "$(qemu_log g1)" "misplaced: 0000:00
 # QEMU 7.2 fails in an assertion with this one, having written a ROM over another.
 new_qemu qemu-adds 'd=$1; n=$2; shift 2; set -- "$d" "$n" -machine xenfv -device e1000,addr=8 "$@"'
 rolled_back "a card in front" "start" --qemu /tmp/qemu-adds
+{ cat /usr/lib/ipxe/qemu/efi-e1000.rom; echo more; } >/tmp/larger.rom
+new_qemu qemu-larger 'for a; do shift; [ "$a" = e1000,addr=7 ] && a=e1000,addr=7,romfile=/tmp/larger.rom; set -- "$@" "$a"; done'
+rolled_back "a larger ROM" "before it was set up" --qemu /tmp/qemu-larger
+has "a larger ROM: the log says which" "$(qemu_log g1)" "resized: 0000:00:07.0/e1000.rom"
 new_qemu qemu-lacks 'for a; do shift; [ "$a" = e1000,addr=7 ] && a=e1000,addr=7,romfile=; set -- "$@" "$a"; done'
 rolled_back "a ROM left out" "start" --qemu /tmp/qemu-lacks
 new_qemu qemu-portless 'for a; do shift; [ "$a" = chardev:s ] && a=none; set -- "$@" "$a"; done'
@@ -110,7 +114,7 @@ rolled_back "the old file was replaced" "--timeout" --timeout 15
 check "which runs from a copy" test -e "/proc/$(dm_pid)/exe"
 
 # An option ROM's file that was changed since: the guest keeps the ROM that it knows.
-{ cat /usr/lib/ipxe/qemu/efi-e1000.rom; echo changed; } >/tmp/other.rom
+{ echo changed; tail -c +9 /usr/lib/ipxe/qemu/efi-e1000.rom; } >/tmp/other.rom
 new_qemu qemu-rom 'for a; do shift; [ "$a" = e1000,addr=7 ] && a=e1000,addr=7,romfile=/tmp/other.rom; set -- "$@" "$a"; done'
 check "an update with another ROM file" xen-physmap update-dm g1 --qemu /tmp/qemu-rom
 whole "another ROM file"
