@@ -11,6 +11,9 @@ pid=$(for p in /proc/[0-9]*; do [ "$(readlink "$p/exe")" = /usr/libexec/xen-qemu
 is "QEMU isn't root" "$(sed -n 's/^Uid:\t\([0-9]*\)\t.*/\1/p' "/proc/$pid/status")" 1000
 is "nor is the component's thread" "$(cat /proc/$pid/task/*/status | sed -n 's/^Uid:\t\([0-9]*\)\t.*/\1/p' | sort -u)" 1000
 has "the framebuffer's move was recorded" "$(physmap g1)" 'start_addr = "f1000000"'
+check "an update" xen-physmap update-dm g1
+pid=$(xenstore-read "/local/domain/$(domid g1)/image/device-model-pid")
+is "the new QEMU isn't root either" "$(sed -n 's/^Uid:\t\([0-9]*\)\t.*/\1/p' "/proc/$pid/status")" 1000
 qmp g1 '{"execute":"device_add","arguments":{"driver":"e1000","id":"card8","addr":"8"}}' >/dev/null
 recorded() { physmap g1 | grep -q 0000:00:08.0/e1000.rom; }
 check "what comes later is recorded too" wait_for 30 recorded
