@@ -15,8 +15,10 @@ resumed() {   # CASE
     is "$1: nothing is left" "$(find /run/xen-physmap -mindepth 1 ! -name '*.lock')" ""
 }
 
+whens="kill killed" backs="start save pause prepare"
+[ -z "$QUICK" ] || whens=killed backs="start pause"
 for step in prepare pause save start unpause end tidy; do
-    for when in kill killed; do
+    for when in $whens; do
         XEN_PHYSMAP_FAULT=$when:$step xen-physmap update-dm g1 >/tmp/out 2>&1
         is "$when $step: it was killed" $? 137
         resumed "$when $step"
@@ -25,7 +27,7 @@ done
 # On the way back, from a new QEMU that never reports to run.
 printf '#!/bin/sh\ncase "$*" in *-incoming*) set -- "$@" -S ;; esac\nexec /usr/libexec/xen-qemu-system-i386 "$@"\n' >/tmp/qemu-stops
 chmod +x /tmp/qemu-stops
-for step in start save pause prepare; do
+for step in $backs; do
     XEN_PHYSMAP_FAULT=unkill:$step xen-physmap update-dm g1 --qemu /tmp/qemu-stops --timeout 12 >/tmp/out 2>&1
     is "going back, killed at $step" $? 137
     resumed "going back, killed at $step"
