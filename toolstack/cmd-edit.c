@@ -409,7 +409,8 @@ int verb_edit(int argc, char **argv)
           "replace all records by those of a file: JSON as list --json prints it, or any other "
           "form that convert reads", "FILE" },
         { "strip", 0, 0, G_OPTION_ARG_NONE, &orders.strip, "leave all records out", NULL },
-        { "remove", 'r', 0, G_OPTION_ARG_STRING_ARRAY, &removals, "leave a record out, or a node of one", "BLOCK|@OFFSET/NODE" },
+        { "remove", 'r', 0, G_OPTION_ARG_STRING_ARRAY, &removals,
+          "leave a record out, or a node of one", "BLOCK|@OFFSET/NODE" },
         { "rename", 0, 0, G_OPTION_ARG_STRING_ARRAY, &renames, "give a record another name",
           "BLOCK=NEW" },
         { "set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings,
@@ -449,8 +450,7 @@ int verb_edit(int argc, char **argv)
     }
     if (!check_orders(&orders, &error)) {
         xen_physmap_table_free(orders.import);
-        verb_fail(g_steal_pointer(&error));
-        return EXIT_TROUBLE;
+        return verb_misused(g_steal_pointer(&error));
     }
     if (strcmp(argv[2], "-") == 0 && isatty(STDOUT_FILENO)) {
         xen_physmap_table_free(orders.import);

@@ -10,6 +10,7 @@
 #include "emulator.h"
 #include "input.h"
 #include "legacy.h"
+#include "output.h"
 #include "present.h"
 
 /* Nothing but a stream is longer: a full table in the longest form, with room to spare. */
@@ -33,14 +34,18 @@ static gboolean invalid(GError **error, const char *reason)
 
 gboolean codec_format(const char *name, CodecFormat *format, GError **error)
 {
-    g_autofree char *shown = xen_physmap_escape(name, -1);
+    g_autofree char *shown = NULL;
 
+    if (!name) {
+        return TRUE;
+    }
     for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
         if (strcmp(name, names[i]) == 0) {
             *format = i;
             return TRUE;
         }
     }
+    shown = xen_physmap_escape(name, -1);
     g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                 "there is no format '%s': it is one of " CODEC_NAMES, shown);
     return FALSE;
@@ -249,4 +254,14 @@ XenPhysmapTable *codec_read_file(const char *name, CodecFormat format, GError **
         g_prefix_error(error, "%s: ", shown);
     }
     return table;
+}
+
+gboolean codec_write_file(const char *name, const XenPhysmapTable *table, CodecFormat format,
+                          gint64 domid, const char *source, GError **error)
+{
+    g_autoptr(GByteArray) bytes = codec_encode(table, format, domid, source, error);
+    g_autoptr(Output) output = bytes ? output_open(name, error) : NULL;
+
+    return output && output_write(output, bytes->data, bytes->len, error) &&
+           output_commit(output, error);
 }

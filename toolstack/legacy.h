@@ -16,8 +16,8 @@
 XenPhysmapTable *legacy_parse(const guint8 *blob, gsize length, guint64 offset, guint *word,
                               GError **error);
 
-/* Calls `func` with the records of a blob as pairs, whatever they are worth; only the layout and the
- * names' length are checked. INVALID as above, or what `func` set. */
+/* Calls `func` with the records of a blob as pairs, whatever they are worth; only the layout and
+ * the names' length are checked. INVALID as above, or what `func` set. */
 gboolean legacy_pairs(const guint8 *blob, gsize length, guint64 offset, guint *word,
                       XenPhysmapKeysFunc func, gpointer data, GError **error);
 

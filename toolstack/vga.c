@@ -72,7 +72,8 @@ static const guint8 *find_section(const guint8 *state, gsize length, const char 
         if (state[at] == SECTION_FULL && length - at >= head + SECTION_BODY &&
             is_vga_name((const char *)name, name_length, device) &&
             bytes_u32(name + name_length, TRUE) == 0 &&
-            bytes_u32(name + name_length + 4, TRUE) == SECTION_VERSION && is_vga_body(state + at + head)) {
+            bytes_u32(name + name_length + 4, TRUE) == SECTION_VERSION &&
+            is_vga_body(state + at + head)) {
             if (found) {
                 return NULL;
             }
