@@ -14,7 +14,7 @@ build/examples/%: build/obj/docs/examples/%.o build/libxenphysmap.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
-check check-api: $(EXAMPLES) build/libxenphysmap.so
+check check-api: build/tests/bench/make-savefile $(EXAMPLES) build/libxenphysmap.so
 
 .PHONY: check-api
 check-api: all build/tests/xenstored/stub.so

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* xen-physmap convert: records from one form into another. */
 #include "codec.h"
-#include "output.h"
 #include "present.h"
 #include "verb.h"
 
@@ -18,8 +17,6 @@ int verb_convert(int argc, char **argv)
     };
     g_autoptr(GError) error = NULL;
     g_autoptr(XenPhysmapTable) table = NULL;
-    g_autoptr(GByteArray) bytes = NULL;
-    g_autoptr(Output) output = NULL;
 
     if (!verb_options(&argc, &argv, entries, "IN|- OUT|-",
                       "Reads records in any form, a whole savefile or stream included, of old "
@@ -29,16 +26,11 @@ int verb_convert(int argc, char **argv)
                       "  xen-physmap convert --to libxl-record xen-4.4.save records", 2, 2)) {
         return EXIT_TROUBLE;
     }
-    if ((from_name && !codec_format(from_name, &from, &error)) ||
-        (to_name && !codec_format(to_name, &to, &error))) {
-        verb_fail(g_steal_pointer(&error));
-        return EXIT_TROUBLE;
+    if (!codec_format(from_name, &from, &error) || !codec_format(to_name, &to, &error)) {
+        return verb_misused(g_steal_pointer(&error));
     }
     if (!(table = codec_read_file(argv[1], from, &error)) ||
-        !(bytes = codec_encode(table, to, PRESENT_NO_DOMID, argv[1], &error)) ||
-        !(output = output_open(argv[2], &error)) ||
-        !output_write(output, bytes->data, bytes->len, &error) ||
-        !output_commit(output, &error)) {
+        !codec_write_file(argv[2], table, to, PRESENT_NO_DOMID, argv[1], &error)) {
         return verb_fail(g_steal_pointer(&error));
     }
     return EXIT_FINE;

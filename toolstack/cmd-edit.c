@@ -10,6 +10,7 @@
 #include "emulator.h"
 #include "input.h"
 #include "legacy.h"
+#include "loose.h"
 #include "output.h"
 #include "verb.h"
 
@@ -44,77 +45,26 @@ static gboolean invalid(GError **error, const char *format, ...)
     return FALSE;
 }
 
-/* Whether `block`, as a person wrote it, means the record: 2 for its name or its offset, 1 for the
- * bare name of its region, else 0. */
-static guint fit(const XenPhysmapRecord *record, const char *block)
+/* The value as it is to be in a record. What it makes of the layout is checked at the end. */
+static char *spell(const char *field, const char *value, GError **error)
 {
-    guint64 offset;
-
-    if (*block == '@') {
-        block += g_str_has_prefix(block, "@0x") ? 3 : 1;
-        return g_ascii_string_to_unsigned(block, 16, 0, G_MAXUINT64, &offset, NULL) &&
-                       offset == record->phys_offset
-                   ? 2
-                   : 0;
-    }
-    return strcmp(record->name, block) == 0                              ? 2
-           : strcmp(xen_physmap_region_name(record->name), block) == 0 ? 1
-                                                                         : 0;
-}
-
-/* The one record that is meant. *index stays as it was when there is none; FALSE when there are
- * several. */
-static gboolean find(const GArray *records, const char *block, guint *index, GError **error)
-{
-    g_autofree char *shown = xen_physmap_escape(block, -1);
-    guint best = 0, n = 0;
-
-    for (guint i = 0; i < records->len; i++) {
-        guint fits = fit(&g_array_index(records, XenPhysmapRecord, i), block);
-
-        if (fits > best) {
-            n = 0;
-            best = fits;
-        }
-        if (fits > 0 && fits == best && n++ == 0) {
-            *index = i;
-        }
-    }
-    return n <= 1 || invalid(error, "'%s' fits %u records; name one of them by its offset, as in "
-                                    "@" "%" G_GINT64_MODIFIER "x",
-                             shown, n,
-                             g_array_index(records, XenPhysmapRecord, *index).phys_offset);
-}
-
-static gboolean parse_number(const char *text, guint64 *value, GError **error)
-{
-    const char *digits = g_str_has_prefix(text, "0x") ? text + 2 : text;
+    const char *digits = g_str_has_prefix(value, "0x") ? value + 2 : value;
     g_autofree char *shown = NULL;
+    guint64 number;
 
-    if (g_ascii_isxdigit(*digits) &&
-        g_ascii_string_to_unsigned(digits, 16, 0, G_MAXUINT64, value, NULL)) {
-        return TRUE;
-    }
-    shown = xen_physmap_escape(text, -1);
-    return invalid(error, "'%s' is no hexadecimal number", shown);
-}
-
-/* Gives one field of the record another value; what that makes of it is checked at the end. */
-static gboolean set_field(XenPhysmapRecord *record, const char *field, const char *value,
-                          GError **error)
-{
     if (strcmp(field, "name") == 0) {
         if (strlen(value) > XEN_PHYSMAP_NAME_MAX) {
-            return invalid(error, "a name has %d bytes at most", XEN_PHYSMAP_NAME_MAX);
+            invalid(error, "a name has %d bytes at most", XEN_PHYSMAP_NAME_MAX);
+            return NULL;
         }
-        g_strlcpy(record->name, value, sizeof record->name);
-        return TRUE;
+        return g_strdup(value);
     }
-    return parse_number(value,
-                        strcmp(field, "phys_offset") == 0  ? &record->phys_offset
-                        : strcmp(field, "start_addr") == 0 ? &record->start_addr
-                                                           : &record->size,
-                        error);
+    if (g_ascii_string_to_unsigned(digits, 16, 0, G_MAXUINT64, &number, NULL)) {
+        return g_strdup_printf("%" G_GINT64_MODIFIER "x", number);
+    }
+    shown = xen_physmap_escape(value, -1);
+    invalid(error, "'%s' is no hexadecimal number", shown);
+    return NULL;
 }
 
 /* Takes "BLOCK:FIELD=VALUE" apart. A block's name has colons in it, so the field is looked for. */
@@ -158,33 +108,34 @@ static gboolean split_rename(const char *rename, char **block, const char **name
     return invalid(error, "'%s' is not OLD=NEW", shown);
 }
 
-/* Carries one order out on the records of one item, if the block is among them. */
-static gboolean carry_out(Edit *edit, GArray *records, const char *order, const char *block,
-                          const char *field, const char *value, GError **error)
+/* Gives a block another value, if it is among the records. */
+static gboolean change(Edit *edit, LooseRecords *records, const char *order, const char *block,
+                       const char *field, const char *value, GError **error)
 {
-    guint index = G_MAXUINT;
+    g_autofree char *spelt = spell(field, value, error);
+    gboolean found = FALSE;
 
-    if (!find(records, block, &index, error)) {
+    if (!spelt || !loose_set(records, block, field, spelt, &found, error)) {
         return FALSE;
     }
-    if (index == G_MAXUINT) {
-        return TRUE;
+    if (found) {
+        g_hash_table_add(edit->done, (gpointer)order);
     }
-    g_hash_table_add(edit->done, (gpointer)order);
-    if (!field) {
-        g_array_remove_index(records, index);
-        return TRUE;
-    }
-    return set_field(&g_array_index(records, XenPhysmapRecord, index), field, value, error);
+    return TRUE;
 }
 
-static gboolean carry_out_all(Edit *edit, GArray *records, GError **error)
+static gboolean carry_out_all(Edit *edit, LooseRecords *records, GError **error)
 {
     const Orders *orders = edit->orders;
 
     for (char **order = orders->removals; order && *order; order++) {
-        if (!carry_out(edit, records, *order, *order, NULL, NULL, error)) {
+        gboolean found = FALSE;
+
+        if (!loose_remove(records, *order, &found, error)) {
             return FALSE;
+        }
+        if (found) {
+            g_hash_table_add(edit->done, *order);
         }
     }
     for (char **order = orders->renames; order && *order; order++) {
@@ -192,7 +143,7 @@ static gboolean carry_out_all(Edit *edit, GArray *records, GError **error)
         const char *name;
 
         if (!split_rename(*order, &block, &name, error) ||
-            !carry_out(edit, records, *order, block, "name", name, error)) {
+            !change(edit, records, *order, block, "name", name, error)) {
             return FALSE;
         }
     }
@@ -201,37 +152,31 @@ static gboolean carry_out_all(Edit *edit, GArray *records, GError **error)
         const char *field, *value;
 
         if (!split_setting(*order, &block, &field, &value, error) ||
-            !carry_out(edit, records, *order, block, field, value, error)) {
+            !change(edit, records, *order, block, field, value, error)) {
             return FALSE;
         }
     }
     return TRUE;
 }
 
-/* What the orders make of the records of one item. Only the result has to be a table: two records
- * that change places are none in between. */
-static XenPhysmapTable *edit_table(Edit *edit, const XenPhysmapTable *before, GError **error)
+/* What the orders make of the records of one item. Only the result has to be a layout: what is to
+ * be repaired is none, nor are two records in between that change places. */
+static XenPhysmapTable *edit_table(Edit *edit, const StreamItem *item, LooseRecords *records,
+                                   GError **error)
 {
-    g_autoptr(XenPhysmapTable) after = xen_physmap_table_new();
-    g_autoptr(GArray) records = g_array_new(FALSE, FALSE, sizeof(XenPhysmapRecord));
-    const XenPhysmapRecord *record;
+    g_autoptr(XenPhysmapTable) after = NULL;
 
-    for (guint i = 0; (record = xen_physmap_table_get(before, i)); i++) {
-        g_array_append_vals(records, record, 1);
-    }
     if (!carry_out_all(edit, records, error)) {
         return NULL;
     }
-    for (guint i = 0; i < records->len; i++) {
-        XenPhysmapRecord *loose = &g_array_index(records, XenPhysmapRecord, i), checked;
-
-        if (!xen_physmap_record_init(&checked, loose->name, loose->phys_offset,
-                                     loose->start_addr, loose->size, error) ||
-            !xen_physmap_table_add(after, &checked, error)) {
-            return NULL;
-        }
+    after = loose_table(records, error);
+    edit->carried = TRUE;
+    if (!after) {
+        g_prefix_error(error, "the records at 0x%" G_GINT64_MODIFIER "x would be no layout: ",
+                       item->offset);
+        return NULL;
     }
-    return g_steal_pointer(&after);
+    return contents_add_records(edit->state, item, after, error) ? g_steal_pointer(&after) : NULL;
 }
 
 /* Every order has to have found its record in every state of the guest that has records at all. */
@@ -293,35 +238,35 @@ static gboolean edit_item(Edit *edit, const StreamItem *item, GError **error)
 {
     const Orders *orders = edit->orders;
     gboolean replace = orders->strip || orders->import;
+    g_autoptr(LooseRecords) read = loose_new(), none = loose_new();
     g_autoptr(XenPhysmapTable) before = NULL, empty = xen_physmap_table_new(), after = NULL;
-    g_autoptr(GPtrArray) others = NULL;
     g_autoptr(GByteArray) body = NULL;
     g_autoptr(GError) problem = NULL;
+    LooseRecords *records = read;
     guint word = 0;
 
-    before = contents_read_records(edit->stream, item, &others, &word, &problem);
-    if (!before && !replace) {
+    if (contents_read_pairs(edit->stream, item, &word, loose_add, read, &problem)) {
+        before = loose_table(read, NULL);
+    } else if (replace) {
+        records = none;
+    } else {
         g_propagate_prefixed_error(error, g_steal_pointer(&problem),
                                    "these records can't be edited, only replaced by --import or "
                                    "left out by --strip: ");
         return FALSE;
     }
     /* The first item of a state gets what is imported; further ones have nothing to add to it. */
-    if (!others) {
-        others = g_ptr_array_new();     /* of a blob, or of a body that can't be read */
+    if (replace) {
+        loose_replace(records, orders->import && !edit->carried ? orders->import : empty);
     }
-    after = edit_table(edit, !replace                            ? before
-                             : orders->import && !edit->carried ? orders->import
-                                                                 : empty,
-                       error);
-    edit->carried = TRUE;
-    if (!after || !contents_add_records(edit->state, item, after, error)) {
+    after = edit_table(edit, item, records, error);
+    if (!after) {
         return FALSE;
     }
     if (before && xen_physmap_table_equal(before, after)) {
         return TRUE;
     }
-    if (!make_body(item, after, others, word, &body, error)) {
+    if (!make_body(item, after, loose_others(records), word, &body, error)) {
         return FALSE;
     }
     return body ? stream_replace(edit->stream, body->data, body->len, error)
@@ -343,20 +288,20 @@ static gboolean is_place(const Edit *edit, const StreamItem *item)
 static gboolean insert_item(Edit *edit, const StreamItem *item, guint word, GError **error)
 {
     gboolean legacy = item->layer == STREAM_LEGACY_CHUNK;
-    g_autoptr(XenPhysmapTable) after = edit_table(edit, edit->orders->import, error);
-    g_autoptr(GPtrArray) others = g_ptr_array_new();
+    g_autoptr(LooseRecords) records = loose_new();
+    g_autoptr(XenPhysmapTable) after = NULL;
     g_autoptr(GByteArray) body = NULL;
 
-    edit->carried = TRUE;
-    if (!after || !contents_add_records(edit->state, item, after, error) ||
-        !make_body(item, after, others, word, &body, error)) {
+    loose_replace(records, edit->orders->import);
+    after = edit_table(edit, item, records, error);
+    if (!after || !make_body(item, after, loose_others(records), word, &body, error)) {
         return FALSE;
     }
     if (body) {
         stream_insert(edit->stream,
                       legacy ? (guint32)LEGACY_TOOLSTACK : LIBXL_EMULATOR_XENSTORE_DATA,
                       body->data, body->len);
-        }
+    }
     return TRUE;
 }
 
@@ -421,6 +366,7 @@ static gboolean run(int in, int out, const Orders *orders, GError **error)
 static gboolean edit_file(int in, const char *out_name, const Orders *orders, GError **error)
 {
     g_autoptr(Output) output = NULL;
+
     if (lseek(in, 0, SEEK_CUR) >= 0 && !run(in, -1, orders, error)) {
         return FALSE;
     }
@@ -441,12 +387,11 @@ static gboolean check_orders(const Orders *orders, GError **error)
         }
     }
     for (char **order = orders->settings; order && *order; order++) {
-        g_autofree char *block = NULL;
-        XenPhysmapRecord scratch;
+        g_autofree char *block = NULL, *spelt = NULL;
         const char *field, *value;
 
         if (!split_setting(*order, &block, &field, &value, error) ||
-            !set_field(&scratch, field, value, error)) {
+            !(spelt = spell(field, value, error))) {
             return FALSE;
         }
     }
@@ -464,7 +409,8 @@ int verb_edit(int argc, char **argv)
           "replace all records by those of a file: JSON as list --json prints it, or any other "
           "form that convert reads", "FILE" },
         { "strip", 0, 0, G_OPTION_ARG_NONE, &orders.strip, "leave all records out", NULL },
-        { "remove", 'r', 0, G_OPTION_ARG_STRING_ARRAY, &removals, "leave a record out", "BLOCK" },
+        { "remove", 'r', 0, G_OPTION_ARG_STRING_ARRAY, &removals,
+          "leave a record out, or a node of one", "BLOCK|@OFFSET/NODE" },
         { "rename", 0, 0, G_OPTION_ARG_STRING_ARRAY, &renames, "give a record another name",
           "BLOCK=NEW" },
         { "set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings,
@@ -481,10 +427,12 @@ int verb_edit(int argc, char **argv)
                       "else as it was.\n"
                       "\n"
                       "BLOCK is a record's name, its region's name if that fits one record only,\n"
-                      "or @OFFSET for its offset. Options may be repeated; they are carried out\n"
-                      "in the order below.\n"
+                      "or @OFFSET for its offset, as it is spelt in the file. The records may be\n"
+                      "broken; what comes of them may not. Options may be repeated; they are\n"
+                      "carried out in the order below.\n"
                       "\n"
                       "  xen-physmap edit --set vga.vram:start_addr=f2000000 g1.save new.save\n"
+                      "  xen-physmap edit --remove @4000000 bad.save g1.save\n"
                       "  xen-physmap edit --rename 0000:00:04.0/e1000.rom=0000:00:05.0/e1000.rom "
                       "- -\n"
                       "\n"
@@ -502,8 +450,7 @@ int verb_edit(int argc, char **argv)
     }
     if (!check_orders(&orders, &error)) {
         xen_physmap_table_free(orders.import);
-        verb_fail(g_steal_pointer(&error));
-        return EXIT_TROUBLE;
+        return verb_misused(g_steal_pointer(&error));
     }
     if (strcmp(argv[2], "-") == 0 && isatty(STDOUT_FILENO)) {
         xen_physmap_table_free(orders.import);

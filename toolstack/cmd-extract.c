@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "contents.h"
 #include "input.h"
 #include "output.h"
@@ -220,11 +221,6 @@ static gboolean page_named(guint64 pfn, gboolean stored, gpointer data)
     return target != NULL;
 }
 
-static gboolean is_zero(const guint8 *page)
-{
-    return page[0] == 0 && memcmp(page, page + 1, PAGE - 1) == 0;
-}
-
 static gboolean system_failed(const Target *target, const char *what, GError **error)
 {
     g_autofree char *shown = xen_physmap_escape(target->path, -1);
@@ -275,7 +271,7 @@ static gboolean page_read(guint64 pfn, const guint8 *bytes, gpointer data, GErro
     gboolean before = (target->held[page / 8] & 1 << page % 8) != 0;
 
     target->held[page / 8] |= 1 << page % 8;
-    return (!before && is_zero(bytes)) ||
+    return (!before && bytes_are_zero(bytes, PAGE)) ||
            write_page(target, bytes, page, error);
 }
 

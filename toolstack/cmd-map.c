@@ -14,7 +14,7 @@
 #include "domain.h"
 #include "input.h"
 #include "map.h"
-#include "output.h"
+#include "picture.h"
 #include "present.h"
 #include "verb.h"
 
@@ -335,26 +335,11 @@ static void print_text(const Layout *layout, const GArray *cells)
 
 /* --- pictures --- */
 
-typedef struct Writer {
-    Output *output;
-    GError *error;
-} Writer;
-
-static cairo_status_t write_picture(void *closure, const unsigned char *bytes,
-                                    unsigned int length)
-{
-    Writer *writer = closure;
-
-    return !writer->error && output_write(writer->output, bytes, length, &writer->error)
-               ? CAIRO_STATUS_SUCCESS
-               : CAIRO_STATUS_WRITE_ERROR;
-}
-
 static gboolean save_picture(const Layout *layout, const GArray *cells, const char *path,
                              gboolean svg, GError **error)
 {
     g_autoptr(Output) output = output_open(path, error);
-    Writer writer = { output, NULL };
+    Picture picture = { output, NULL };
     cairo_surface_t *surface;
     cairo_status_t status;
     guint width, height;
@@ -364,28 +349,13 @@ static gboolean save_picture(const Layout *layout, const GArray *cells, const ch
         return FALSE;
     }
     map_picture_size(cells, &width, &height);
-    surface = svg ? cairo_svg_surface_create_for_stream(write_picture, &writer, width, height)
+    surface = svg ? cairo_svg_surface_create_for_stream(picture_write, &picture, width, height)
                   : cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
     cr = cairo_create(surface);
     map_draw(cr, layout->title, layout->table, cells);
     status = cairo_status(cr);
     cairo_destroy(cr);
-    if (status == CAIRO_STATUS_SUCCESS && !svg) {
-        status = cairo_surface_write_to_png_stream(surface, write_picture, &writer);
-    }
-    cairo_surface_finish(surface);
-    status = status ? status : cairo_surface_status(surface);
-    cairo_surface_destroy(surface);
-    if (writer.error) {
-        g_propagate_error(error, writer.error);
-        return FALSE;
-    }
-    if (status != CAIRO_STATUS_SUCCESS) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
-                    "can't make the picture: %s", cairo_status_to_string(status));
-        return FALSE;
-    }
-    return output_commit(output, error);
+    return picture_finish(&picture, surface, status, !svg, error);
 }
 
 int verb_map(int argc, char **argv)

@@ -27,9 +27,8 @@ int verb_restore(int argc, char **argv)
                       "savefiles.", 1, 2)) {
         return EXIT_TROUBLE;
     }
-    if (name && !codec_format(name, &format, &error)) {
-        verb_fail(g_steal_pointer(&error));
-        return EXIT_TROUBLE;
+    if (!codec_format(name, &format, &error)) {
+        return verb_misused(g_steal_pointer(&error));
     }
     if (!(table = codec_read_file(argc > 2 ? argv[2] : "-", format, &error)) ||
         !(ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_XENSTORE, &error)) ||

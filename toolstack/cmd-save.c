@@ -2,7 +2,6 @@
 /* xen-physmap save: a running domain's records to a file or pipe, for a toolstack's save. */
 #include "codec.h"
 #include "domain.h"
-#include "output.h"
 #include "verb.h"
 
 static gboolean save(const char *name, const char *file, CodecFormat format, GError **error)
@@ -10,12 +9,8 @@ static gboolean save(const char *name, const char *file, CodecFormat format, GEr
     g_autoptr(XenPhysmapOps) ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_XENSTORE, error);
     g_autoptr(Domain) domain = ops ? domain_find(ops, name, error) : NULL;
     g_autoptr(XenPhysmapTable) table = domain ? domain_records(ops, domain, error) : NULL;
-    g_autoptr(GByteArray) bytes =
-        table ? codec_encode(table, format, domain->domid, "xenstore", error) : NULL;
-    g_autoptr(Output) output = bytes ? output_open(file, error) : NULL;
 
-    return output && output_write(output, bytes->data, bytes->len, error) &&
-           output_commit(output, error);
+    return table && codec_write_file(file, table, format, domain->domid, "xenstore", error);
 }
 
 int verb_save(int argc, char **argv)
@@ -40,9 +35,8 @@ int verb_save(int argc, char **argv)
                       "32-bit", 1, 2)) {
         return EXIT_TROUBLE;
     }
-    if (name && !codec_format(name, &format, &error)) {
-        verb_fail(g_steal_pointer(&error));
-        return EXIT_TROUBLE;
+    if (!codec_format(name, &format, &error)) {
+        return verb_misused(g_steal_pointer(&error));
     }
     if (!save(argv[1], argc > 2 ? argv[2] : "-", format, &error)) {
         return verb_fail(g_steal_pointer(&error));

@@ -10,7 +10,7 @@
 #include "contents.h"
 #include "domain.h"
 #include "input.h"
-#include "output.h"
+#include "picture.h"
 #include "screen.h"
 #include "verb.h"
 
@@ -189,42 +189,13 @@ static gboolean take_live(Shot *shot, guint64 *first, GError **error)
 
 /* --- what is made of it --- */
 
-typedef struct Writer {
-    Output *output;
-    GError *error;
-} Writer;
-
-static cairo_status_t write_png(void *closure, const unsigned char *bytes, unsigned int length)
-{
-    Writer *writer = closure;
-
-    return output_write(writer->output, bytes, length, &writer->error) ? CAIRO_STATUS_SUCCESS
-                                                                        : CAIRO_STATUS_WRITE_ERROR;
-}
-
 static gboolean save_png(const Shot *shot, const guint8 *bytes, const char *path, GError **error)
 {
     g_autoptr(Output) output = output_open(path, error);
-    Writer writer = { output, NULL };
-    cairo_surface_t *surface;
-    cairo_status_t status;
+    Picture picture = { output, NULL };
 
-    if (!output) {
-        return FALSE;
-    }
-    surface = screen_draw(&shot->mode, bytes);
-    status = cairo_surface_write_to_png_stream(surface, write_png, &writer);
-    cairo_surface_destroy(surface);
-    if (writer.error) {
-        g_propagate_error(error, writer.error);
-        return FALSE;
-    }
-    if (status != CAIRO_STATUS_SUCCESS) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "can't make the PNG: %s",
-                    cairo_status_to_string(status));
-        return FALSE;
-    }
-    return output_commit(output, error);
+    return output && picture_finish(&picture, screen_draw(&shot->mode, bytes),
+                                    CAIRO_STATUS_SUCCESS, TRUE, error);
 }
 
 /* Says which pages weren't there, and returns how it ended. */

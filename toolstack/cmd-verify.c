@@ -102,20 +102,10 @@ static void add(Verify *verify, Severity severity, guint64 offset, const char *f
     g_ptr_array_add(verify->findings, finding);
 }
 
-static gboolean is_zero(const guint8 *bytes, gsize length)
-{
-    for (gsize i = 0; i < length; i++) {
-        if (bytes[i]) {
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
-
 /* The reserved bytes [at, at + length) of the item's head. */
 static void check_reserved(Verify *verify, const StreamItem *item, gsize at, gsize length)
 {
-    if (!is_zero(stream_head_bytes(verify->stream) + at, length)) {
+    if (!bytes_are_zero(stream_head_bytes(verify->stream) + at, length)) {
         add(verify, ERROR, item->offset + at, "%s: reserved bytes are not zero",
             stream_item_name(item));
     }
@@ -161,7 +151,7 @@ static void take_config(Config *config, JsonObject *root)
 /* The configuration in JSON; the layout's rules do without one that can't be read. */
 static gboolean read_config(Verify *verify, const StreamItem *item, GError **error)
 {
-    gboolean json = stream_u32(stream_head_bytes(verify->stream) + 36, item->big_endian) & 1;
+    gboolean json = bytes_u32(stream_head_bytes(verify->stream) + 36, item->big_endian) & 1;
     g_autofree guint8 *body = NULL;
     g_autoptr(GError) problem = NULL;
     g_autoptr(JsonNode) root = NULL;
@@ -174,7 +164,7 @@ static gboolean read_config(Verify *verify, const StreamItem *item, GError **err
     if (!body) {
         return FALSE;
     }
-    length = stream_u32(body, item->big_endian);
+    length = bytes_u32(body, item->big_endian);
     if (length > item->length - 4) {
         add(verify, ERROR, item->offset + item->head,
             "the configuration's length is %u, and there are %" G_GUINT64_FORMAT " bytes", length,
@@ -202,9 +192,9 @@ static gboolean check_wrapper(Verify *verify, const StreamItem *item, GError **e
     if (item->type != WRAPPER_XL) {
         return TRUE;
     }
-    if (!is_zero(head + 40, 4)) {
+    if (!bytes_are_zero(head + 40, 4)) {
         add(verify, WARNING, item->offset + 40, "xl: optional flags 0x%x, and none is defined",
-            stream_u32(head + 40, item->big_endian));
+            bytes_u32(head + 40, item->big_endian));
     }
     return read_config(verify, item, error);
 }
@@ -233,7 +223,7 @@ static gboolean check_page_data(Verify *verify, const StreamItem *item, GError *
     if (!stream_read(verify->stream, chunk, 8, error)) {
         return FALSE;
     }
-    if (!is_zero(chunk + 4, 4)) {
+    if (!bytes_are_zero(chunk + 4, 4)) {
         add(verify, ERROR, item->offset + item->head + 4,
             "PAGE_DATA: reserved bytes are not zero");
     }
@@ -244,7 +234,7 @@ static gboolean check_page_data(Verify *verify, const StreamItem *item, GError *
             return FALSE;
         }
         for (guint32 j = 0; j < n; j++, i++) {
-            stored += check_pfn(verify, item, i, stream_u64(chunk + 8 * j, item->big_endian));
+            stored += check_pfn(verify, item, i, bytes_u64(chunk + 8 * j, item->big_endian));
         }
     }
     if (stored != item->pages.stored) {
@@ -264,7 +254,7 @@ static void check_legacy_pages(Verify *verify, const StreamItem *item)
     const guint8 *pfns = stream_head_bytes(verify->stream) + 4;
 
     for (guint32 i = 0; i < item->pages.named; i++) {
-        guint32 pfn = stream_u32(pfns + i * verify->legacy_word, FALSE);
+        guint32 pfn = bytes_u32(pfns + i * verify->legacy_word, FALSE);
         guint type = pfn >> LEGACY_TYPE_SHIFT;
 
         if (type >= 5 && type <= 8) {
@@ -287,7 +277,7 @@ static gboolean read_start(Verify *verify, const StreamItem *item, guint8 start[
 static void reserved_body(Verify *verify, const StreamItem *item, const guint8 *start, gsize at,
                           gsize length)
 {
-    if (!is_zero(start + at, length)) {
+    if (!bytes_are_zero(start + at, length)) {
         add(verify, ERROR, item->offset + item->head + at, "%s: reserved bytes are not zero",
             stream_item_name(item));
     }
@@ -295,8 +285,8 @@ static void reserved_body(Verify *verify, const StreamItem *item, const guint8 *
 
 static void check_p2m_frames(Verify *verify, const StreamItem *item, const guint8 *start)
 {
-    guint32 first = stream_u32(start, item->big_endian);
-    guint32 last = stream_u32(start + 4, item->big_endian);
+    guint32 first = bytes_u32(start, item->big_endian);
+    guint32 last = bytes_u32(start + 4, item->big_endian);
 
     if (first > last) {
         add(verify, ERROR, item->offset + item->head,
@@ -334,7 +324,7 @@ static void check_libxc_start(Verify *verify, const StreamItem *item, const guin
         reserved_body(verify, item, start, 20, 4);
         break;
     case LIBXC_HVM_PARAMS:
-        count = stream_u32(start, item->big_endian);
+        count = bytes_u32(start, item->big_endian);
         if (8 + 16 * (guint64)count != item->length) {
             add(verify, ERROR, at,
                 "HVM_PARAMS: %u parameters, and a length of %" G_GUINT64_FORMAT, count,
@@ -416,10 +406,9 @@ static void check_records(Verify *verify, const StreamItem *item)
 {
     g_autoptr(GError) problem = NULL;
     g_autoptr(XenPhysmapTable) table = NULL;
-    guint word;
 
     verify->carrier = item->offset;
-    table = contents_read_records(verify->stream, item, NULL, &word, &problem);
+    table = contents_read_records(verify->stream, item, &problem);
     if (!table || !contents_add_records(verify->state, item, table, &problem)) {
         add(verify, ERROR, item->offset, "%s", problem->message);
     }
@@ -509,7 +498,7 @@ static gboolean check_padding(Verify *verify, const StreamItem *item, GError **e
         !stream_read(verify->stream, padding, item->padding, error)) {
         return FALSE;
     }
-    if (!is_zero(padding, item->padding)) {
+    if (!bytes_are_zero(padding, item->padding)) {
         add(verify, ERROR, item->offset + item->head + item->length, "%s: padding is not zero",
             stream_item_name(item));
     }

@@ -5,10 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "contents.h"
 #include "emulator.h"
 #include "input.h"
 #include "legacy.h"
+#include "output.h"
 #include "present.h"
 
 /* Nothing but a stream is longer: a full table in the longest form, with room to spare. */
@@ -32,25 +34,21 @@ static gboolean invalid(GError **error, const char *reason)
 
 gboolean codec_format(const char *name, CodecFormat *format, GError **error)
 {
-    g_autofree char *shown = xen_physmap_escape(name, -1);
+    g_autofree char *shown = NULL;
 
+    if (!name) {
+        return TRUE;
+    }
     for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
         if (strcmp(name, names[i]) == 0) {
             *format = i;
             return TRUE;
         }
     }
+    shown = xen_physmap_escape(name, -1);
     g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                 "there is no format '%s': it is one of " CODEC_NAMES, shown);
     return FALSE;
-}
-
-static guint32 get_u32(const guint8 *bytes, gboolean big_endian)
-{
-    guint32 value;
-
-    memcpy(&value, bytes, sizeof value);
-    return big_endian ? GUINT32_FROM_BE(value) : GUINT32_FROM_LE(value);
 }
 
 static GByteArray *libxl_record(const GByteArray *body)
@@ -115,8 +113,8 @@ static CodecFormat guess(const guint8 *bytes, gsize length)
     if (blank == length || bytes[blank] == '{' || bytes[blank] == '[') {
         return CODEC_JSON;
     }
-    return length >= 4 && get_u32(bytes, FALSE) > EMULATOR_QEMU &&
-                   get_u32(bytes, TRUE) > EMULATOR_QEMU
+    return length >= 4 && bytes_u32(bytes, FALSE) > EMULATOR_QEMU &&
+                   bytes_u32(bytes, TRUE) > EMULATOR_QEMU
                ? CODEC_STREAM
                : CODEC_UNKNOWN;
 }
@@ -126,14 +124,14 @@ static CodecFormat guess(const guint8 *bytes, gsize length)
 static CodecFormat guess_binary(const guint8 *bytes, gsize length)
 {
     for (int big = 0; length >= RECORD_HEAD && big <= 1; big++) {
-        guint32 body = get_u32(bytes + 4, big);
+        guint32 body = bytes_u32(bytes + 4, big);
 
-        if (get_u32(bytes, big) == LIBXL_EMULATOR_XENSTORE_DATA && body >= RECORD_HEAD &&
+        if (bytes_u32(bytes, big) == LIBXL_EMULATOR_XENSTORE_DATA && body >= RECORD_HEAD &&
             RECORD_HEAD + (guint64)body + (-body & 7) == length) {
             return CODEC_LIBXL_RECORD;
         }
     }
-    return length >= 8 && get_u32(bytes, FALSE) == 1 &&
+    return length >= 8 && bytes_u32(bytes, FALSE) == 1 &&
                    (length == 8 || (length >= 10 && (bytes[8] | (bytes[9] & 0xf)) == 0))
                ? CODEC_LEGACY
                : CODEC_LIBXL_BODY;
@@ -149,14 +147,14 @@ static XenPhysmapTable *decode_body(const guint8 *bytes, gsize length, gboolean 
 
 static XenPhysmapTable *decode_record(const guint8 *bytes, gsize length, GError **error)
 {
-    gboolean big = length >= RECORD_HEAD && get_u32(bytes, FALSE) != LIBXL_EMULATOR_XENSTORE_DATA;
+    gboolean big = length >= RECORD_HEAD && bytes_u32(bytes, FALSE) != LIBXL_EMULATOR_XENSTORE_DATA;
     guint32 body;
 
-    if (length < RECORD_HEAD || get_u32(bytes, big) != LIBXL_EMULATOR_XENSTORE_DATA) {
+    if (length < RECORD_HEAD || bytes_u32(bytes, big) != LIBXL_EMULATOR_XENSTORE_DATA) {
         invalid(error, "this is no EMULATOR_XENSTORE_DATA record");
         return NULL;
     }
-    body = get_u32(bytes + 4, big);
+    body = bytes_u32(bytes + 4, big);
     if (RECORD_HEAD + (guint64)body + (-body & 7) != length) {
         invalid(error, "the record is not as long as it says");
         return NULL;
@@ -178,7 +176,7 @@ static XenPhysmapTable *decode(const guint8 *bytes, gsize length, CodecFormat fo
     case CODEC_LIBXL_RECORD:
         return decode_record(bytes, length, error);
     case CODEC_LIBXL_BODY:
-        return decode_body(bytes, length, length >= 4 && get_u32(bytes, FALSE) > EMULATOR_QEMU, 0,
+        return decode_body(bytes, length, length >= 4 && bytes_u32(bytes, FALSE) > EMULATOR_QEMU, 0,
                            error);
     default:
         return legacy_parse(bytes, length, 0, &word, error);
@@ -256,4 +254,14 @@ XenPhysmapTable *codec_read_file(const char *name, CodecFormat format, GError **
         g_prefix_error(error, "%s: ", shown);
     }
     return table;
+}
+
+gboolean codec_write_file(const char *name, const XenPhysmapTable *table, CodecFormat format,
+                          gint64 domid, const char *source, GError **error)
+{
+    g_autoptr(GByteArray) bytes = codec_encode(table, format, domid, source, error);
+    g_autoptr(Output) output = bytes ? output_open(name, error) : NULL;
+
+    return output && output_write(output, bytes->data, bytes->len, error) &&
+           output_commit(output, error);
 }

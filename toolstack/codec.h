@@ -18,7 +18,7 @@ typedef enum {
 /* The formats by name, for --help. */
 #define CODEC_NAMES "json, libxl-body, libxl-record, legacy, legacy32"
 
-/* INVALID when it is none of CODEC_NAMES. */
+/* INVALID when it is none of CODEC_NAMES; without a name *format stays as it was. */
 gboolean codec_format(const char *name, CodecFormat *format, GError **error);
 
 /* The records in a format that is written; `source` is for the JSON, see present_json. */
@@ -34,5 +34,9 @@ XenPhysmapTable *codec_read(int fd, CodecFormat format, GError **error);
 
 /* The same of a file, or standard input for "-"; its name is in the message. */
 XenPhysmapTable *codec_read_file(const char *name, CodecFormat format, GError **error);
+
+/* Writes what codec_encode makes to a file, whole or not at all, or to standard output for "-". */
+gboolean codec_write_file(const char *name, const XenPhysmapTable *table, CodecFormat format,
+                          gint64 domid, const char *source, GError **error);
 
 #endif

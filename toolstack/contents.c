@@ -70,32 +70,51 @@ gboolean contents_completes_state(const StreamItem *item, gboolean libxl)
     }
 }
 
+static gboolean is_libxl(const StreamItem *item)
+{
+    return item->layer == STREAM_LIBXL_RECORD;
+}
+
 static gboolean is_carrier(const StreamItem *item)
 {
     return contents_has_records(item) ||
-           (item->layer == STREAM_LIBXL_RECORD && item->type == LIBXL_EMULATOR_CONTEXT);
+           (is_libxl(item) && item->type == LIBXL_EMULATOR_CONTEXT);
 }
 
-XenPhysmapTable *contents_read_records(Stream *stream, const StreamItem *item, GPtrArray **others,
-                                       guint *word, GError **error)
+static guint8 *read_body(Stream *stream, const StreamItem *item, GError **error)
+{
+    return stream_body(stream, is_libxl(item) ? EMULATOR_BODY_MAX : LEGACY_BLOB_MAX, error);
+}
+
+XenPhysmapTable *contents_read_records(Stream *stream, const StreamItem *item, GError **error)
 {
     guint64 offset = item->offset + item->head;
-    gboolean emulator = item->layer == STREAM_LIBXL_RECORD;
-    g_autofree guint8 *body =
-        stream_body(stream, emulator ? EMULATOR_BODY_MAX : LEGACY_BLOB_MAX, error);
+    g_autofree guint8 *body = read_body(stream, item, error);
     g_autoptr(EmulatorData) data = NULL;
+    guint word;
 
     if (!body) {
         return NULL;
     }
-    if (!emulator) {
-        return legacy_parse(body, item->length, offset, word, error);
+    if (!is_libxl(item)) {
+        return legacy_parse(body, item->length, offset, &word, error);
     }
     data = emulator_parse(body, item->length, item->big_endian, offset, error);
-    if (data && others) {
-        *others = g_ptr_array_ref(data->others);
-    }
     return data ? g_steal_pointer(&data->table) : NULL;
+}
+
+gboolean contents_read_pairs(Stream *stream, const StreamItem *item, guint *word,
+                             XenPhysmapKeysFunc func, gpointer data, GError **error)
+{
+    guint64 offset = item->offset + item->head;
+    g_autofree guint8 *body = read_body(stream, item, error);
+
+    if (!body) {
+        return FALSE;
+    }
+    return is_libxl(item)
+               ? emulator_pairs(body, item->length, offset, func, data, error)
+               : legacy_pairs(body, item->length, offset, word, func, data, error);
 }
 
 gboolean contents_add_records(XenPhysmapTable *state, const StreamItem *item,
@@ -118,7 +137,6 @@ static gboolean add_carrier(Contents *contents, Stream *stream, const StreamItem
 {
     g_autoptr(XenPhysmapTable) table = NULL;
     Carrier *carrier;
-    guint word;
 
     if (++contents->in_state > CARRIERS_MAX) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
@@ -127,7 +145,7 @@ static gboolean add_carrier(Contents *contents, Stream *stream, const StreamItem
         return FALSE;
     }
     if (contents_has_records(item)) {
-        table = contents_read_records(stream, item, NULL, &word, error);
+        table = contents_read_records(stream, item, error);
         if (!table || !contents_add_records(contents->pending, item, table, error)) {
             return FALSE;
         }

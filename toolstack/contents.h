@@ -3,7 +3,7 @@
 #ifndef XEN_PHYSMAP_CONTENTS_H
 #define XEN_PHYSMAP_CONTENTS_H
 
-#include <xen-physmap/table.h>
+#include <xen-physmap/keys.h>
 
 #include "stream.h"
 
@@ -37,10 +37,13 @@ gboolean contents_has_records(const StreamItem *item);
 gboolean contents_completes_state(const StreamItem *item, gboolean libxl);
 
 /* Reads the records in the item that stream_next gave last, one of the above. The caller owns the
- * table. `others`, unless NULL, gets the further keys of an EMULATOR_XENSTORE_DATA, see emulator.h;
- * `word` the layout of a legacy blob, see legacy.h. */
-XenPhysmapTable *contents_read_records(Stream *stream, const StreamItem *item, GPtrArray **others,
-                                       guint *word, GError **error);
+ * table. */
+XenPhysmapTable *contents_read_records(Stream *stream, const StreamItem *item, GError **error);
+
+/* The same as pairs, valid or not, see emulator_pairs and legacy_pairs; *word gets the layout of a
+ * legacy blob. */
+gboolean contents_read_pairs(Stream *stream, const StreamItem *item, guint *word,
+                             XenPhysmapKeysFunc func, gpointer data, GError **error);
 
 /* Adds the records of an item to those that its state of the guest has so far. */
 gboolean contents_add_records(XenPhysmapTable *state, const StreamItem *item,

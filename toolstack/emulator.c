@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include <xen-physmap/keys.h>
+#include "bytes.h"
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 #define HEAD 8
@@ -47,8 +47,8 @@ static const char *string_end(const char *text, const char *end)
     return memchr(text, '\0', end - text);
 }
 
-static gboolean add_pair(EmulatorData *data, XenPhysmapKeys *keys, const char *key,
-                         const char *value, GError **error)
+static gboolean check_pair(const char *key, const char *value, XenPhysmapKeysFunc func,
+                           gpointer data, GError **error)
 {
     if (!is_key(key)) {
         g_autofree char *shown = xen_physmap_escape(key, -1);
@@ -57,19 +57,20 @@ static gboolean add_pair(EmulatorData *data, XenPhysmapKeys *keys, const char *k
                     "'%s' is no key of the device model", shown);
         return FALSE;
     }
-    if (g_str_has_prefix(key, PREFIX)) {
-        return xen_physmap_keys_add(keys, key, strlen(key), value, strlen(value), error);
-    }
-    g_ptr_array_add(data->others, g_strdup(key));
-    g_ptr_array_add(data->others, g_strdup(value));
-    return TRUE;
+    return func(key, value, data, error);
 }
 
-static gboolean add_pairs(EmulatorData *data, XenPhysmapKeys *keys, const char *text,
-                          const char *end, guint64 offset, GError **error)
+gboolean emulator_pairs(const guint8 *body, gsize length, guint64 offset, XenPhysmapKeysFunc func,
+                        gpointer data, GError **error)
 {
-    const char *start = text;
+    const char *start = (const char *)body, *text = start + HEAD, *end = start + length;
 
+    if (length < HEAD) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "the body at " HEX " is %" G_GSIZE_FORMAT " bytes, too short for id and index",
+                    offset, length);
+        return FALSE;
+    }
     while (text < end) {
         const char *key = text, *key_end = string_end(key, end), *value, *value_end;
 
@@ -83,7 +84,7 @@ static gboolean add_pairs(EmulatorData *data, XenPhysmapKeys *keys, const char *
                                            : "has no NUL behind its value");
             return FALSE;
         }
-        if (!add_pair(data, keys, key, value, error)) {
+        if (!check_pair(key, value, func, data, error)) {
             g_prefix_error(error, "the pair at " HEX ": ", offset + (guint64)(key - start));
             return FALSE;
         }
@@ -92,34 +93,36 @@ static gboolean add_pairs(EmulatorData *data, XenPhysmapKeys *keys, const char *
     return TRUE;
 }
 
-static guint32 get_u32(const guint8 *bytes, gboolean big_endian)
-{
-    guint32 value;
+/* What a body is read into. */
+typedef struct Parse {
+    XenPhysmapKeys *keys;
+    GPtrArray *others;
+} Parse;
 
-    memcpy(&value, bytes, sizeof value);
-    return big_endian ? GUINT32_FROM_BE(value) : GUINT32_FROM_LE(value);
+static gboolean add_pair(const char *key, const char *value, gpointer data, GError **error)
+{
+    Parse *parse = data;
+
+    if (g_str_has_prefix(key, PREFIX)) {
+        return xen_physmap_keys_add(parse->keys, key, strlen(key), value, strlen(value), error);
+    }
+    g_ptr_array_add(parse->others, g_strdup(key));
+    g_ptr_array_add(parse->others, g_strdup(value));
+    return TRUE;
 }
 
 EmulatorData *emulator_parse(const guint8 *body, gsize length, gboolean big_endian,
                              guint64 offset, GError **error)
 {
-    g_autoptr(EmulatorData) data = NULL;
+    g_autoptr(EmulatorData) data = g_new0(EmulatorData, 1);
     g_autoptr(XenPhysmapKeys) keys = xen_physmap_keys_new();
+    Parse parse = { keys, data->others = g_ptr_array_new_with_free_func(g_free) };
 
-    if (length < HEAD) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "the body at " HEX " is %" G_GSIZE_FORMAT " bytes, too short for id and index",
-                    offset, length);
+    if (!emulator_pairs(body, length, offset, add_pair, &parse, error)) {
         return NULL;
     }
-    data = g_new0(EmulatorData, 1);
-    data->id = get_u32(body, big_endian);
-    data->index = get_u32(body + 4, big_endian);
-    data->others = g_ptr_array_new_with_free_func(g_free);
-    if (!add_pairs(data, keys, (const char *)body + HEAD, (const char *)body + length,
-                   offset + HEAD, error)) {
-        return NULL;
-    }
+    data->id = bytes_u32(body, big_endian);
+    data->index = bytes_u32(body + 4, big_endian);
     data->table = xen_physmap_keys_table(keys, error);
     if (!data->table) {
         g_prefix_error(error, "the body at " HEX ": ", offset);

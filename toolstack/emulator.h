@@ -3,7 +3,7 @@
 #ifndef XEN_PHYSMAP_EMULATOR_H
 #define XEN_PHYSMAP_EMULATOR_H
 
-#include <xen-physmap/table.h>
+#include <xen-physmap/keys.h>
 
 /* No body longer than this is read or made; XEN_PHYSMAP_TABLE_MAX records fit into it. */
 #define EMULATOR_BODY_MAX (4U << 20)
@@ -25,6 +25,11 @@ typedef struct EmulatorData {
  */
 EmulatorData *emulator_parse(const guint8 *body, gsize length, gboolean big_endian,
                              guint64 offset, GError **error);
+
+/* Calls `func` with the pairs of a body as they are; only their framing and the characters of the
+ * keys are checked. INVALID as above, or what `func` set. */
+gboolean emulator_pairs(const guint8 *body, gsize length, guint64 offset, XenPhysmapKeysFunc func,
+                        gpointer data, GError **error);
 
 /* NULL is allowed. */
 void emulator_free(EmulatorData *data);

@@ -4,27 +4,13 @@
 
 #include <string.h>
 
+#include "bytes.h"
+
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 #define VERSION 1
 #define HEAD 8
 #define ENTRY 28                /* three u64 and the length of the name */
 #define LEAK 4                  /* behind each name, from a 64-bit toolstack */
-
-static guint32 get_u32(const guint8 *bytes)
-{
-    guint32 value;
-
-    memcpy(&value, bytes, sizeof value);
-    return GUINT32_FROM_LE(value);
-}
-
-static guint64 get_u64(const guint8 *bytes)
-{
-    guint64 value;
-
-    memcpy(&value, bytes, sizeof value);
-    return GUINT64_FROM_LE(value);
-}
 
 /* The length of the entry at `at`, which may have `left` bytes; 0 when it breaks the layout. */
 static gsize entry_length(const guint8 *at, gsize left, gsize leak)
@@ -34,7 +20,7 @@ static gsize entry_length(const guint8 *at, gsize left, gsize leak)
     if (left < ENTRY) {
         return 0;
     }
-    n = get_u32(at + ENTRY - 4);
+    n = bytes_u32(at + ENTRY - 4, FALSE);
     if (n == 0 || n > left - ENTRY || left - ENTRY - n < leak ||
         memchr(at + ENTRY, '\0', n) != at + ENTRY + n - 1) {
         return 0;
@@ -45,7 +31,7 @@ static gsize entry_length(const guint8 *at, gsize left, gsize leak)
 /* Whether the whole blob has this layout; if not, *stop is the offset in it that breaks it. */
 static gboolean fits(const guint8 *blob, gsize length, gsize leak, gsize *stop)
 {
-    guint32 count = get_u32(blob + 4);
+    guint32 count = bytes_u32(blob + 4, FALSE);
 
     *stop = HEAD;
     for (guint32 i = 0; i < count; i++) {
@@ -59,46 +45,42 @@ static gboolean fits(const guint8 *blob, gsize length, gsize leak, gsize *stop)
     return *stop == length;
 }
 
-static gboolean add_entry(XenPhysmapTable *table, const guint8 *at, GError **error)
+/* Called with what an entry says, unchecked but for the length of its name. */
+typedef gboolean (*EntryFunc)(const XenPhysmapRecord *record, gpointer data, GError **error);
+
+static gboolean read_entry(const guint8 *at, EntryFunc func, gpointer data, GError **error)
 {
-    XenPhysmapRecord record;
+    const char *name = (const char *)at + ENTRY;
+    XenPhysmapRecord record = { .phys_offset = bytes_u64(at, FALSE),
+                                .start_addr = bytes_u64(at + 8, FALSE),
+                                .size = bytes_u64(at + 16, FALSE) };
 
-    return xen_physmap_record_init(&record, (const char *)at + ENTRY, get_u64(at),
-                                   get_u64(at + 8), get_u64(at + 16), error) &&
-           xen_physmap_table_add(table, &record, error);
-}
+    if (g_strlcpy(record.name, name, sizeof record.name) >= sizeof record.name) {
+        g_autofree char *shown = xen_physmap_escape(name, -1);
 
-static XenPhysmapTable *read_entries(const guint8 *blob, gsize length, gsize leak, guint64 offset,
-                                     GError **error)
-{
-    g_autoptr(XenPhysmapTable) table = xen_physmap_table_new();
-
-    for (gsize at = HEAD; at < length; at += entry_length(blob + at, length - at, leak)) {
-        if (!add_entry(table, blob + at, error)) {
-            g_prefix_error(error, "the record at " HEX ": ", offset + at);
-            return NULL;
-        }
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "the name '%s' is longer than %d bytes", shown, XEN_PHYSMAP_NAME_MAX);
+        return FALSE;
     }
-    return g_steal_pointer(&table);
+    return func(&record, data, error);
 }
 
-XenPhysmapTable *legacy_parse(const guint8 *blob, gsize length, guint64 offset, guint *word,
-                              GError **error)
+static gboolean read_entries(const guint8 *blob, gsize length, guint64 offset, guint *word,
+                             EntryFunc func, gpointer data, GError **error)
 {
-    gsize stop32, stop64;
-    gsize leak;
+    gsize stop32, stop64, leak;
 
-    if (length < HEAD || get_u32(blob) != VERSION) {
+    if (length < HEAD || bytes_u32(blob, FALSE) != VERSION) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                     "the toolstack blob at " HEX " %s", offset,
                     length < HEAD ? "is shorter than its head" : "is not of version 1");
-        return NULL;
+        return FALSE;
     }
-    if (get_u32(blob + 4) > XEN_PHYSMAP_TABLE_MAX) {
+    if (bytes_u32(blob + 4, FALSE) > XEN_PHYSMAP_TABLE_MAX) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                     "the toolstack blob at " HEX " has %u records, and %d is the most", offset,
-                    get_u32(blob + 4), XEN_PHYSMAP_TABLE_MAX);
-        return NULL;
+                    bytes_u32(blob + 4, FALSE), XEN_PHYSMAP_TABLE_MAX);
+        return FALSE;
     }
     /*
      * No blob fits both, unless it is empty. Behind the first name the 64-bit reading is 4 bytes
@@ -114,10 +96,52 @@ XenPhysmapTable *legacy_parse(const guint8 *blob, gsize length, guint64 offset, 
                     "the toolstack blob at " HEX " has neither layout: a 32-bit one breaks at " HEX
                     ", a 64-bit one at " HEX,
                     offset, offset + stop32, offset + stop64);
-        return NULL;
+        return FALSE;
     }
     *word = length == HEAD ? 0 : leak ? 64 : 32;
-    return read_entries(blob, length, leak, offset, error);
+    for (gsize at = HEAD; at < length; at += entry_length(blob + at, length - at, leak)) {
+        if (!read_entry(blob + at, func, data, error)) {
+            g_prefix_error(error, "the record at " HEX ": ", offset + at);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean add_record(const XenPhysmapRecord *record, gpointer table, GError **error)
+{
+    return xen_physmap_table_add(table, record, error);
+}
+
+XenPhysmapTable *legacy_parse(const guint8 *blob, gsize length, guint64 offset, guint *word,
+                              GError **error)
+{
+    g_autoptr(XenPhysmapTable) table = xen_physmap_table_new();
+
+    return read_entries(blob, length, offset, word, add_record, table, error)
+               ? g_steal_pointer(&table)
+               : NULL;
+}
+
+/* What legacy_pairs passes on to. */
+typedef struct PairsTo {
+    XenPhysmapKeysFunc func;
+    gpointer data;
+} PairsTo;
+
+static gboolean pass_pairs(const XenPhysmapRecord *record, gpointer data, GError **error)
+{
+    const PairsTo *to = data;
+
+    return xen_physmap_keys_foreach(record, to->func, to->data, error);
+}
+
+gboolean legacy_pairs(const guint8 *blob, gsize length, guint64 offset, guint *word,
+                      XenPhysmapKeysFunc func, gpointer data, GError **error)
+{
+    PairsTo to = { func, data };
+
+    return read_entries(blob, length, offset, word, pass_pairs, &to, error);
 }
 
 static void put_number(GByteArray *blob, guint64 value, gsize length)

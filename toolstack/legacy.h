@@ -3,7 +3,7 @@
 #ifndef XEN_PHYSMAP_LEGACY_H
 #define XEN_PHYSMAP_LEGACY_H
 
-#include <xen-physmap/table.h>
+#include <xen-physmap/keys.h>
 
 /* No blob longer than this is to be read. */
 #define LEGACY_BLOB_MAX (4U << 20)
@@ -15,6 +15,11 @@
  */
 XenPhysmapTable *legacy_parse(const guint8 *blob, gsize length, guint64 offset, guint *word,
                               GError **error);
+
+/* Calls `func` with the records of a blob as pairs, whatever they are worth; only the layout and
+ * the names' length are checked. INVALID as above, or what `func` set. */
+gboolean legacy_pairs(const guint8 *blob, gsize length, guint64 offset, guint *word,
+                      XenPhysmapKeysFunc func, gpointer data, GError **error);
 
 /* Makes a blob in the layout of a toolstack of this word, 32 or 64; what a 64-bit one leaked is
  * zeros. */

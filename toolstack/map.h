@@ -27,7 +27,7 @@ typedef struct MapCell {
     guint64 start, end;
     MapKind kind;
     const XenPhysmapRecord *block;      /* whose pages are here; with MAP_BLOCK */
-    const XenPhysmapRecord *allocated;  /* a block that was allocated here and moved away, or NULL */
+    const XenPhysmapRecord *allocated;  /* one that was allocated here and moved away, or NULL */
 } MapCell;
 
 /*

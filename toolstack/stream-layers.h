@@ -3,6 +3,7 @@
 #ifndef XEN_PHYSMAP_STREAM_LAYERS_H
 #define XEN_PHYSMAP_STREAM_LAYERS_H
 
+#include "bytes.h"
 #include "source.h"
 #include "stream.h"
 
@@ -62,9 +63,5 @@ gboolean stream_invalid(const StreamItem *item, GError **error, const char *form
 const char *stream_libxc_name(guint32 type);
 const char *stream_legacy_name(guint32 type);
 const char *stream_xapi_name(guint32 type);
-
-guint16 stream_u16(const void *bytes, gboolean big_endian);
-guint32 stream_u32(const void *bytes, gboolean big_endian);
-guint64 stream_u64(const void *bytes, gboolean big_endian);
 
 #endif

@@ -74,7 +74,7 @@ static gboolean counted(Stream *stream, StreamItem *item, GError **error)
     if (!stream_head(stream, item, field, sizeof field, error)) {
         return FALSE;
     }
-    item->length = stream_u32(field, FALSE);
+    item->length = bytes_u32(field, FALSE);
     if (item->length > most) {
         return stream_invalid(item, error,
                               "its length is %" G_GUINT64_FORMAT ", and %u is the most",
@@ -100,7 +100,7 @@ static gboolean page_batch(Stream *stream, StreamItem *item, guint count, GError
     }
     item->pages.named = count;
     for (guint i = 0; i < count; i++) {
-        guint32 pfn = stream_u32(pfns + i * stream->word, FALSE);
+        guint32 pfn = bytes_u32(pfns + i * stream->word, FALSE);
 
         if (pfn >> 28 < PAGELESS) {
             item->pages.stored++;
@@ -119,7 +119,7 @@ static gboolean vcpu_info(Stream *stream, StreamItem *item, GError **error)
     if (!stream_head(stream, item, field, sizeof field, error)) {
         return FALSE;
     }
-    highest = stream_u32(field, FALSE);
+    highest = bytes_u32(field, FALSE);
     if (highest > VCPU_ID_MAX) {
         return stream_invalid(item, error, "its highest id is %u, and %d is the most", highest,
                               VCPU_ID_MAX);
@@ -183,7 +183,7 @@ static gboolean chunk_next(Stream *stream, StreamItem *item, GError **error)
     if (!stream_head(stream, item, head, sizeof head, error)) {
         return FALSE;
     }
-    number = stream_u32(head, FALSE);
+    number = bytes_u32(head, FALSE);
     item->type = number > 0 ? LEGACY_PAGES : number;
     if (number > 0) {
         return page_batch(stream, item, number, error);
@@ -218,14 +218,14 @@ gboolean stream_legacy_header_next(Stream *stream, StreamItem *item, GError **er
     if (!source_peek(stream->source, 8, &bytes, &got, error)) {
         return FALSE;
     }
-    stream->word = got >= 8 && stream_u32(bytes + 4, FALSE) == 0 ? 8 : 4;
+    stream->word = got >= 8 && bytes_u32(bytes + 4, FALSE) == 0 ? 8 : 4;
     if (!stream_head(stream, item, head, stream->word, error) ||
         !source_peek(stream->source, stream->word, &bytes, &got, error)) {
         return FALSE;
     }
     if (got >= stream->word &&
-        (stream->word == 8 ? stream_u64(bytes, FALSE) == G_MAXUINT64
-                           : stream_u32(bytes, FALSE) == G_MAXUINT32)) {
+        (stream->word == 8 ? bytes_u64(bytes, FALSE) == G_MAXUINT64
+                           : bytes_u32(bytes, FALSE) == G_MAXUINT32)) {
         return stream_invalid(item, error, "it is a PV guest's, which has no device model");
     }
     item->header.version = stream->word * 8;

@@ -62,10 +62,10 @@ static gboolean domain_header_next(Stream *stream, StreamItem *item, GError **er
     if (!stream_head(stream, item, head, sizeof head, error)) {
         return FALSE;
     }
-    item->domain.guest = stream_u32(head, item->big_endian);
-    item->domain.page_shift = stream_u16(head + 4, item->big_endian);
-    item->domain.xen_major = stream_u32(head + 8, item->big_endian);
-    item->domain.xen_minor = stream_u32(head + 12, item->big_endian);
+    item->domain.guest = bytes_u32(head, item->big_endian);
+    item->domain.page_shift = bytes_u16(head + 4, item->big_endian);
+    item->domain.xen_major = bytes_u32(head + 8, item->big_endian);
+    item->domain.xen_minor = bytes_u32(head + 12, item->big_endian);
     if (item->domain.guest != GUEST_X86_PV && item->domain.guest != GUEST_X86_HVM) {
         return stream_invalid(item, error, "guest type %u, where only 1 and 2 are known",
                               item->domain.guest);
@@ -87,9 +87,9 @@ gboolean stream_libxc_header_next(Stream *stream, StreamItem *item, GError **err
     if (!stream_head(stream, item, head, sizeof head, error)) {
         return FALSE;
     }
-    item->header.version = stream_u32(head + 12, TRUE);
-    item->header.options = stream_u16(head + 16, TRUE);
-    if (stream_u64(head, TRUE) != G_MAXUINT64 || memcmp(head + 8, "XENF", 4) != 0) {
+    item->header.version = bytes_u32(head + 12, TRUE);
+    item->header.options = bytes_u16(head + 16, TRUE);
+    if (bytes_u64(head, TRUE) != G_MAXUINT64 || memcmp(head + 8, "XENF", 4) != 0) {
         return stream_invalid(item, error, "it doesn't start with eight ff and \"XENF\"");
     }
     if (item->header.version < 2 || item->header.version > 3) {
@@ -145,7 +145,7 @@ static gboolean check_record(const Stream *stream, const StreamItem *item, GErro
 /* Counts the pages of PAGE_DATA, whose number its length and its first field agree on or not. */
 static gboolean count_pages(StreamItem *item, const guint8 body[8], GError **error)
 {
-    guint64 named = stream_u32(body, item->big_endian);
+    guint64 named = bytes_u32(body, item->big_endian);
     guint64 pages_at = 8 + 8 * named, stored;
 
     if (named == 0 || pages_at > item->length) {
@@ -216,7 +216,7 @@ static gboolean is_checkpoint_state(Stream *stream, gboolean *yes, GError **erro
     if (!source_peek(stream->source, 4, &bytes, &got, error)) {
         return FALSE;
     }
-    *yes = got >= 4 && stream_u32(bytes, stream->libxl_big_endian) == LIBXL_CHECKPOINT_STATE;
+    *yes = got >= 4 && bytes_u32(bytes, stream->libxl_big_endian) == LIBXL_CHECKPOINT_STATE;
     return TRUE;
 }
 

@@ -90,7 +90,7 @@ static gboolean take_list(Walk *walk, GError **error)
             return FALSE;
         }
         for (guint32 i = 0; i < count; i++) {
-            if (!take_pfn(walk, stream_u64(&piece[i], stream->item.big_endian), error)) {
+            if (!take_pfn(walk, bytes_u64(&piece[i], stream->item.big_endian), error)) {
                 return FALSE;
             }
         }

@@ -49,17 +49,17 @@ static gboolean xl_next(Stream *stream, StreamItem *item, GError **error)
     if (!magic_head(stream, item, head, sizeof head, XL_MAGIC, LENGTH(XL_MAGIC), error)) {
         return FALSE;
     }
-    item->big_endian = stream_u32(head + 32, TRUE) == XL_BYTEORDER;
-    if (stream_u32(head + 32, item->big_endian) != XL_BYTEORDER) {
+    item->big_endian = bytes_u32(head + 32, TRUE) == XL_BYTEORDER;
+    if (bytes_u32(head + 32, item->big_endian) != XL_BYTEORDER) {
         return stream_invalid(item, error, "its byteorder is 0x%08x, and not 0x%08x in any order",
-                              stream_u32(head + 32, FALSE), XL_BYTEORDER);
+                              bytes_u32(head + 32, FALSE), XL_BYTEORDER);
     }
-    mandatory = stream_u32(head + 36, item->big_endian);
+    mandatory = bytes_u32(head + 36, item->big_endian);
     if (mandatory & ~XL_FLAGS_KNOWN) {
         return stream_invalid(item, error, "it has mandatory flags 0x%x that are not known",
                               mandatory & ~XL_FLAGS_KNOWN);
     }
-    item->length = stream_u32(head + 44, item->big_endian);
+    item->length = bytes_u32(head + 44, item->big_endian);
     stream->next =
         mandatory & XL_FLAG_STREAM_V2 ? stream_libxl_header_next : stream_legacy_header_next;
     return check_config(item, error);
@@ -75,15 +75,15 @@ static gboolean libvirt_next(Stream *stream, StreamItem *item, GError **error)
                     error)) {
         return FALSE;
     }
-    version = stream_u32(head + 16, FALSE);
+    version = bytes_u32(head + 16, FALSE);
     if (version > 0xffff) {
         item->big_endian = TRUE;
-        version = stream_u32(head + 16, TRUE);
+        version = bytes_u32(head + 16, TRUE);
     }
     if (version < 1 || version > 2) {
         return stream_invalid(item, error, "version %u, where only 1 and 2 are known", version);
     }
-    item->length = stream_u32(head + 20, item->big_endian);
+    item->length = bytes_u32(head + 20, item->big_endian);
     stream->next = version == 2 ? stream_libxl_header_next : stream_legacy_header_next;
     return check_config(item, error);
 }
@@ -184,8 +184,8 @@ gboolean stream_xapi_next(Stream *stream, StreamItem *item, GError **error)
     if (!stream_head(stream, item, head, sizeof head, error)) {
         return FALSE;
     }
-    type = stream_u64(head, FALSE);
-    item->length = stream_u64(head + 8, FALSE);
+    type = bytes_u64(head, FALSE);
+    item->length = bytes_u64(head + 8, FALSE);
     item->type = MIN(type, G_MAXUINT32);
     for (guint i = 0; i < G_N_ELEMENTS(xapi_records); i++) {
         if (xapi_records[i].type == item->type && xapi_records[i].next) {

@@ -13,30 +13,6 @@
 
 /* Offsets in messages and elsewhere are from the input's first byte. */
 
-guint16 stream_u16(const void *bytes, gboolean big_endian)
-{
-    guint16 value;
-
-    memcpy(&value, bytes, sizeof value);
-    return big_endian ? GUINT16_FROM_BE(value) : GUINT16_FROM_LE(value);
-}
-
-guint32 stream_u32(const void *bytes, gboolean big_endian)
-{
-    guint32 value;
-
-    memcpy(&value, bytes, sizeof value);
-    return big_endian ? GUINT32_FROM_BE(value) : GUINT32_FROM_LE(value);
-}
-
-guint64 stream_u64(const void *bytes, gboolean big_endian)
-{
-    guint64 value;
-
-    memcpy(&value, bytes, sizeof value);
-    return big_endian ? GUINT64_FROM_BE(value) : GUINT64_FROM_LE(value);
-}
-
 Stream *stream_open(int fd, GError **error)
 {
     Source *source = source_open(fd, error);
@@ -212,8 +188,8 @@ gboolean stream_record(Stream *stream, StreamItem *item, gboolean (*wants)(guint
         g_prefix_error(error, "%s: ", where);
         return FALSE;
     }
-    item->type = stream_u32(bytes, item->big_endian);
-    item->length = stream_u32(bytes + 4, item->big_endian);
+    item->type = bytes_u32(bytes, item->big_endian);
+    item->length = bytes_u32(bytes + 4, item->big_endian);
     item->padding = -item->length & 7;
     if (item->length < 8 || !wants(item->type)) {
         return stream_head(stream, item, head, sizeof head, error);
@@ -237,8 +213,8 @@ gboolean stream_libxl_header_next(Stream *stream, StreamItem *item, GError **err
     if (!stream_head(stream, item, head, sizeof head, error)) {
         return FALSE;
     }
-    item->header.version = stream_u32(head + 8, TRUE);
-    item->header.options = stream_u32(head + 12, TRUE);
+    item->header.version = bytes_u32(head + 8, TRUE);
+    item->header.options = bytes_u32(head + 12, TRUE);
     if (memcmp(head, "LibxlFmt", 8) != 0) {
         return stream_invalid(item, error, "it doesn't start with \"LibxlFmt\"");
     }
@@ -320,8 +296,8 @@ gboolean stream_libxl_next(Stream *stream, StreamItem *item, GError **error)
                               libxl_records[item->type].most);
     }
     if (is_emulator(item->type)) {
-        item->emulator.id = stream_u32(body, item->big_endian);
-        item->emulator.index = stream_u32(body + 4, item->big_endian);
+        item->emulator.id = bytes_u32(body, item->big_endian);
+        item->emulator.index = bytes_u32(body + 4, item->big_endian);
     }
     return libxl_follow(stream, item, error);
 }

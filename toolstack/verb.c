@@ -39,3 +39,9 @@ int verb_fail(GError *error)
     g_error_free(error);
     return end;
 }
+
+int verb_misused(GError *error)
+{
+    verb_fail(error);
+    return EXIT_TROUBLE;
+}

@@ -44,4 +44,7 @@ gboolean verb_options(int *argc, char ***argv, const GOptionEntry *entries, cons
 /* Says the error on stderr, frees it, and returns the exit code that goes with its kind. */
 int verb_fail(GError *error);
 
+/* The same of arguments that can't be meant so. */
+int verb_misused(GError *error);
+
 #endif

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "bytes.h"
+
 /* What a section starts with: its kind, its number, and a name behind its length. */
 #define SECTION_FULL 4
 #define SECTION_HEAD 6
@@ -32,19 +34,9 @@ enum { VBE_ID, VBE_XRES, VBE_YRES, VBE_BPP, VBE_ENABLE };
 #define VBE_ENABLED 0x01
 #define VBE_8BIT_DAC 0x20
 
-static guint get_u16(const guint8 *bytes)
-{
-    return bytes[0] << 8 | bytes[1];
-}
-
-static guint32 get_u32(const guint8 *bytes)
-{
-    return (guint32)get_u16(bytes) << 16 | get_u16(bytes + 2);
-}
-
 static guint vbe(const guint8 *body, guint index)
 {
-    return get_u16(body + AT_VBE + 2 * index);
+    return bytes_u16(body + AT_VBE + 2 * index, TRUE);
 }
 
 /* TRUE when the name is "PATH/vga", with the device's path if that is known. */
@@ -60,7 +52,7 @@ static gboolean is_vga_name(const char *name, gsize length, const char *device)
 static gboolean is_vga_body(const guint8 *body)
 {
     static const guint8 ids[] = { 0x34, 0x12, 0x11, 0x11 };
-    guint32 version = get_u32(body + AT_PCI_VERSION);
+    guint32 version = bytes_u32(body + AT_PCI_VERSION, TRUE);
 
     return (version == 1 || version == 2) && memcmp(body + AT_CONFIG, ids, sizeof ids) == 0 &&
            body[AT_CONFIG + 0x0b] == 0x03 && body[AT_IS_VBE] == 1 &&
@@ -79,8 +71,9 @@ static const guint8 *find_section(const guint8 *state, gsize length, const char 
 
         if (state[at] == SECTION_FULL && length - at >= head + SECTION_BODY &&
             is_vga_name((const char *)name, name_length, device) &&
-            get_u32(name + name_length) == 0 &&
-            get_u32(name + name_length + 4) == SECTION_VERSION && is_vga_body(state + at + head)) {
+            bytes_u32(name + name_length, TRUE) == 0 &&
+            bytes_u32(name + name_length + 4, TRUE) == SECTION_VERSION &&
+            is_vga_body(state + at + head)) {
             if (found) {
                 return NULL;
             }
@@ -155,8 +148,8 @@ static gboolean vbe_mode(const guint8 *body, VgaMode *mode, GError **error)
     mode->width = vbe(body, VBE_XRES);
     mode->height = vbe(body, VBE_YRES);
     mode->bpp = vbe(body, VBE_BPP);
-    mode->stride = get_u32(body + AT_VBE_LINE);
-    mode->offset = (guint64)get_u32(body + AT_VBE_START) * 4;
+    mode->stride = bytes_u32(body + AT_VBE_LINE, TRUE);
+    mode->offset = (guint64)bytes_u32(body + AT_VBE_START, TRUE) * 4;
     for (guint i = 0; i < 256; i++) {
         mode->colours[i] = palette_colour(body, i);
     }

@@ -43,6 +43,26 @@ static void expect_edit(const Maker *maker, const char *const *args, const Maker
     run_clear(&run);
 }
 
+/* Nothing comes out of a file that can't be edited, and a pipe's output has no end. */
+static void expect_refusal(const Maker *maker, const char *const *args, const char *wanted)
+{
+    GThread *writer;
+    int file = maker_file(maker), pipe_end = maker_pipe(maker, &writer);
+    Run run = run_verb(verb_edit, file, args), piped = run_verb(verb_edit, pipe_end, args);
+
+    close(file);
+    maker_pipe_end(pipe_end, writer);
+    assert_int_equal(run.end, EXIT_FINDING);
+    assert_int_equal(piped.end, EXIT_FINDING);
+    if (!strstr(run.err, wanted)) {
+        fail_msg("wanted '%s', got '%s'", wanted, run.err);
+    }
+    assert_int_equal(run.bytes->len, 0);
+    assert_in_range(piped.bytes->len, 0, maker->bytes->len - 8);
+    run_clear(&run);
+    run_clear(&piped);
+}
+
 static void test_nothing(void **unused)
 {
     static const char odd[] = MAKER_ROM_PAIRS MAKER_PAIRS "other\0" "value\0";
@@ -79,6 +99,13 @@ static void test_orders(void **unused)
         "physmap/3000000/start_addr\0" "f1000000\0"
         "physmap/3000000/size\0" "40000\0"
         "physmap/3000000/name\0" "0000:00:04.0/e1000.rom\0" "other\0" "value\0";
+    static const char changed[] =
+        "physmap/2000000/start_addr\0" "3000000\0"
+        "physmap/2000000/size\0" "40000\0"
+        "physmap/2000000/name\0" "0000:00:04.0/e1000.rom\0"
+        "physmap/3000000/start_addr\0" "f1000000\0"
+        "physmap/3000000/size\0" "1000000\0"
+        "physmap/3000000/name\0" "vga.vram\0" "other\0" "value\0";
     const struct {
         const char *const *args;
         const char *pairs;
@@ -94,6 +121,8 @@ static void test_orders(void **unused)
         { EDIT("--strip", "-", "-"), stripped, sizeof stripped - 1 },
         { EDIT("--set", "vga.vram:start_addr=3000000", "--set", "e1000.rom:start_addr=f1000000",
                "-", "-"), swapped, sizeof swapped - 1 },
+        { EDIT("--set", "vga.vram:phys_offset=3000000", "--set", "e1000.rom:phys_offset=2000000",
+               "-", "-"), changed, sizeof changed - 1 },
     };
 
     (void)unused;
@@ -102,6 +131,70 @@ static void test_orders(void **unused)
 
         put_savefile(&maker, before, sizeof before - 1);
         put_savefile(&wanted, cases[i].pairs, cases[i].length);
+        expect_edit(&maker, cases[i].args, &wanted);
+        maker_clear(&maker);
+        maker_clear(&wanted);
+    }
+}
+
+/* Each kind of damage has an order that mends it, and is refused without. */
+static void test_repairs(void **unused)
+{
+#define VGA(node, value) "physmap/2000000/" node "\0" value "\0"
+#define VGA_START VGA("start_addr", "f1000000")
+#define VGA_SIZE VGA("size", "1000000")
+#define VGA_NAME VGA("name", "vga.vram")
+#define OTHER "other\0" "value\0"
+    static const char whole[] = MAKER_PAIRS MAKER_ROM_PAIRS OTHER;
+    const struct {
+        const char *pairs;
+        gsize length;
+        const char *wanted;             /* why it is refused without the order */
+        const char *const *args;
+    } cases[] = {
+#define CASE(pairs, wanted, ...) \
+    { pairs OTHER, sizeof(pairs OTHER) - 1, wanted, EDIT(__VA_ARGS__, "-", "-") }
+        CASE(VGA_START VGA("size", "10000g0") VGA_NAME MAKER_ROM_PAIRS, "'10000g0' is not",
+             "--set", "vga.vram:size=1000000"),
+        CASE("physmap/20000z0/start_addr\0" "f1000000\0" "physmap/20000z0/size\0" "1000000\0"
+             "physmap/20000z0/name\0" "vga.vram\0" MAKER_ROM_PAIRS, "physmap/20000z0/start_addr",
+             "--set", "@20000z0:phys_offset=2000000"),
+        CASE("physmap/02000000/start_addr\0" "f1000000\0" "physmap/02000000/size\0" "1000000\0"
+             "physmap/02000000/name\0" "vga.vram\0" MAKER_ROM_PAIRS, "leading zeros",
+             "--set", "@2000000:phys_offset=2000000"),
+        CASE(VGA_START VGA_NAME MAKER_ROM_PAIRS, "lacks its size",
+             "--set", "vga.vram:size=1000000"),
+        CASE(VGA_START VGA_SIZE MAKER_ROM_PAIRS, "lacks its name", "--rename", "@2000000=vga.vram"),
+        CASE(MAKER_PAIRS VGA("name", "vga.vram") MAKER_ROM_PAIRS, "occurs twice",
+             "--rename", "@2000000=vga.vram"),
+        CASE(MAKER_PAIRS MAKER_PAIRS MAKER_ROM_PAIRS, "occurs twice",
+             "--set", "vga.vram:start_addr=f1000000", "--set", "vga.vram:size=1000000",
+             "--set", "vga.vram:name=vga.vram"),
+        CASE(MAKER_PAIRS VGA("flags", "1") MAKER_ROM_PAIRS, "physmap/2000000/flags",
+             "--remove", "@2000000/flags"),
+        CASE(VGA_START VGA("Size", "1000000") VGA_NAME MAKER_ROM_PAIRS, "physmap/2000000/Size",
+             "--remove", "@0x2000000/Size", "--set", "vga.vram:size=1000000"),
+        CASE(MAKER_PAIRS MAKER_ROM_PAIRS "physmap/4000000/size\0" "1000\0", "lacks its start_addr",
+             "--remove", "@4000000"),
+        CASE(MAKER_PAIRS MAKER_ROM_PAIRS "physmap/4000000/start_addr\0" "4000000\0"
+             "physmap/4000000/size\0" "40000\0" "physmap/4000000/name\0" "0000:00:04.0/e1000.rom\0",
+             "two records are named", "--remove", "@4000000"),
+        CASE(VGA("start_addr", "3000000") VGA_SIZE VGA_NAME MAKER_ROM_PAIRS, "overlaps",
+             "--set", "vga.vram:start_addr=f1000000"),
+        CASE(VGA_START VGA("size", "2000000") VGA_NAME MAKER_ROM_PAIRS, "overlaps",
+             "--set", "@2000000:size=1000000"),
+#undef CASE
+    };
+
+    (void)unused;
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Maker maker = MAKER_INIT, wanted = MAKER_INIT;
+
+        put_savefile(&maker, cases[i].pairs, cases[i].length);
+        put_savefile(&wanted, whole, sizeof whole - 1);
+        expect_refusal(&maker, EDIT("-", "-"), cases[i].wanted);
+        /* What was right before is no help. */
+        expect_refusal(&maker, EDIT("--set", "@3000000:size=40000", "-", "-"), cases[i].wanted);
         expect_edit(&maker, cases[i].args, &wanted);
         maker_clear(&maker);
         maker_clear(&wanted);
@@ -135,22 +228,26 @@ static void test_import(void **unused)
 {
     char *name = make_file(json, sizeof json - 1);
     Maker maker = MAKER_INIT, wanted = MAKER_INIT, none = MAKER_INIT, broken = MAKER_INIT;
+    Maker unreadable = MAKER_INIT;
 
     (void)unused;
     put_savefile(&maker, MAKER_LITERAL(MAKER_ROM_PAIRS));
     put_savefile(&wanted, MAKER_LITERAL(MAKER_PAIRS));
     put_savefile(&none, NULL, 0);
     put_savefile(&broken, MAKER_LITERAL("physmap/zz/size\0" "1\0"));
+    put_savefile(&unreadable, MAKER_LITERAL("other\0" "value\0" "physmap/2000000/si"));
     expect_edit(&maker, EDIT("--import", name, "-", "-"), &wanted);
     expect_edit(&none, EDIT("--import", name, "-", "-"), &wanted);
     expect_edit(&broken, EDIT("--import", name, "-", "-"), &wanted);
     expect_edit(&wanted, EDIT("--import", name, "-", "-"), &wanted);
     expect_edit(&wanted, EDIT("--strip", "-", "-"), &none);
     expect_edit(&broken, EDIT("--strip", "-", "-"), &none);
+    expect_edit(&unreadable, EDIT("--import", name, "-", "-"), &wanted);
     maker_clear(&maker);
     maker_clear(&wanted);
     maker_clear(&none);
     maker_clear(&broken);
+    maker_clear(&unreadable);
     drop_file(name);
 }
 
@@ -178,6 +275,17 @@ static void test_legacy(void **unused)
         expect_edit(&maker, EDIT("-", "-"), &maker);
         expect_edit(&maker, EDIT("--set", "vga.vram:start_addr=f1000000", "-", "-"), &wanted);
         expect_edit(&maker, EDIT("--import", name, "-", "-"), &wanted);
+
+        /* With another record over it. */
+        maker_clear(&maker);
+        maker = (Maker)MAKER_INIT;
+        maker_patch(&blob, 4, 2);
+        maker_legacy_entry(&blob, word, 0x3000000, 0xf2000000, 0x40000, "e1000.rom");
+        maker_xl(&maker, 1, NULL);
+        maker_legacy(&maker, word, blob.bytes);
+        expect_refusal(&maker, EDIT("-", "-"), "overlaps");
+        expect_edit(&maker, EDIT("--set", "vga.vram:start_addr=f1000000", "--remove", "e1000.rom",
+                                 "-", "-"), &wanted);
         maker_clear(&maker);
         maker_clear(&wanted);
         maker_clear(&blob);
@@ -217,26 +325,6 @@ static void test_checkpoints(void **unused)
     expect_edit(&maker, EDIT("--set", "vga.vram:start_addr=f2000000", "-", "-"), &wanted);
     maker_clear(&maker);
     maker_clear(&wanted);
-}
-
-/* Nothing comes out of a file that can't be edited, and a pipe's output has no end. */
-static void expect_refusal(const Maker *maker, const char *const *args, const char *wanted)
-{
-    GThread *writer;
-    int file = maker_file(maker), pipe_end = maker_pipe(maker, &writer);
-    Run run = run_verb(verb_edit, file, args), piped = run_verb(verb_edit, pipe_end, args);
-
-    close(file);
-    maker_pipe_end(pipe_end, writer);
-    assert_int_equal(run.end, EXIT_FINDING);
-    assert_int_equal(piped.end, EXIT_FINDING);
-    if (!strstr(run.err, wanted)) {
-        fail_msg("wanted '%s', got '%s'", wanted, run.err);
-    }
-    assert_int_equal(run.bytes->len, 0);
-    assert_in_range(piped.bytes->len, 0, maker->bytes->len - 8);
-    run_clear(&run);
-    run_clear(&piped);
 }
 
 static void test_refusals(void **unused)
@@ -350,6 +438,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_repairs),
         cmocka_unit_test(test_import),
         cmocka_unit_test(test_legacy),
         cmocka_unit_test(test_checkpoints),

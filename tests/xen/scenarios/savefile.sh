@@ -33,6 +33,29 @@ fails "which isn't restored" 1 xl restore /tmp/g1.cfg /tmp/bad.save
 has "the log says why" "$(qemu_log g1)" "missing: nonsense.rom"
 check "edit repairs it" xen-physmap edit --import /tmp/g1.json /tmp/bad.save /tmp/bad.save
 check "as it was" cmp /tmp/g1.save /tmp/bad.save
+
+# spoil TEXT OTHER: puts as many other bytes over it, in the records of bad.save; NUL is a newline.
+spoil() {
+    local at length text
+    read -r at length < <(xen-physmap show /tmp/bad.save |
+        sed -n 's/^EMULATOR_XENSTORE_DATA at 0x\([0-9a-f]*\), \([0-9]*\) bytes.*/\1 \2/p')
+    text=$(dd if=/tmp/bad.save bs=1 skip=$((16#$at)) count="$length" | tr '\0' '\n')
+    text=${text%%"$1"*}
+    printf %s "$2" | tr '\n' '\0' |
+        dd of=/tmp/bad.save bs=1 seek=$((16#$at + ${#text})) conv=notrunc
+}
+# What no edit makes, libxl passes on to us.
+spoil physmap/3040000/start_addr physmap/30400x0/start_addr
+fails "verify names a spoilt key" 1 xen-physmap verify /tmp/bad.save
+has "by what is wrong with it" "$OUTPUT" physmap/30400x0/start_addr
+fails "a spoilt key isn't restored" 1 xl restore /tmp/g1.cfg /tmp/bad.save
+has "the log says that, too" "$(qemu_log g1)" "can't be held against the saved one"
+fails "edit wants all of it mended" 1 \
+    xen-physmap edit --remove @30400x0 /tmp/bad.save /tmp/bad.save
+check "edit mends it" xen-physmap edit --remove @30400x0 --set @3040000:start_addr=3040000 \
+    /tmp/bad.save /tmp/bad.save
+check "it is as it was" cmp /tmp/g1.save /tmp/bad.save
+
 check "xl restore" xl restore /tmp/g1.cfg /tmp/bad.save
 check "check agrees, restored" xen-physmap check g1
 is "the picture is the same" "$(picture_sum g1 0xf1000000)" "$picture"
