@@ -14,24 +14,23 @@
 typedef struct Cost {
     double seconds[MOST_ROUNDS];
     long kib;                   /* the most memory in any round */
-    long reads;                 /* calls that read, in the last round */
+    long reads, bytes;          /* calls that read and what they got, in the last round */
 } Cost;
 
-static long reads_of(pid_t pid)
+static void count_reads(pid_t pid, Cost *cost)
 {
     char path[64], line[128];
-    long reads = -1;
     FILE *file;
 
     snprintf(path, sizeof path, "/proc/%d/io", (int)pid);
     file = fopen(path, "r");
     while (file && fgets(line, sizeof line, file)) {
-        sscanf(line, "syscr: %ld", &reads);
+        sscanf(line, "syscr: %ld", &cost->reads);
+        sscanf(line, "rchar: %ld", &cost->bytes);
     }
     if (file) {
         fclose(file);
     }
-    return reads;
 }
 
 static void run(const char *command, Cost *cost, int round)
@@ -50,7 +49,7 @@ static void run(const char *command, Cost *cost, int round)
     /* Ended, and not yet gone: what it did can still be asked. */
     waitid(P_PID, pid, &info, WEXITED | WNOWAIT);
     cost->seconds[round] = now() - start;
-    cost->reads = reads_of(pid);
+    count_reads(pid, cost);
     wait4(pid, &status, 0, &usage);
     if (status != 0) {
         fprintf(stderr, "turns: failed: %s\n", command);
@@ -76,7 +75,8 @@ int main(int argc, char **argv)
         }
     }
     for (int i = 2; i < argc; i++) {
-        printf("%.6f %ld %ld\n", median(costs[i].seconds, rounds), costs[i].kib, costs[i].reads);
+        printf("%.6f %ld %ld %ld\n", median(costs[i].seconds, rounds), costs[i].kib,
+               costs[i].reads, costs[i].bytes);
     }
     free(costs);
     return 0;
