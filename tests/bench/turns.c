@@ -17,16 +17,16 @@ typedef struct Cost {
     long reads, bytes;          /* calls that read and what they got, in the last round */
 } Cost;
 
-static void count_reads(pid_t pid, Cost *cost)
+/* This program's, and those of the commands that it has waited for. */
+static void count_reads(long *reads, long *bytes)
 {
-    char path[64], line[128];
-    FILE *file;
+    char line[128];
+    FILE *file = fopen("/proc/self/io", "r");
 
-    snprintf(path, sizeof path, "/proc/%d/io", (int)pid);
-    file = fopen(path, "r");
+    *reads = *bytes = 0;
     while (file && fgets(line, sizeof line, file)) {
-        sscanf(line, "syscr: %ld", &cost->reads);
-        sscanf(line, "rchar: %ld", &cost->bytes);
+        sscanf(line, "syscr: %ld", reads);
+        sscanf(line, "rchar: %ld", bytes);
     }
     if (file) {
         fclose(file);
@@ -35,22 +35,25 @@ static void count_reads(pid_t pid, Cost *cost)
 
 static void run(const char *command, Cost *cost, int round)
 {
-    double start = now();
-    pid_t pid = fork();
+    long reads, bytes;
+    double start;
     struct rusage usage;
-    siginfo_t info;
     int status;
+    pid_t pid;
 
+    count_reads(&reads, &bytes);
+    start = now();
+    pid = fork();
     if (pid == 0) {
         dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
         execl("/bin/sh", "sh", "-c", command, (char *)NULL);
         _exit(127);
     }
-    /* Ended, and not yet gone: what it did can still be asked. */
-    waitid(P_PID, pid, &info, WEXITED | WNOWAIT);
-    cost->seconds[round] = now() - start;
-    count_reads(pid, cost);
     wait4(pid, &status, 0, &usage);
+    cost->seconds[round] = now() - start;
+    count_reads(&cost->reads, &cost->bytes);
+    cost->reads -= reads;
+    cost->bytes -= bytes;
     if (status != 0) {
         fprintf(stderr, "turns: failed: %s\n", command);
         exit(1);
