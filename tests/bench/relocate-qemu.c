@@ -36,7 +36,20 @@ static void send_line(int fd, const char *line)
     }
 }
 
-/* It answers nothing during a call, so one that waited for its record would wait until the alarm. */
+/* Nothing is answered during a call, so one that waits for its record is found out. */
+static void await_return(void)
+{
+    double start = now();
+
+    while (g_atomic_int_get(&calling)) {
+        if (now() - start > 1) {
+            fputs("relocate-qemu: the call waits for QEMU's monitor\n", stderr);
+            _exit(1);
+        }
+        g_usleep(1);
+    }
+}
+
 static gpointer monitor(gpointer data)
 {
     int fd = GPOINTER_TO_INT(data);
@@ -48,9 +61,7 @@ static gpointer monitor(gpointer data)
         const char *id = strstr(line, "\"id\":");
         g_autofree char *answer = NULL, *sent = NULL;
 
-        while (g_atomic_int_get(&calling)) {
-            g_usleep(1);
-        }
+        await_return();
         if (strstr(line, "info ramblock")) {
             answer = g_strdup_printf("\"vga.vram 4 KiB 0x%016" G_GINT64_MODIFIER "x "
                                      "0x%016" G_GINT64_MODIFIER "x 0x%016" G_GINT64_MODIFIER "x\"",
@@ -107,7 +118,6 @@ int main(int argc, char **argv)
     double took[CALLS], recorded[CALLS] = { 0 };
 
     (void)argc;
-    alarm(60);
     if (!xs || !dmod) {
         fputs("relocate-qemu: no xenstored\n", stderr);
         return 1;
