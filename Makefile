@@ -134,8 +134,7 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz-%.c,%,$(wildcard tests/fuzz/fuzz-*.c)
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang
 FUZZ_CFLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-FUZZ_SOURCES = $(wildcard xen-dm/*.c) xen-dm/qemu/qmp.c xen-dm/qemu/survey.c \
-	$(filter-out toolstack/main.c,$(wildcard toolstack/*.c))
+FUZZ_OBJECTS := $(patsubst build/obj/%,build/fuzz-obj/%,$(LIB_OBJECTS) $(TOOL_LIB_OBJECTS))
 
 build/tests/fuzz/replay-%: build/obj/tests/fuzz/fuzz-%.o build/obj/tests/fuzz/replay.o $(TOOL_LIB_OBJECTS) build/libxenphysmap.a
 	@mkdir -p $(@D)
@@ -150,7 +149,7 @@ build/fuzz-obj/%.o: %.c build/config.mk
 	$(call say,CC,$<)$(FUZZ_CC) $(filter-out $(HARDENING) $(SANITIZE),$(ALL_CFLAGS)) $(FUZZ_CFLAGS) \
 		-fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-build/tests/fuzz/fuzz-%: build/fuzz-obj/tests/fuzz/fuzz-%.o $(FUZZ_SOURCES:%.c=build/fuzz-obj/%.o)
+build/tests/fuzz/fuzz-%: build/fuzz-obj/tests/fuzz/fuzz-%.o $(FUZZ_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm
 
