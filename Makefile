@@ -140,7 +140,8 @@ build/tests/fuzz/replay-%: build/obj/tests/fuzz/fuzz-%.o build/obj/tests/fuzz/re
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm
 
-build/tests/fuzz/make-seeds: build/obj/tests/fuzz/make-seeds.o build/obj/tests/mocks/savefile-maker.o
+build/tests/fuzz/make-seeds: build/obj/tests/fuzz/make-seeds.o \
+		build/obj/tests/mocks/savefile-maker.o build/obj/tests/mocks/vga-state.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
