@@ -65,6 +65,7 @@ static gboolean add_entry(XenPhysmapTable *table, const guint8 *at, GError **err
 
     return xen_physmap_record_init(&record, (const char *)at + ENTRY, get_u64(at),
                                    get_u64(at + 8), get_u64(at + 16), error) &&
+           xen_physmap_record_check_place(&record, error) &&
            xen_physmap_table_add(table, &record, error);
 }
 
