@@ -168,7 +168,7 @@ FUZZ_RUN = $(if $(FUZZ_IS_CLANG),-max_total_time=$(FUZZ_SECONDS) -timeout=20 -rs
 fuzz: $(FUZZ_TARGETS:%=build/tests/fuzz/fuzz-%)
 	@for target in $(FUZZ_TARGETS); do \
 		echo "fuzz-$$target, $(FUZZ_SECONDS) s"; mkdir -p build/fuzz-corpus/$$target; \
-		G_DEBUG=fatal-warnings build/tests/fuzz/fuzz-$$target $(FUZZ_RUN) tests/data/$$target || exit; \
+		G_DEBUG=fatal-warnings G_SLICE=always-malloc build/tests/fuzz/fuzz-$$target $(FUZZ_RUN) tests/data/$$target || exit; \
 	done
 
 FUZZ_REPLAYS := $(FUZZ_TARGETS:%=build/tests/fuzz/replay-%)
