@@ -134,39 +134,46 @@ check-valgrind: have-cmocka $(UNIT_TESTS)
 	@command -v valgrind >/dev/null || { echo 'valgrind is missing (package valgrind)' >&2; exit 1; }
 	@XEN_PHYSMAP_TEST_OPERATIONS=20000 RUN_UNDER='$(VALGRIND)' tests/run -t 600 $(UNIT_TESTS)
 
-# The fuzz targets: with clang each is libFuzzer's, otherwise it replays the files it is given.
+# The fuzz targets: each is libFuzzer's with clang, and otherwise has our own main, which can mutate
+# as well but doesn't see what an input reached. Another FUZZ_CC needs a `make clean` first.
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz-%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 FUZZ_SECONDS ?= 60
-FUZZ_CC ?= clang
+FUZZ_CC ?= $(if $(shell command -v clang),clang,$(CC))
+FUZZ_IS_CLANG = $(findstring clang,$(FUZZ_CC))
 FUZZ_CFLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-FUZZ_SOURCES = $(wildcard xen-dm/*.c) xen-dm/qemu/qmp.c xen-dm/qemu/survey.c \
-	$(filter-out toolstack/main.c,$(wildcard toolstack/*.c))
+FUZZ_MAIN := $(call objects,tests/fuzz/replay.c tests/fuzz/mutate.c)
+FUZZ_OBJECTS = $(patsubst build/obj/%,build/fuzz-obj/%,$(LIB_OBJECTS) $(TOOL_LIB_OBJECTS) \
+	$(if $(FUZZ_IS_CLANG),,$(FUZZ_MAIN)))
 
-build/tests/fuzz/replay-%: build/obj/tests/fuzz/fuzz-%.o build/obj/tests/fuzz/replay.o $(TOOL_LIB_OBJECTS) build/libxenphysmap.a
+build/tests/fuzz/replay-%: build/obj/tests/fuzz/fuzz-%.o $(FUZZ_MAIN) $(TOOL_LIB_OBJECTS) build/libxenphysmap.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm
 
-build/tests/fuzz/make-seeds: build/obj/tests/fuzz/make-seeds.o build/obj/tests/mocks/savefile-maker.o
+build/tests/fuzz/make-seeds: build/obj/tests/fuzz/make-seeds.o \
+		build/obj/tests/mocks/savefile-maker.o build/obj/tests/mocks/vga-state.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 build/fuzz-obj/%.o: %.c build/config.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(FUZZ_CC) $(filter-out $(HARDENING) $(SANITIZE),$(ALL_CFLAGS)) $(FUZZ_CFLAGS) \
-		-fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+		$(if $(FUZZ_IS_CLANG),-fsanitize=fuzzer-no-link) -MMD -MP -c -o $@ $<
 
-build/tests/fuzz/fuzz-%: build/fuzz-obj/tests/fuzz/fuzz-%.o $(FUZZ_SOURCES:%.c=build/fuzz-obj/%.o)
+$(FUZZ_TARGETS:%=build/tests/fuzz/fuzz-%): build/tests/fuzz/fuzz-%: build/fuzz-obj/tests/fuzz/fuzz-%.o $(FUZZ_OBJECTS)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm
+	$(call say,LINK,$@)$(FUZZ_CC) $(FUZZ_CFLAGS) $(if $(FUZZ_IS_CLANG),-fsanitize=fuzzer) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm
 
-# What is found new stays in build/fuzz-corpus; a crash in build/fuzz-TARGET-*.
+# What libFuzzer finds new stays in build/fuzz-corpus; a crash in build/fuzz-TARGET-*, or without it
+# in build/tests/fuzz/fuzz-TARGET-crash.
+FUZZ_RUN = $(if $(FUZZ_IS_CLANG),-max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=768 \
+	-max_len=65536 -print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz-$$target- \
+	build/fuzz-corpus/$$target,-s $(FUZZ_SECONDS))
+
 .PHONY: fuzz check-fuzz
 fuzz: $(FUZZ_TARGETS:%=build/tests/fuzz/fuzz-%)
 	@for target in $(FUZZ_TARGETS); do \
 		echo "fuzz-$$target, $(FUZZ_SECONDS) s"; mkdir -p build/fuzz-corpus/$$target; \
-		build/tests/fuzz/fuzz-$$target -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=512 \
-			-max_len=65536 -print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz-$$target- \
-			build/fuzz-corpus/$$target tests/data/$$target || exit; \
+		G_DEBUG=fatal-warnings G_SLICE=always-malloc build/tests/fuzz/fuzz-$$target $(FUZZ_RUN) tests/data/$$target || exit; \
 	done
 
 FUZZ_REPLAYS := $(FUZZ_TARGETS:%=build/tests/fuzz/replay-%)
@@ -186,8 +193,8 @@ help:
 	@echo 'make demo       create, save, restore and migrate a guest in an emulated box, with comments'
 	@echo 'make check      all tests; the box and a real xenstored are fetched, not installed'
 	@echo 'make check-unit the unit tests alone, in seconds; also check-xenstored, check-asan,'
-	@echo '                check-valgrind, and check-fuzz: the kept seeds'
-	@echo 'make fuzz       libFuzzer (clang) on every reader, FUZZ_SECONDS=60 each'
+	@echo '                check-valgrind, and check-fuzz: every reader for two seconds'
+	@echo 'make fuzz       every reader under libFuzzer (clang), or our own mutator, FUZZ_SECONDS=60 each'
 	@echo 'make check-api  what others build on and read; make check-dist the tarball and packages'
 	@echo 'make bench      measures; make dist: the tarball; make deb: packages for Debian'
 	@echo 'make install    with DESTDIR= and the directories of ./configure; also uninstall'

@@ -537,28 +537,10 @@ static gboolean check_items(Verify *verify, GError **error)
     return FALSE;
 }
 
-/* Pages that a PC has for itself, whatever the guest. */
-static const struct {
-    guint64 start, end;
-    const char *what;
-} fixed[] = {
-    { 0xfec00000, 0xfec01000, "the I/O APIC" },
-    { 0xfed00000, 0xfed01000, "the HPET" },
-    { 0xfee00000, 0xfef00000, "the local APIC" },
-    { 0xfeff0000, 0xff000000, "Xen's special pages" },
-};
-
-static void check_place(Verify *verify, const XenPhysmapRecord *record)
+static void check_ram(Verify *verify, const XenPhysmapRecord *record)
 {
-    guint64 end = record->start_addr + record->size;
     guint64 ram = MIN(verify->config.ram, verify->config.low_ram_end);
 
-    for (guint i = 0; i < G_N_ELEMENTS(fixed); i++) {
-        if (record->start_addr < fixed[i].end && end > fixed[i].start) {
-            add(verify, ERROR, verify->table_at, "%s at " HEX ", size " HEX ", covers %s at " HEX,
-                record->name, record->start_addr, record->size, fixed[i].what, fixed[i].start);
-        }
-    }
     if (record->start_addr < ram) {
         add(verify, ERROR, verify->table_at,
             "%s at " HEX " lies in the guest's RAM, which goes up to " HEX, record->name,
@@ -617,7 +599,7 @@ static void check_layout(Verify *verify)
         return;
     }
     for (guint i = 0; (record = xen_physmap_table_get(verify->table, i)); i++) {
-        check_place(verify, record);
+        check_ram(verify, record);
         if (pageset_is_whole(verify->pages)) {
             check_pages(verify, record);
         }

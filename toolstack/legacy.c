@@ -110,7 +110,8 @@ static gboolean read_entries(const guint8 *blob, gsize length, guint64 offset, g
 
 static gboolean add_record(const XenPhysmapRecord *record, gpointer table, GError **error)
 {
-    return xen_physmap_table_add(table, record, error);
+    return xen_physmap_table_add(table, record, error) &&
+           xen_physmap_record_check_place(record, error);
 }
 
 XenPhysmapTable *legacy_parse(const guint8 *blob, gsize length, guint64 offset, guint *word,

@@ -172,6 +172,7 @@ static gboolean parse_record(XenPhysmapTable *table, JsonNode *node, GError **er
            hex_member(object, "start_addr", &start_addr, error) &&
            hex_member(object, "size", &size, error) &&
            xen_physmap_record_init(&record, name, phys_offset, start_addr, size, error) &&
+           xen_physmap_record_check_place(&record, error) &&
            xen_physmap_table_add(table, &record, error);
 }
 

@@ -141,6 +141,7 @@ static gboolean add_record(XenPhysmapTable *table, guint64 phys_offset, const Pa
     }
     if (!xen_physmap_record_init(&record, partial->name, phys_offset,
                                  partial->number[START_ADDR], partial->number[SIZE], error) ||
+        !xen_physmap_record_check_place(&record, error) ||
         !xen_physmap_table_add(table, &record, error)) {
         g_prefix_error(error, PREFIX "%" G_GINT64_MODIFIER "x: ", phys_offset);
         return FALSE;

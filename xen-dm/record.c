@@ -125,6 +125,37 @@ gboolean xen_physmap_record_init(XenPhysmapRecord *record, const char *name, gui
     return TRUE;
 }
 
+/* Pages that are the same in every guest, whatever its configuration. */
+static const struct {
+    guint64 start, end;
+    const char *what;
+} fixed[] = {
+    { 0xfec00000, 0xfec01000, "the I/O APIC" },
+    { 0xfed00000, 0xfed01000, "the HPET" },
+    { 0xfee00000, 0xfef00000, "the local APIC" },
+    { 0xfeff0000, 0xff000000, "Xen's special pages" },
+};
+
+gboolean xen_physmap_record_check_place(const XenPhysmapRecord *record, GError **error)
+{
+    guint64 start = record->start_addr, end = start + record->size;
+
+    /* RAM of nearly 4 GiB and a large videoram push what is allocated behind them up to here. */
+    if (start == record->phys_offset) {
+        return TRUE;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(fixed); i++) {
+        if (start < fixed[i].end && end > fixed[i].start) {
+            g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                        "%s at 0x%" G_GINT64_MODIFIER "x, size 0x%" G_GINT64_MODIFIER
+                        "x, covers %s at 0x%" G_GINT64_MODIFIER "x",
+                        record->name, start, record->size, fixed[i].what, fixed[i].start);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 gboolean xen_physmap_record_equal(const XenPhysmapRecord *a, const XenPhysmapRecord *b)
 {
     return a->phys_offset == b->phys_offset && a->start_addr == b->start_addr &&

@@ -118,9 +118,9 @@ static const XenPhysmapRecord *overlap(const XenPhysmapTable *table, Order order
                                        guint64 size, const XenPhysmapRecord *except)
 {
     const Range *range = last_before(table, order, start);
-    const Range *end = first_of(table, order) + table->ranges[order]->len;
+    const Range *end = range ? first_of(table, order) + table->ranges[order]->len : NULL;
 
-    for (; range && range < end; range++) {
+    for (; range < end; range++) {
         gboolean behind = range->start >= start;
 
         if (behind && range->start - start >= size) {

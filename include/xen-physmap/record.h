@@ -42,6 +42,14 @@ XEN_PHYSMAP_API gboolean xen_physmap_record_init(XenPhysmapRecord *record, const
                                                  guint64 phys_offset, guint64 start_addr,
                                                  guint64 size, GError **error);
 
+/*
+ * For a record from outside that keeps the rules above: INVALID when its block was moved onto pages
+ * that every PC has for itself, or Xen. No firmware and no guest that goes on puts a BAR there. A
+ * block in place may be anywhere behind the guest's RAM. Thread-safe.
+ */
+XEN_PHYSMAP_API gboolean xen_physmap_record_check_place(const XenPhysmapRecord *record,
+                                                        GError **error);
+
 /* TRUE when all four fields are the same. Thread-safe. */
 XEN_PHYSMAP_API gboolean xen_physmap_record_equal(const XenPhysmapRecord *a,
                                                   const XenPhysmapRecord *b);

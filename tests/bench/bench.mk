@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # make bench: ours and the other side by turns, in one run.
 
-BENCHES := $(addprefix build/tests/bench/,bench-lookup bench-xenstore make-savefile turns)
+BENCHES := $(addprefix build/tests/bench/,bench-lookup bench-xenstore make-savefile \
+	relocate-qemu turns)
 
 build/tests/bench/bench-lookup: build/obj/tests/bench/list.o
 
+build/tests/bench/relocate-stub.so: build/obj/tests/bench/relocate-stub.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -o $@ $^
+
 .PHONY: bench
-bench: fetch-box all $(BENCHES) build/tests/xenstored/stub.so
+bench: fetch-box all $(BENCHES) build/tests/bench/relocate-stub.so build/tests/xenstored/stub.so
 	@tests/bench/run

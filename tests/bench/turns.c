@@ -14,44 +14,46 @@
 typedef struct Cost {
     double seconds[MOST_ROUNDS];
     long kib;                   /* the most memory in any round */
-    long reads;                 /* calls that read, in the last round */
+    long reads, bytes;          /* calls that read and what they got, in the last round */
 } Cost;
 
-static long reads_of(pid_t pid)
+/* This program's, and those of the commands that it has waited for. */
+static void count_reads(long *reads, long *bytes)
 {
-    char path[64], line[128];
-    long reads = -1;
-    FILE *file;
+    char line[128];
+    FILE *file = fopen("/proc/self/io", "r");
 
-    snprintf(path, sizeof path, "/proc/%d/io", (int)pid);
-    file = fopen(path, "r");
+    *reads = *bytes = 0;
     while (file && fgets(line, sizeof line, file)) {
-        sscanf(line, "syscr: %ld", &reads);
+        sscanf(line, "syscr: %ld", reads);
+        sscanf(line, "rchar: %ld", bytes);
     }
     if (file) {
         fclose(file);
     }
-    return reads;
 }
 
 static void run(const char *command, Cost *cost, int round)
 {
-    double start = now();
-    pid_t pid = fork();
+    long reads, bytes;
+    double start;
     struct rusage usage;
-    siginfo_t info;
     int status;
+    pid_t pid;
 
+    count_reads(&reads, &bytes);
+    start = now();
+    pid = fork();
     if (pid == 0) {
         dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
         execl("/bin/sh", "sh", "-c", command, (char *)NULL);
         _exit(127);
     }
-    /* Ended, and not yet gone: what it did can still be asked. */
-    waitid(P_PID, pid, &info, WEXITED | WNOWAIT);
-    cost->seconds[round] = now() - start;
-    cost->reads = reads_of(pid);
     wait4(pid, &status, 0, &usage);
+    cost->seconds[round] = now() - start;
+    count_reads(&cost->reads, &cost->bytes);
+    cost->reads -= reads;
+    cost->bytes -= bytes;
     if (status != 0) {
         fprintf(stderr, "turns: failed: %s\n", command);
         exit(1);
@@ -76,7 +78,8 @@ int main(int argc, char **argv)
         }
     }
     for (int i = 2; i < argc; i++) {
-        printf("%.6f %ld %ld\n", median(costs[i].seconds, rounds), costs[i].kib, costs[i].reads);
+        printf("%.6f %ld %ld %ld\n", median(costs[i].seconds, rounds), costs[i].kib,
+               costs[i].reads, costs[i].bytes);
     }
     free(costs);
     return 0;

@@ -5,18 +5,36 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "qmp.h"
+#include "monitor.h"
 
 /* What a socket takes without a reader. */
 #define LENGTH_MAX 65536
 
 #define TIMEOUT_MS 1000
 
+/* One question after the other, each answered by what comes next. */
+static void ask(QmpClient *client)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = qmp_client_hmp(client, "info ramblock", TIMEOUT_MS, &error);
+    g_autoptr(MonitorVnc) vnc = NULL;
+    g_autoptr(GPtrArray) ptys = NULL;
+    gboolean running;
+
+    g_assert((text == NULL) == (error != NULL));
+    g_clear_error(&error);
+    g_assert(monitor_running(client, &running, &error) == (error == NULL));
+    g_clear_error(&error);
+    ptys = monitor_serial_ptys(client, &error);
+    g_assert((ptys == NULL) == (error != NULL));
+    g_clear_error(&error);
+    vnc = monitor_vnc(client, &error);
+    g_assert((vnc == NULL) == (error != NULL));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autoptr(QmpClient) client = NULL;
-    g_autoptr(GError) error = NULL;
-    g_autofree char *text = NULL;
     int fds[2];
 
     if (size > LENGTH_MAX || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
@@ -25,8 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     client = qmp_client_new(fds[0]);
     if (write(fds[1], data, size) == (ssize_t)size) {
         shutdown(fds[1], SHUT_WR);
-        text = qmp_client_hmp(client, "info ramblock", TIMEOUT_MS, &error);
-        g_assert((text == NULL) == (error != NULL));
+        ask(client);
     }
     close(fds[1]);
     return 0;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../mocks/savefile-maker.h"
+#include "../mocks/vga-state.h"
 
 static const char *folder;
 
@@ -78,6 +79,61 @@ static void keep_legacy(guint word)
     keep(&blob, alone);
 }
 
+/* Pages that come twice, and one that goes away again. */
+static void keep_pages(void)
+{
+    Maker maker = MAKER_INIT, blob = MAKER_INIT;
+
+    maker_libxc_headers(&maker, 2, 2);
+    maker_pages(&maker, 0xf1000, 4, 2);
+    maker_pages(&maker, 0xf1001, 3, 1);
+    maker_record(&maker, 0, NULL, 0);
+    keep(&maker, "pages/libxc");
+
+    maker = (Maker)MAKER_INIT;
+    maker_u32(&blob, 1);
+    maker_u32(&blob, 0);
+    maker_xl(&maker, 1, "{}");
+    maker_legacy(&maker, 64, blob.bytes);
+    maker_clear(&blob);
+    keep(&maker, "pages/legacy");
+}
+
+static void keep_vga_state(VgaState *state, const char *name)
+{
+    Maker maker = MAKER_INIT;
+
+    maker_put(&maker, state->bytes, state->length);
+    keep(&maker, name);
+}
+
+static void keep_vga(void)
+{
+    VgaState state;
+
+    vga_state_make(&state, "0000:00:03.0/vga");
+    vga_state_text(&state);
+    keep_vga_state(&state, "vga/text");
+    vga_state_vbe(&state, 24, 16, 24, 80);
+    keep_vga_state(&state, "vga/vbe");
+}
+
+/* The forms of which the first bytes tell. */
+static void keep_codec(void)
+{
+    static const char pairs[] = MAKER_PAIRS MAKER_ROM_PAIRS;
+    Maker maker = MAKER_INIT;
+
+    maker_emulator(&maker, 2, 2, pairs, sizeof pairs - 1);
+    keep(&maker, "codec/libxl-record");
+
+    maker = (Maker)MAKER_INIT;
+    maker_u32(&maker, 1);
+    maker_u32(&maker, 1);
+    maker_legacy_entry(&maker, 64, 0x2000000, 0xf1000000, 0x1000000, "vga.vram");
+    keep(&maker, "codec/legacy");
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -88,5 +144,8 @@ int main(int argc, char **argv)
     keep_streams();
     keep_legacy(32);
     keep_legacy(64);
+    keep_pages();
+    keep_vga();
+    keep_codec();
     return 0;
 }

@@ -185,6 +185,13 @@ static void test_refused_tables(void **unused)
           "y at start_addr 0x11000, size 0x1000, overlaps x at 0x10000" },
         { { RECORD("2000000", "10000", "1000", "a/x"), RECORD("3000000", "20000", "1000", "a/x") },
           "two records are named a/x" },
+        { { RECORD("2000000", "fec00000", "1000", "x") },
+          "physmap/2000000: x at 0xfec00000, size 0x1000, covers the I/O APIC at 0xfec00000" },
+        { { RECORD("2000000", "f0000000", "10000000", "x") }, "covers the I/O APIC" },
+        { { RECORD("2000000", "fed00000", "1000", "x") }, "covers the HPET at 0xfed00000" },
+        { { RECORD("2000000", "feeff000", "1000", "x") }, "covers the local APIC at 0xfee00000" },
+        { { RECORD("2000000", "feffe000", "1000", "x") },
+          "covers Xen's special pages at 0xfeff0000" },
     };
 
     (void)unused;

@@ -128,6 +128,11 @@ static const struct {
           "physmap/4000000/size\0" "1000\0" "physmap/4000000/name\0" "x\0", "overlaps"),
     PAIRS(MAKER_PAIRS "physmap/2fff000/start_addr\0" "1000\0"
           "physmap/2fff000/size\0" "1000\0" "physmap/2fff000/name\0" "x\0", "overlaps"),
+    PAIRS(START "fec00000\0" REST, "covers the I/O APIC"),
+    PAIRS(START "fe000000\0" SIZE "ed0000\0" NAME "vga.vram\0", "covers the I/O APIC"),
+    PAIRS(START "fed00000\0" SIZE "1000\0" NAME "vga.vram\0", "covers the HPET"),
+    PAIRS(START "feeff000\0" SIZE "1000\0" NAME "vga.vram\0", "covers the local APIC"),
+    PAIRS(START "feff0000\0" SIZE "1000\0" NAME "vga.vram\0", "covers Xen's special pages"),
     PAIRS(MAKER_ROM_PAIRS "physmap/4000000/start_addr\0" "4000000\0"
           "physmap/4000000/size\0" "1000\0"
           "physmap/4000000/name\0" "0000:00:04.0/e1000.rom\0", "0000:00:04.0/e1000.rom"),
@@ -285,6 +290,13 @@ static void refuse_legacy(GHashTable *messages)
     maker_legacy_entry(&blob, 64, 0x2000001, 0xf1000000, 0x1000000, "vga.vram");
     refuse_blob(messages, &blob, "0x2000001");
     maker_clear(&blob);
+
+    blob = (Maker)MAKER_INIT;
+    maker_u32(&blob, 1);
+    maker_u32(&blob, 1);
+    maker_legacy_entry(&blob, 64, 0x2000000, 0xfe000000, 0x1000000, "vga.vram");
+    refuse_blob(messages, &blob, "covers the I/O APIC");
+    maker_clear(&blob);
 }
 
 static void test_corpus(void **unused)
@@ -423,8 +435,8 @@ static void test_layout(void **unused)
     expect_layout(CONFIG(8, "cirrus"), "f1000000", 0xf1000, "-: 0 errors, 0 warnings");
     expect_layout("{}", "f1000000", 0xf1001, " error: 0000:00:03.0/vga.vram: 1 of 1 pages are not "
                                              "in the stream, the first at 0xf1000000");
-    expect_layout("{}", "fec00000", 0xfec00, " error: 0000:00:03.0/vga.vram at 0xfec00000, size "
-                                             "0x1000, covers the I/O APIC");
+    expect_layout("{}", "fec00000", 0xfec00, ": physmap/2000000: 0000:00:03.0/vga.vram at "
+                                             "0xfec00000, size 0x1000, covers the I/O APIC");
     expect_layout("{}", "feffe000", 0xfeffe, "covers Xen's special pages at 0xfeff0000");
     expect_layout("{\"b_info\":{\"max_memkb\":65536,\"type.hvm\":{}}}", "1000000", 0x1000,
                   " error: 0000:00:03.0/vga.vram at 0x1000000 lies in the guest's RAM");

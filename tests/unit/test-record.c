@@ -106,6 +106,36 @@ static void test_equal(void **unused)
     assert_true(xen_physmap_record_equal(&record, &other));
 }
 
+static void test_place(void **unused)
+{
+    /* Up to the fixed pages and behind them, and in place among them. */
+    static const XenPhysmapRecord fine[] = {
+        { "x", 0x2000000, 0xfebff000, 0x1000 },   { "x", 0x2000000, 0xfec01000, 0xff000 },
+        { "x", 0x2000000, 0xfed01000, 0xff000 },  { "x", 0x2000000, 0xfef00000, 0xf0000 },
+        { "x", 0x2000000, 0xff000000, 0x1000 },   { "x", 0x2000000, 0x100000000, 0x10000000 },
+        { "x", 0xf0000000, 0xf0000000, 0x10000000 },
+    };
+    static const XenPhysmapRecord wrong[] = {
+        { "x", 0x2000000, 0xfebff000, 0x2000 },   { "x", 0x2000000, 0xfecff000, 0x2000 },
+        { "x", 0x2000000, 0xfedff000, 0x2000 },   { "x", 0x2000000, 0xfefff000, 0x1000 },
+        { "x", 0x2000000, 0xfefff000, 0x2000 },   { "x", 0xf0001000, 0xf0000000, 0x10000000 },
+    };
+
+    (void)unused;
+    for (guint i = 0; i < G_N_ELEMENTS(fine); i++) {
+        GError *error = NULL;
+
+        assert_true(xen_physmap_record_check_place(&fine[i], &error));
+        expect_no_error(error);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        GError *error = NULL;
+
+        assert_false(xen_physmap_record_check_place(&wrong[i], &error));
+        expect_error(&error, XEN_PHYSMAP_ERROR_INVALID, " covers ");
+    }
+}
+
 static void test_region_name(void **unused)
 {
     (void)unused;
@@ -157,6 +187,7 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_broken_rules),
         cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_place),
         cmocka_unit_test(test_region_name),
         cmocka_unit_test(test_escape),
     };

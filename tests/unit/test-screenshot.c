@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../mocks/run-verb.h"
+#include "../mocks/vga-state.h"
 #include "screen.h"
 
 /* Runs a verb with the arguments that follow. */
@@ -22,68 +23,7 @@
     "physmap/2000000/start_addr\0" "f1000000\0" "physmap/2000000/size\0" "100000\0"               \
     "physmap/2000000/name\0" "0000:00:03.0/vga.vram\0"
 
-/* Where the registers are behind the section's head; counted by hand from QEMU's structures. */
-enum {
-    SR = 281, GR = 290, AR_INDEX = 306, AR = 307, CR = 333, PALETTE = 600, VBE = 1375, END = 1407
-};
-
-typedef struct State {
-    guint8 bytes[2048];
-    gsize length;
-    guint8 *body;
-} State;
-
-/* QEMU's state with a section of this name, VGA registers of no mode in it. */
-static void make_state(State *state, const char *name)
-{
-    static const guint8 start[] = "QEVM\0\0\0\3\4\0\0\0!";
-    guint8 *at = state->bytes;
-
-    memset(state, 0, sizeof *state);
-    at = (guint8 *)memcpy(at, start, sizeof start - 1) + sizeof start - 1;
-    *at++ = strlen(name);
-    at = (guint8 *)memcpy(at, name, strlen(name)) + strlen(name);
-    at[7] = 2;                                      /* version */
-    state->body = at + 8;
-    state->length = state->body + END - state->bytes;
-    state->body[3] = 2;
-    memcpy(state->body + 4, "\x34\x12\x11\x11", 4);
-    state->body[4 + 0x0b] = 3;
-    state->body[VBE - 3] = 1;
-    state->body[VBE] = 0xb0;
-    state->body[VBE + 1] = 0xc5;
-}
-
-static void put_vbe(State *state, guint width, guint height, guint bpp, guint stride)
-{
-    const guint values[] = { width, height, bpp, 0x41 };
-
-    for (guint i = 0; i < G_N_ELEMENTS(values); i++) {
-        state->body[VBE + 2 + 2 * i] = values[i] >> 8;
-        state->body[VBE + 3 + 2 * i] = values[i];
-    }
-    state->body[VBE + 23] = 4;                      /* starts 16 bytes in */
-    state->body[VBE + 24 + 2] = stride >> 8;
-    state->body[VBE + 24 + 3] = stride;
-}
-
-/* 4 columns and 2 rows of 9x16. */
-static void put_text(State *state)
-{
-    state->body[AR_INDEX] = 0x20;
-    state->body[CR + 1] = 3;
-    state->body[CR + 9] = 15;
-    state->body[CR + 0x12] = 31;
-    state->body[CR + 0x13] = 2;
-    state->body[SR + 3] = 0x04;                     /* the second font is map 1's */
-    state->body[AR + 0x10] = 4;
-    for (guint i = 0; i < 16; i++) {
-        state->body[AR + i] = i;
-        state->body[PALETTE + 3 * i] = 4 * i;       /* reds */
-    }
-}
-
-static gboolean find(const State *state, const char *device, VgaMode *mode, const char *wanted)
+static gboolean find(const VgaState *state, const char *device, VgaMode *mode, const char *wanted)
 {
     g_autoptr(GError) error = NULL;
 
@@ -99,11 +39,11 @@ static gboolean find(const State *state, const char *device, VgaMode *mode, cons
 static void test_registers(void **unused)
 {
     VgaMode mode;
-    State state;
+    VgaState state;
 
     (void)unused;
-    make_state(&state, "0000:00:03.0/vga");
-    put_vbe(&state, 800, 600, 24, 2400);
+    vga_state_make(&state, "0000:00:03.0/vga");
+    vga_state_vbe(&state, 800, 600, 24, 2400);
     assert_true(find(&state, "0000:00:03.0", &mode, NULL));
     assert_false(mode.text);
     assert_int_equal(mode.width, 800);
@@ -114,9 +54,9 @@ static void test_registers(void **unused)
     assert_true(find(&state, NULL, &mode, NULL));
     assert_false(find(&state, "0000:00:04.0", &mode, "no registers of a standard VGA"));
 
-    make_state(&state, "0000:00:03.0/vga");
+    vga_state_make(&state, "0000:00:03.0/vga");
     assert_false(find(&state, NULL, &mode, "screen off"));
-    put_text(&state);
+    vga_state_text(&state);
     assert_true(find(&state, NULL, &mode, NULL));
     assert_true(mode.text);
     assert_int_equal(mode.width, 4);
@@ -127,31 +67,32 @@ static void test_registers(void **unused)
     assert_int_equal(mode.fonts[0], 0);
     assert_int_equal(mode.fonts[1], 2 * 32768);
     assert_int_equal(mode.colours[1], 0x100000);
-    state.body[GR + 6] = 1;
+    state.body[VGA_STATE_GR + 6] = 1;
     assert_false(find(&state, NULL, &mode, "graphics mode of its own"));
-    put_vbe(&state, 800, 600, 4, 400);
+    vga_state_vbe(&state, 800, 600, 4, 400);
     assert_false(find(&state, NULL, &mode, "4 bits a pixel"));
 }
 
 /* What isn't certain isn't taken. */
 static void test_uncertain(void **unused)
 {
-    static const guint places[] = { 3, 4, 4 + 0x0b, VBE - 3, VBE };
+    static const guint places[] = { 3, 4, 4 + 0x0b, VGA_STATE_VBE - 3,
+                                    VGA_STATE_VBE };
     VgaMode mode;
-    State state;
+    VgaState state;
 
     (void)unused;
-    make_state(&state, "0000:00:03.0/cirrus_vga");
+    vga_state_make(&state, "0000:00:03.0/cirrus_vga");
     assert_false(find(&state, NULL, &mode, "--size"));
     for (guint i = 0; i < G_N_ELEMENTS(places); i++) {
-        make_state(&state, "0000:00:03.0/vga");
-        put_text(&state);
+        vga_state_make(&state, "0000:00:03.0/vga");
+        vga_state_text(&state);
         state.body[places[i]] ^= 0x40;
         assert_false(find(&state, NULL, &mode, "--size"));
     }
     /* Cut anywhere, it is no section; and nothing behind it is looked at. */
-    make_state(&state, "0000:00:03.0/vga");
-    put_text(&state);
+    vga_state_make(&state, "0000:00:03.0/vga");
+    vga_state_text(&state);
     for (gsize length = state.length; length-- > 0;) {
         g_autofree guint8 *cut = g_memdup2(state.bytes, length);
 
@@ -254,7 +195,7 @@ static void test_characters(void **unused)
     assert_string_equal(text, "A─\n ü■z\n");
 }
 
-static int put_savefile(const State *state)
+static int put_savefile(const VgaState *state)
 {
     Maker maker = MAKER_INIT;
     int file;
@@ -274,13 +215,13 @@ static int put_savefile(const State *state)
 
 static void test_verb(void **unused)
 {
-    State state;
+    VgaState state;
     int file;
     Run run;
 
     (void)unused;
-    make_state(&state, "0000:00:03.0/vga");
-    put_vbe(&state, 64, 32, 32, 256);
+    vga_state_make(&state, "0000:00:03.0/vga");
+    vga_state_vbe(&state, 64, 32, 32, 256);
     file = put_savefile(&state);
     run = RUN(verb_screenshot, file, "screenshot", "-", "-", NULL);
     assert_string_equal(run.err, "");

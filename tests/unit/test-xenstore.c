@@ -166,6 +166,19 @@ static void test_load_thousands(void **unused)
     assert_int_equal(xen_physmap_table_size(table), XEN_PHYSMAP_TABLE_MAX);
 }
 
+/* As a guest can't leave it, and nothing else of the records is wrong. */
+static void test_load_fixed_pages(void **unused)
+{
+    g_autoptr(FakeHost) host = new_host();
+    GError *error = NULL;
+
+    (void)unused;
+    write_record(host, &vram);
+    fake_host_write(host, PHYSMAP "/2000000/start_addr", "fe000000");
+    assert_null(xen_physmap_xenstore_load(fake_host_ops(host), 5, 0, &error));
+    expect_error(&error, XEN_PHYSMAP_ERROR_INVALID, "covers the I/O APIC at 0xfec00000");
+}
+
 static void test_load_long_value(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
@@ -676,6 +689,7 @@ int main(void)
         cmocka_unit_test(test_load_other_device_model_domain),
         cmocka_unit_test(test_load_refuses),
         cmocka_unit_test(test_load_thousands),
+        cmocka_unit_test(test_load_fixed_pages),
         cmocka_unit_test(test_load_long_value),
         cmocka_unit_test(test_load_sees_no_mix),
         cmocka_unit_test(test_store_writes_the_abi),

@@ -288,10 +288,11 @@ static char *command_line(gint64 id, const char *command, JsonNode *arguments)
 
 JsonNode *qmp_argument(const char *name, const char *value)
 {
-    JsonObject *object = json_object_new();
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
 
-    json_object_set_string_member(object, name, value);
-    return json_node_init_object(json_node_alloc(), object);
+    json_node_take_object(node, json_object_new());
+    json_object_set_string_member(json_node_get_object(node), name, value);
+    return node;
 }
 
 /* Whether the object answers the command of this id. One that QEMU couldn't read has no id. */

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Preloaded into relocate-qemu: a hypervisor that does at once what it is asked. */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include <xenctrl.h>
+#include <xendevicemodel.h>
+#include <xenforeignmemory.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* Handles are compared with NULL and nothing else, so any address is one. */
+static char handle;
+static char page[XC_PAGE_SIZE];
+
+/* Where the one block's pages are. */
+static uint64_t first_gfn, end_gfn;
+
+EXPORT xendevicemodel_handle *xendevicemodel_open(xentoollog_logger *logger, unsigned flags)
+{
+    (void)logger;
+    (void)flags;
+    return (xendevicemodel_handle *)&handle;
+}
+
+EXPORT int xendevicemodel_close(xendevicemodel_handle *dmod)
+{
+    (void)dmod;
+    return 0;
+}
+
+EXPORT int xendevicemodel_relocate_memory(xendevicemodel_handle *dmod, domid_t domid,
+                                          uint32_t size, uint64_t src_gfn, uint64_t dst_gfn)
+{
+    (void)dmod;
+    (void)domid;
+    (void)src_gfn;
+    first_gfn = dst_gfn;
+    end_gfn = dst_gfn + size;
+    return 0;
+}
+
+EXPORT int xendevicemodel_pin_memory_cacheattr(xendevicemodel_handle *dmod, domid_t domid,
+                                               uint64_t start, uint64_t end, uint32_t type)
+{
+    (void)dmod;
+    (void)domid;
+    (void)start;
+    (void)end;
+    (void)type;
+    return 0;
+}
+
+EXPORT xenforeignmemory_handle *xenforeignmemory_open(xentoollog_logger *logger,
+                                                      unsigned open_flags)
+{
+    (void)logger;
+    (void)open_flags;
+    return (xenforeignmemory_handle *)&handle;
+}
+
+EXPORT int xenforeignmemory_close(xenforeignmemory_handle *fmem)
+{
+    (void)fmem;
+    return 0;
+}
+
+/* Asked about one page at a time, which nobody looks into. */
+EXPORT void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot,
+                                  size_t pages, const xen_pfn_t arr[], int err[])
+{
+    (void)fmem;
+    (void)dom;
+    (void)prot;
+    for (size_t i = 0; i < pages; i++) {
+        err[i] = arr[i] >= first_gfn && arr[i] < end_gfn ? 0 : -EINVAL;
+    }
+    return page;
+}
+
+EXPORT int xenforeignmemory_unmap(xenforeignmemory_handle *fmem, void *addr, size_t pages)
+{
+    (void)fmem;
+    (void)addr;
+    (void)pages;
+    return 0;
+}
