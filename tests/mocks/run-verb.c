@@ -27,6 +27,8 @@ static GByteArray *slurp(int fd)
 Run run_verb(VerbFunc verb, int input, const char *const *args)
 {
     g_auto(GStrv) copy = g_strdupv((char **)args);
+    /* GLib takes the options out of the list that it is given. */
+    g_autofree char **list = g_memdup2(copy, (g_strv_length(copy) + 1) * sizeof *copy);
     int out = memfd_create("out", 0), err = memfd_create("err", 0), status;
     GByteArray *bytes;
     pid_t child;
@@ -41,7 +43,7 @@ Run run_verb(VerbFunc verb, int input, const char *const *args)
         dup2(err, STDERR_FILENO);
         /* Or the writing end of our own pipe stays open, and its end never comes. */
         close_range(STDERR_FILENO + 1, ~0U, 0);
-        status = verb(g_strv_length(copy), copy);
+        status = verb(g_strv_length(list), list);
         fflush(stdout);
         _exit(status);
     }
@@ -53,7 +55,7 @@ Run run_verb(VerbFunc verb, int input, const char *const *args)
 
 Run run_made(VerbFunc verb, const Maker *maker, const char *const *args)
 {
-    GThread *writer;
+    pid_t writer;
     int file = maker_file(maker), pipe_end = maker_pipe(maker, &writer);
     Run run = run_verb(verb, file, args), piped = run_verb(verb, pipe_end, args);
 

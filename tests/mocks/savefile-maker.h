@@ -3,6 +3,8 @@
 #ifndef SAVEFILE_MAKER_H
 #define SAVEFILE_MAKER_H
 
+#include <sys/types.h>
+
 #include <glib.h>
 
 /* Bytes that grow, and the byte order of the numbers that are put behind them. */
@@ -65,9 +67,9 @@ void maker_legacy_entry(Maker *maker, guint word, guint64 phys_offset, guint64 s
 /* A legacy stream of a HVM guest with this blob in it. */
 void maker_legacy(Maker *maker, guint word, const GByteArray *blob);
 
-/* A file, or a pipe that a thread writes to. The caller closes it; maker_pipe_end waits. */
+/* A file, or a pipe that another process writes to. The caller closes it; maker_pipe_end waits. */
 int maker_file(const Maker *maker);
-int maker_pipe(const Maker *maker, GThread **writer);
-void maker_pipe_end(int fd, GThread *writer);
+int maker_pipe(const Maker *maker, pid_t *writer);
+void maker_pipe_end(int fd, pid_t writer);
 
 #endif

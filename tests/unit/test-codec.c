@@ -34,7 +34,7 @@ static XenPhysmapTable *read_bytes(const void *bytes, gsize length, CodecFormat 
 {
     Maker maker = MAKER_INIT;
     XenPhysmapTable *table;
-    GThread *writer;
+    pid_t writer;
     int fd;
 
     maker_put(&maker, bytes, length);

@@ -46,7 +46,7 @@ static void expect_edit(const Maker *maker, const char *const *args, const Maker
 /* Nothing comes out of a file that can't be edited, and a pipe's output has no end. */
 static void expect_refusal(const Maker *maker, const char *const *args, const char *wanted)
 {
-    GThread *writer;
+    pid_t writer;
     int file = maker_file(maker), pipe_end = maker_pipe(maker, &writer);
     Run run = run_verb(verb_edit, file, args), piped = run_verb(verb_edit, pipe_end, args);
 

@@ -111,7 +111,7 @@ static void assert_pages(const char *bytes, gsize length, const char *fills)
 static Run extract_vram(const Maker *maker, const char *fills)
 {
     int file = maker_file(maker), end;
-    GThread *writer;
+    pid_t writer;
     g_autofree char *out = g_build_filename(directory, "out", NULL);
     g_autofree char *bytes = NULL;
     gsize length;
@@ -228,7 +228,7 @@ static void test_all(void **unused)
 static void test_checkpoints(void **unused)
 {
     Maker maker = MAKER_INIT;
-    GThread *writer;
+    pid_t writer;
     int file, end;
     Run run;
 
@@ -356,7 +356,7 @@ static void test_usage(void **unused)
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         const char *const *args = cases[i].args;
         Maker nothing = MAKER_INIT;
-        GThread *writer;
+        pid_t writer;
         int end = maker_pipe(&nothing, &writer);
         Run run = RUN(verb_extract, end, "extract", args[0], args[1], args[2], args[3], NULL);
 

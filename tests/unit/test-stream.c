@@ -52,7 +52,7 @@ static char *walk_fd(int fd)
  * place, since a pipe doesn't tell how much is left. */
 static char *walk(const Maker *maker)
 {
-    GThread *writer;
+    pid_t writer;
     int file = maker_file(maker), pipe_end = maker_pipe(maker, &writer);
     char *from_file = walk_fd(file);
     g_autofree char *from_pipe = walk_fd(pipe_end);

@@ -67,8 +67,8 @@ static gboolean save_to_set(QmpClient *qmp, gint64 set, GError **error)
 gboolean monitor_save(QmpClient *qmp, int fd, GError **error)
 {
     g_autoptr(JsonNode) added = NULL;
+    g_autoptr(JsonObject) arguments = json_object_new();
     JsonNode *set;
-    JsonObject *arguments;
     gboolean saved;
 
     if (!run(qmp, "stop", NULL, SAVE_TIMEOUT_MS, error) ||
@@ -83,7 +83,6 @@ gboolean monitor_save(QmpClient *qmp, int fd, GError **error)
     }
     saved = save_to_set(qmp, json_node_get_int(set), error);
     /* A QEMU that goes on must not keep the file open. */
-    arguments = json_object_new();
     json_object_set_int_member(arguments, "fdset-id", json_node_get_int(set));
     run(qmp, "remove-fd", json_node_init_object(json_node_alloc(), arguments), TIMEOUT_MS, NULL);
     return saved;

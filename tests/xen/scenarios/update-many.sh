@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Two guests: updated at once, and with --all, which stops at the first that can't be.
-# limit: 400
+# limit: 900
 
 both() {   # WHEN
     for guest in g1 g2; do
@@ -16,7 +16,7 @@ for guest in g1 g2; do
     sed -i "s,/guests/hammer.img,/tmp/$guest.img," /tmp/$guest.cfg
     check "xl create $guest" xl create /tmp/$guest.cfg
 done
-for guest in g1 g2; do check "$guest hammers" wait_for 120 says $guest "ABC"; done
+for guest in g1 g2; do check "$guest hammers" wait_for 240 says $guest "ABC"; done
 
 xen-physmap update-dm g1 >/tmp/1 2>&1 &
 first=$!
