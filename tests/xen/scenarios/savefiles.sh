@@ -24,12 +24,21 @@ save_guest() {   # NAME [SETTING...]
     check "$name: xl save" xl save "$name" "/tmp/$name.save"
 }
 
+# restored NAME: it runs on, with the layout that was saved.
+restored() {
+    check "$1: xl restore" xl restore "/tmp/$1.cfg" "/tmp/$1.save"
+    check "$1: check agrees" xen-physmap check "$1"
+    check "$1: xl destroy" xl destroy "$1"
+}
+
 save_guest stdvga
 saved stdvga 0000:00:03.0/vga.{vram,rom}
 save_guest cirrus 'vga="cirrus"' videoram=8
 saved cirrus 0000:00:03.0/{vga.vram,cirrus_vga.rom}
+restored cirrus
 save_guest none 'vga="none"'
 saved none
+restored none
 save_guest four "$(cards 6 7 8 9)"
 saved four 0000:00:03.0/vga.{vram,rom} 0000:00:0{6,7,8,9}.0/e1000.rom
 
