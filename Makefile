@@ -26,7 +26,7 @@ QMP_OBJECTS := $(call objects,xen-dm/qemu/qmp.c xen-dm/qemu/survey.c)
 GATE_OBJECTS := $(call objects,xen-dm/qemu/gate.c)
 PRELOAD_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,preload.c component.c early.c)) $(GATE_OBJECTS) \
 	$(QMP_OBJECTS)
-UPDATE_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,control.c monitor.c process.c tap.c)) $(GATE_OBJECTS)
+UPDATE_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,control.c image.c monitor.c process.c tap.c)) $(GATE_OBJECTS)
 TOOL_OBJECTS := $(call objects,$(wildcard toolstack/*.c)) $(QMP_OBJECTS) $(UPDATE_OBJECTS)
 TOOL_LIB_OBJECTS := $(filter-out build/obj/toolstack/main.o,$(TOOL_OBJECTS))
 MOCK_OBJECTS := $(call objects,$(wildcard tests/mocks/*.c))
@@ -118,16 +118,18 @@ check-unit: have-cmocka $(COMPONENT) $(UNIT_TESTS)
 check-xenstored: have-cmocka fetch-box $(XENSTORED_TESTS)
 	@tests/run $(XENSTORED_CHECKS)
 
-# In a copy of the source tree, so that build/ stays what it was configured to be.
+# In a copy of the source tree, so that build/ stays what it was configured to be. The component is
+# preloaded into programs that don't have AddressSanitizer themselves.
 .PHONY: check-asan
 check-asan: have-cmocka
 	@mkdir -p build/asan
 	@find build/asan -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
 	@tar -c --exclude=./build --exclude=./.git . | tar -x -C build/asan
 	@cd build/asan && { [ build/config.mk -nt configure ] || ./configure --enable-asan; } && \
-		$(MAKE) check-unit
+		ASAN_OPTIONS=verify_asan_link_order=0 $(MAKE) check-unit
 
-VALGRIND := valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99
+VALGRIND := valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99 \
+	--suppressions=tests/valgrind.supp
 
 .PHONY: check-valgrind
 check-valgrind: have-cmocka $(UNIT_TESTS)

@@ -12,6 +12,7 @@
 #include <xen-physmap/record.h>
 
 #include "agree.h"
+#include "image.h"
 #include "monitor.h"
 
 /* More than any device state seen, beside the pages that are kept. */
@@ -147,6 +148,24 @@ static void look_at_arguments(Ready *ready)
     }
 }
 
+/* The old QEMU gives its images up with its state, and opens them again if it is to go on. */
+static gboolean look_at_images(Ready *ready, QmpClient *qmp, GError **error)
+{
+    g_autoptr(GPtrArray) images = monitor_images(qmp, error);
+
+    for (guint i = 0; images && i < images->len; i++) {
+        const MonitorImage *image = g_ptr_array_index(images, i);
+        g_autofree char *shown = xen_physmap_escape(image->path, -1);
+        g_autofree char *trouble =
+            image_trouble(ready->update->old->id.pid, image->path, image->read_only);
+
+        if (trouble) {
+            refuse(ready, "its QEMU couldn't open the disk image %s again: %s", shown, trouble);
+        }
+    }
+    return images != NULL;
+}
+
 static gboolean look_at_qemu(Ready *ready, GError **error)
 {
     Update *update = ready->update;
@@ -174,7 +193,7 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
              (char *)g_ptr_array_index(vnc->clients, i));
     }
     ready->vnc_service = g_strdup(vnc->service);
-    return TRUE;
+    return look_at_images(ready, qmp, error);
 }
 
 static gboolean look_at_layout(Ready *ready, GError **error)

@@ -88,6 +88,55 @@ gboolean monitor_save(QmpClient *qmp, int fd, GError **error)
     return saved;
 }
 
+static void image_free(gpointer data)
+{
+    MonitorImage *image = data;
+
+    g_free(image->path);
+    g_free(image);
+}
+
+/* With options beside the path, QEMU tells them all, as "json:{...}". */
+static char *path_in(const char *file)
+{
+    g_autoptr(JsonNode) options =
+        g_str_has_prefix(file, "json:") ? json_from_string(file + strlen("json:"), NULL) : NULL;
+    const char *path = options ? string_in(options, "filename") : file;
+
+    return g_strdup(path ? path : file);
+}
+
+GPtrArray *monitor_images(QmpClient *qmp, GError **error)
+{
+    g_autoptr(JsonNode) result =
+        qmp_client_execute(qmp, "query-named-block-nodes", NULL, TIMEOUT_MS, error);
+    g_autoptr(GPtrArray) images = g_ptr_array_new_with_free_func(image_free);
+
+    if (!result || !JSON_NODE_HOLDS_ARRAY(result)) {
+        if (result) {
+            unexpected("query-named-block-nodes", error);
+        }
+        return NULL;
+    }
+    for (guint i = 0; i < json_array_get_length(json_node_get_array(result)); i++) {
+        static const char *const drivers[] = { "file", "host_device", "host_cdrom", NULL };
+        JsonNode *node = json_array_get_element(json_node_get_array(result), i);
+        const char *driver = string_in(node, "drv"), *file = string_in(node, "file");
+
+        if (driver && file && g_strv_contains(drivers, driver)) {
+            MonitorImage *image = g_new0(MonitorImage, 1);
+            JsonNode *read_only = json_object_get_member(json_node_get_object(node), "ro");
+
+            image->path = path_in(file);
+            image->read_only = read_only &&
+                               json_node_get_value_type(read_only) == G_TYPE_BOOLEAN &&
+                               json_node_get_boolean(read_only);
+            g_ptr_array_add(images, image);
+        }
+    }
+    return g_steal_pointer(&images);
+}
+
 GPtrArray *monitor_serial_ptys(QmpClient *qmp, GError **error)
 {
     g_autoptr(JsonNode) result = qmp_client_execute(qmp, "query-chardev", NULL, TIMEOUT_MS, error);

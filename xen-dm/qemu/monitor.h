@@ -17,6 +17,14 @@ gboolean monitor_cont(QmpClient *qmp, GError **error);
  */
 gboolean monitor_save(QmpClient *qmp, int fd, GError **error);
 
+typedef struct MonitorImage {
+    char *path;
+    gboolean read_only;
+} MonitorImage;
+
+/* The files and block devices of the host that are disk images. Free with g_ptr_array_unref. */
+GPtrArray *monitor_images(QmpClient *qmp, GError **error);
+
 /* The pseudo-terminal of each serial port, "" for one that has none. Free with g_ptr_array_unref. */
 GPtrArray *monitor_serial_ptys(QmpClient *qmp, GError **error);
 

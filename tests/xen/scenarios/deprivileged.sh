@@ -4,14 +4,19 @@ echo 'root:x:0:0::/root:/bin/sh' >/etc/passwd
 echo 'qemu:x:1000:1000::/:/bin/sh' >>/etc/passwd
 echo 'qemu:x:1000:' >/etc/group
 
+cp /guests/eject.img /tmp/g1.img
 guest_config /tmp/g1.cfg g1 eject "$(cards 6)" 'device_model_user="qemu"'
+sed -i 's,/guests/eject.img,/tmp/g1.img,' /tmp/g1.cfg
 check "xl create" xl create /tmp/g1.cfg
 check "the guest draws" wait_for 120 says g1 "picture drawn"
 pid=$(for p in /proc/[0-9]*; do [ "$(readlink "$p/exe")" = /usr/libexec/xen-qemu-system-i386 ] && echo "${p#/proc/}"; done)
 is "QEMU isn't root" "$(sed -n 's/^Uid:\t\([0-9]*\)\t.*/\1/p' "/proc/$pid/status")" 1000
 is "nor is the component's thread" "$(cat /proc/$pid/task/*/status | sed -n 's/^Uid:\t\([0-9]*\)\t.*/\1/p' | sort -u)" 1000
 has "the framebuffer's move was recorded" "$(physmap g1)" 'start_addr = "f1000000"'
-check "an update" xen-physmap update-dm g1
+fails "an update, when QEMU may not open its disk again" 1 xen-physmap update-dm g1
+has "the disk is named" "$OUTPUT" "couldn't open the disk image /tmp/g1.img again: Permission denied"
+chown qemu /tmp/g1.img
+check "an update, when it may" xen-physmap update-dm g1
 pid=$(xenstore-read "/local/domain/$(domid g1)/image/device-model-pid")
 is "the new QEMU isn't root either" "$(sed -n 's/^Uid:\t\([0-9]*\)\t.*/\1/p' "/proc/$pid/status")" 1000
 qmp g1 '{"execute":"device_add","arguments":{"driver":"e1000","id":"card8","addr":"8"}}' >/dev/null

@@ -44,6 +44,13 @@ fails "a connected backend" 1 xen-physmap update-dm g2
 has "it is named" "$OUTPUT" "QEMU itself serves /local/domain/0/backend/vkbd/$id/0"
 xenstore-write "/local/domain/$id/device/vkbd/0/state" 1
 
+# A new QEMU would write to a file that isn't the guest's disk any more.
+mv /tmp/g2.img /tmp/moved.img
+cp /tmp/moved.img /tmp/g2.img
+fails "a disk image that was replaced" 1 xen-physmap update-dm g2
+has "it is named, too" "$OUTPUT" "couldn't open the disk image /tmp/g2.img again: another file has that name now"
+mv /tmp/moved.img /tmp/g2.img
+
 # A hash of each block before and after, while the guest stands still for it.
 guest_config /tmp/g3.cfg g3 picture "$(cards 6 7)"
 check "xl create g3" xl create /tmp/g3.cfg
