@@ -43,7 +43,7 @@ program skips <<'E'
 echo 1..2; echo 'ok 1 - a'; echo 'ok 2 - b # SKIP no such device'
 E
 program skips-as-cmocka <<'E'
-echo 1..2; echo 'ok 1 - a'; echo 'not ok 2 # SKIP test_b'
+echo 1..2; echo 'ok 1 - a'; echo '# skip: no such file'; echo 'not ok 2 # SKIP test_b'
 E
 program skipped <<'E'
 echo '1..0 # SKIP needs a hypervisor'; exit 77
@@ -82,7 +82,7 @@ expect 'one fails' 1 '1 passed, 1 failed, 0 skipped' '^FAIL  bad' bad
 expect 'the output of a failure is shown' 1 '1 passed, 1 failed, 0 skipped' 'why it failed' bad
 expect 'the sum' 1 '6 passed, 1 failed, 2 skipped' '^PASS  good' good bad skips good skipped
 expect 'one is skipped' 0 '1 passed, 0 failed, 1 skipped' 'skips b: no such device' skips
-expect 'one is skipped by cmocka' 0 '1 passed, 0 failed, 1 skipped' 'test_b' skips-as-cmocka
+expect 'one is skipped by cmocka' 0 '1 passed, 0 failed, 1 skipped' 'test_b: no such file' skips-as-cmocka
 expect 'a whole program is skipped' 0 '0 passed, 0 failed, 1 skipped' \
     '^skipped: skipped: needs a hypervisor' skipped
 expect 'its last line is the reason' 0 '0 passed, 0 failed, 1 skipped' ': no compiler here' says-why
