@@ -22,7 +22,6 @@ is "the records are the same" "$(physmap g1)" "$nodes"
 check "check agrees" xen-physmap check g1
 is "no backend complains" "$(qemu_log g1 | grep -i 'backend state')" ""
 
-
 check "a second update" xen-physmap update-dm g1
 check "xl save" xl save g1 /tmp/g1.save
 check "xl restore" xl restore /tmp/g1.cfg /tmp/g1.save
@@ -35,14 +34,22 @@ xl destroy g1 >/tmp/destroy.log 2>&1
 is "xl destroy says nothing" "$(cat /tmp/destroy.log)" ""
 cat /var/log/xen/qemu-dm-g1.log
 
-# A network interface of the host, which would go with the old QEMU and lose its place in the bridge.
+# A network interface of the host, which would go with the old QEMU and lose its place in the bridge;
+# and a VNC server, whose port the old one has until it ends.
+ifconfig lo 127.0.0.1 up
+greets() { socat -T 2 - "TCP:127.0.0.1:$1" </dev/null | grep -q '^RFB 003'; }
 tap='"-netdev","tap,id=n,ifname=tap-g2,script=no,downscript=no","-device","e1000,addr=6,netdev=n"'
-guest_config /tmp/g2.cfg g2 counter "args=$tap"
+guest_config /tmp/g2.cfg g2 counter "args=$tap" vnc=1 'vnclisten="127.0.0.1"' 'vncpasswd="secret"'
 check "xl create with an interface" xl create /tmp/g2.cfg
 check "its guest draws" wait_for 120 says g2 "picture drawn"
 interface=$(cat /sys/class/net/tap-g2/ifindex)
+port=$(xenstore-read "/local/domain/$(domid g2)/console/vnc-port")
+check "its VNC server greets" greets "$port"
 for update in 1 2; do
     check "update $update with an interface" xen-physmap update-dm g2
     check "update $update: the guest goes on" grows g2
     is "update $update: the interface is the same one" "$(cat /sys/class/net/tap-g2/ifindex)" "$interface"
+    is "update $update: the VNC port is the same one" \
+        "$(xenstore-read "/local/domain/$(domid g2)/console/vnc-port")" "$port"
+    check "update $update: the VNC server greets" wait_for 10 greets "$port"
 done
