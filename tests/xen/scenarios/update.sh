@@ -39,7 +39,7 @@ cat /var/log/xen/qemu-dm-g1.log
 ifconfig lo 127.0.0.1 up
 greets() { socat -T 2 - "TCP:127.0.0.1:$1" </dev/null | grep -q '^RFB 003'; }
 tap='"-netdev","tap,id=n,ifname=tap-g2,script=no,downscript=no","-device","e1000,addr=6,netdev=n"'
-guest_config /tmp/g2.cfg g2 counter "args=$tap" vnc=1 'vnclisten="127.0.0.1"' 'vncpasswd="secret"'
+guest_config /tmp/g2.cfg g2 counter "args=$tap" vnc=1 'vnclisten="127.0.0.1"'
 check "xl create with an interface" xl create /tmp/g2.cfg
 check "its guest draws" wait_for 120 says g2 "picture drawn"
 interface=$(cat /sys/class/net/tap-g2/ifindex)
