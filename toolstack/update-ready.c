@@ -244,7 +244,8 @@ static void look_at_machine(Ready *ready)
         return;
     }
     type = g_strndup(given, strcspn(given, ","));
-    new = process_ask((const char *[]){ update->new_program, "-machine", "help", NULL }, &problem);
+    new = process_ask((const char *[]){ update->new_program, "-machine", "help", NULL }, NULL,
+                      &problem);
     if (!new) {
         refuse(ready, "%s", problem->message);
         return;
@@ -253,7 +254,8 @@ static void look_at_machine(Ready *ready)
         refuse(ready, "%s doesn't know the machine type %s", update->new_program, type);
         return;
     }
-    old = process_ask((const char *[]){ update->old_program, "-machine", "help", NULL }, NULL);
+    old = process_ask((const char *[]){ update->old_program, "-machine", "help", NULL }, NULL,
+                      NULL);
     old_line = old ? line_of(old, type) : NULL;
     old_alias = old_line ? alias_in(old_line) : NULL;
     new_alias = alias_in(new_line);
@@ -269,7 +271,8 @@ static void look_at_devices(Ready *ready)
     Update *update = ready->update;
     g_autoptr(GError) problem = NULL;
     g_autofree char *known =
-        process_ask((const char *[]){ update->new_program, "-device", "help", NULL }, &problem);
+        process_ask((const char *[]){ update->new_program, "-device", "help", NULL }, NULL,
+                    &problem);
     char **args = update->new_args;
 
     if (!known) {
@@ -293,15 +296,20 @@ static void look_at_program(Ready *ready)
 {
     Update *update = ready->update;
     g_autoptr(GError) problem = NULL;
-    g_autofree char *version = NULL;
+    gboolean loaded;
 
     if (access(update->new_program, X_OK)) {
         refuse(ready, "%s: %s", update->new_program, g_strerror(errno));
         return;
     }
-    version = process_ask((const char *[]){ update->new_program, "-version", NULL }, &problem);
-    if (!version) {
+    if (!process_probe(update->old, update->new_program, &loaded, &problem)) {
         refuse(ready, "%s", problem->message);
+        return;
+    }
+    /* Nothing would keep such a one from the guest that another QEMU still serves. */
+    if (!loaded) {
+        refuse(ready, "%s doesn't load the component: its file has to have 'qemu' in its name, and "
+               "be linked dynamically, without capabilities or set-user-ID", update->new_program);
         return;
     }
     look_at_machine(ready);
@@ -312,7 +320,8 @@ static void look_at_program(Ready *ready)
 static gboolean keep_data_folders(Update *update, GError **error)
 {
     g_autofree char *program = g_strdup_printf("/proc/%d/exe", (int)update->old->id.pid);
-    g_autofree char *text = process_ask((const char *[]){ program, "-L", "help", NULL }, error);
+    g_autofree char *text =
+        process_ask((const char *[]){ program, "-L", "help", NULL }, NULL, error);
     g_auto(GStrv) folders = text ? g_strsplit(text, "\n", -1) : NULL;
 
     for (guint i = 0; folders && folders[i]; i++) {

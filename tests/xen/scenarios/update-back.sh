@@ -46,6 +46,8 @@ refused() {   # CASE TEXT OPTION...
 refused "no such file" "No such file" --qemu /tmp/none
 printf '#!/bin/sh\nexit 7\n' >/tmp/never && chmod +x /tmp/never
 refused "no QEMU" "-version fails" --qemu /tmp/never
+cp /usr/libexec/xen-qemu-system-i386 /tmp/device-model
+refused "no component in it" "doesn't load the component" --qemu /tmp/device-model
 refused "an unknown device" "doesn't know the device nonsense" --set-arg "-device nonsense"
 refused "an unknown machine" "doesn't know the machine type xenfv-99" --set-arg "-machine xenfv-99"
 
