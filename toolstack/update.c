@@ -324,11 +324,22 @@ static gboolean act(Update *update, const UpdateStep *step, GError **error)
     return TRUE;
 }
 
+/*
+ * Whether the guest hasn't run on the new QEMU yet. At the step that lets it, which may be one that
+ * an earlier run was cut off behind, only Xen knows; who can't ask it doesn't go back.
+ */
+static gboolean may_go_back(Update *update, const UpdateStep *step)
+{
+    const UpdateStep *commit = step_of(UPDATE_STEP_COMMIT);
+    ControlInfo info;
+
+    return step < commit ||
+           (step == commit && control_info(update->control, &info, NULL) && info.paused);
+}
+
 /* From `first` to the end, or back. */
 static UpdateOutcome go_forward(Update *update, const UpdateStep *first, GError **error)
 {
-    const UpdateStep *commit = step_of(UPDATE_STEP_COMMIT);
-
     for (const UpdateStep *step = first; step->name; step++) {
         g_autoptr(GError) problem = NULL;
 
@@ -337,7 +348,7 @@ static UpdateOutcome go_forward(Update *update, const UpdateStep *first, GError 
         }
         note_failure(update, step, problem->message);
         say(update, "failed to %s: %s", step->text, problem->message);
-        if (step < commit || (step == commit && update->pause_us == 0)) {
+        if (may_go_back(update, step)) {
             return go_back(update, step, error);
         }
         g_propagate_error(error, g_steal_pointer(&problem));

@@ -32,5 +32,13 @@ for step in $backs; do
     is "going back, killed at $step" $? 137
     resumed "going back, killed at $step"
 done
+# Killed when the guest ran on the new QEMU already, whose state is the only one that's true now.
+XEN_PHYSMAP_FAULT=killed:unpause xen-physmap update-dm g1 >/tmp/out 2>&1
+serving=$(xenstore-read "/local/domain/$(domid g1)/image/device-model-pid")
+check "killed behind unpause: the guest goes on" grows g1
+fails "resuming it fails" 1 env XEN_PHYSMAP_FAULT=fail:unpause xen-physmap update-dm --resume g1
+has "and doesn't go back" "$OUTPUT" "unfinished"
+resumed "killed behind unpause"
+is "it is the new QEMU still" "$(xenstore-read "/local/domain/$(domid g1)/image/device-model-pid")" "$serving"
 check "nothing to resume" xen-physmap update-dm --resume g1
 is "the guest counted without a gap" "$(sequence g1)" "whole"
