@@ -15,6 +15,19 @@ resumed() {   # CASE
     is "$1: nothing is left" "$(find /run/xen-physmap -mindepth 1 ! -name '*.lock')" ""
 }
 
+# Killed while the new QEMU sets itself up, and resumed at once: it would go on for a while.
+for delay in 0 1; do
+    xen-physmap update-dm g1 >/tmp/out 2>&1 &
+    updater=$!
+    check "the new QEMU starts" wait_for 60 test -e "/run/xen-physmap/$(domid g1)/journal"
+    sleep $delay
+    kill -9 $updater
+    wait $updater || true
+    resumed "killed $delay s after the start"
+    sleep 5
+    check "killed $delay s after the start: no server is left" xen-physmap update-dm --dry-run g1
+done
+
 whens="kill killed" backs="start save pause prepare"
 [ -z "$QUICK" ] || whens=killed backs="start pause"
 for step in prepare pause save start unpause end tidy; do
