@@ -77,7 +77,8 @@ static void *map_copy(xenforeignmemory_handle *fmem, uint32_t dom, void *addr, i
     size_t size = num * XC_PAGE_SIZE;
     g_autofree int *own_errors = g_new0(int, num);
     int *errors = err ? err : own_errors;
-    char *guest = REAL(xenforeignmemory_map2)(fmem, dom, NULL, PROT_READ, 0, num, gfns, errors);
+    /* Without `err`, the library fails when a page isn't there. */
+    char *guest = REAL(xenforeignmemory_map2)(fmem, dom, NULL, PROT_READ, 0, num, gfns, err);
     char *pages;
     Copy *copy;
 
