@@ -82,8 +82,10 @@ static int conclude(const Wish *wish, Update *update, UpdateOutcome outcome, Jso
     }
     switch (outcome) {
     case UPDATE_DONE:
-        text = g_strdup_printf("%s serves it; it stood still for %.1f ms", update->new_program,
-                               update->pause_us / 1000.0);
+        text = update->pause_us
+                   ? g_strdup_printf("%s serves it; it stood still for %.1f ms",
+                                     update->new_program, update->pause_us / 1000.0)
+                   : g_strdup_printf("%s serves it", update->new_program);
         break;
     case UPDATE_BACK:
         text = g_strdup_printf("goes on with the old QEMU: '%s' failed: %s (QEMU's log is %s)",
