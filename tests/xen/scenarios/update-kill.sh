@@ -55,3 +55,12 @@ resumed "killed behind unpause"
 is "it is the new QEMU still" "$(xenstore-read "/local/domain/$(domid g1)/image/device-model-pid")" "$serving"
 check "nothing to resume" xen-physmap update-dm --resume g1
 is "the guest counted without a gap" "$(sequence g1)" "whole"
+
+# Destroyed before anybody resumes: the QEMU that libxl doesn't know of would keep its pages for ever.
+XEN_PHYSMAP_FAULT=killed:start xen-physmap update-dm g1 >/tmp/out 2>&1
+id=$(domid g1)
+check "left unfinished: xl destroy" xl destroy g1
+fails "resumed, when it was destroyed: exit 1" 1 xen-physmap update-dm --resume "$id"
+has "it says so" "$OUTPUT" "was destroyed meanwhile"
+is "no QEMU is left" "$(ps | grep -c '[x]en-qemu-system')" 0
+is "nothing is left" "$(find /run/xen-physmap -mindepth 1 ! -name '*.lock')" ""
