@@ -261,6 +261,24 @@ static gboolean is_gone(Update *update)
     return TRUE;
 }
 
+/* The update came to its end. The guest runs now, unless it is said that it doesn't. */
+static UpdateOutcome conclude(Update *update, UpdateOutcome outcome)
+{
+    ControlInfo info;
+
+    update_journal_remove(update);
+    if (is_gone(update)) {
+        return UPDATE_GONE;
+    }
+    /* Pauses are counted, so another's outlasts the update's own. */
+    if (control_info(update->control, &info, NULL) && info.paused) {
+        g_ptr_array_add(update->notes,
+                        g_strdup("the guest is paused, by somebody else or by a new QEMU that was "
+                                 "killed as it started; 'xl unpause' lets it run"));
+    }
+    return outcome;
+}
+
 /* From `step`, which may have happened half, to the first. */
 static UpdateOutcome go_back(Update *update, const UpdateStep *step, GError **error)
 {
@@ -287,8 +305,7 @@ static UpdateOutcome go_back(Update *update, const UpdateStep *step, GError **er
         say(update, "undone: %s (%" G_GINT64_FORMAT " ms)", step->text,
             (g_get_monotonic_time() - since) / 1000);
         if (step == update_steps) {
-            update_journal_remove(update);
-            return is_gone(update) ? UPDATE_GONE : UPDATE_BACK;
+            return conclude(update, UPDATE_BACK);
         }
     }
 }
@@ -354,8 +371,7 @@ static UpdateOutcome go_forward(Update *update, const UpdateStep *first, GError 
         g_propagate_error(error, g_steal_pointer(&problem));
         return is_gone(update) ? UPDATE_GONE : UPDATE_STUCK;
     }
-    update_journal_remove(update);
-    return is_gone(update) ? UPDATE_GONE : UPDATE_DONE;
+    return conclude(update, UPDATE_DONE);
 }
 
 UpdateOutcome update_run(Update *update, GError **error)

@@ -86,6 +86,16 @@ is "interrupted: exit 1" $rc 1
 has "interrupted: it says so" "$(cat /tmp/slow.out)" "interrupted"
 whole "interrupted"
 
+# Somebody else's pause is left as it is, and told.
+xen-physmap update-dm g1 --qemu /tmp/qemu-stops --timeout 12 >/tmp/slow.out 2>&1 &
+updater=$!
+check "paused by another: it waits for the new QEMU" wait_for 60 grep -q "stop the old QEMU" /tmp/slow.out
+xl pause g1
+wait $updater || true
+has "paused by another: it says so" "$(cat /tmp/slow.out)" "the guest is paused"
+xl unpause g1
+whole "paused by another"
+
 # The new one is killed at whichever moment.
 delays="1 3 4 5 6"
 [ -z "$QUICK" ] || delays=4
