@@ -378,12 +378,12 @@ static void keep_display(Update *update, const char *service)
 }
 
 /* A port that writes to a file begins it anew, unless it is told to go on. */
-static void keep_serial_files(Update *update)
+static void keep_serial_files(GStrv *args)
 {
-    for (guint i = 0; update->new_args[i] && update->new_args[i + 1]; i++) {
-        char **value = &update->new_args[i + 1];
+    for (guint i = 0; (*args)[i] && (*args)[i + 1]; i++) {
+        char **value = &(*args)[i + 1];
 
-        if (strcmp(update->new_args[i], "-serial") == 0 && g_str_has_prefix(*value, "file:")) {
+        if (strcmp((*args)[i], "-serial") == 0 && g_str_has_prefix(*value, "file:")) {
             g_autoptr(GString) path = g_string_new(*value + strlen("file:"));
             g_autofree char *chardev = NULL;
 
@@ -392,16 +392,17 @@ static void keep_serial_files(Update *update)
                 g_strdup_printf("file,id=serial-file-%u,append=on,path=%s", i, path->str);
             g_free(*value);
             *value = g_strdup_printf("chardev:serial-file-%u", i);
-            process_set_argument(&update->new_args, "-chardev", chardev);
+            process_set_argument(args, "-chardev", chardev);
         }
     }
 }
 
 static void set_arguments(Update *update, const char *vnc_service, char **set_args)
 {
+    /* Also for the old program, should it have to be started again. */
+    keep_serial_files(&update->old->args);
     update->new_args = g_strdupv(update->old->args);
     keep_display(update, vnc_service);
-    keep_serial_files(update);
     for (guint i = 0; set_args && set_args[i]; i++) {
         g_auto(GStrv) part = g_strsplit(set_args[i], " ", 2);
 
