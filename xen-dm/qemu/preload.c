@@ -72,6 +72,7 @@ static void begin(void)
         GatePolicy policy;
 
         if (hold_fd >= 0) {
+            fcntl(hold_fd, F_SETFD, FD_CLOEXEC);
             early_begin();
         }
         gate_policy_parse(getenv(COMPONENT_ENV_POLICY), &policy);
