@@ -438,7 +438,9 @@ GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **e
     if (!look_at_layout(&ready, error)) {
         return NULL;
     }
-    update->new_program = g_strdup(options->qemu ? options->qemu : update->old->exe);
+    /* It is started in the old one's folder. */
+    update->new_program = options->qemu ? g_canonicalize_filename(options->qemu, NULL)
+                                        : g_strdup(update->old->exe);
     set_arguments(update, vnc_service, options->set_args);
     if (!secure_old_program(update, error)) {
         return NULL;

@@ -135,7 +135,9 @@ new_qemu qemu-rom 'for a; do shift; [ "$a" = e1000,addr=7 ] && a=e1000,addr=7,ro
 check "an update with another ROM file" xen-physmap update-dm g1 --qemu /tmp/qemu-rom
 whole "another ROM file"
 
-check "a good update at last" xen-physmap update-dm g1 --qemu /usr/libexec/xen-qemu-system-i386
+cd /usr/libexec
+check "a good update at last" xen-physmap update-dm g1 --qemu ./xen-qemu-system-i386
+cd /
 whole "at last"
 is "the guest counted without a gap" "$(sequence g1)" "whole"
 
