@@ -82,8 +82,10 @@ static int conclude(const Wish *wish, Update *update, UpdateOutcome outcome, Jso
     }
     switch (outcome) {
     case UPDATE_DONE:
-        text = g_strdup_printf("%s serves it; it stood still for %.1f ms", update->new_program,
-                               update->pause_us / 1000.0);
+        text = update->pause_us
+                   ? g_strdup_printf("%s serves it; it stood still for %.1f ms",
+                                     update->new_program, update->pause_us / 1000.0)
+                   : g_strdup_printf("%s serves it", update->new_program);
         break;
     case UPDATE_BACK:
         text = g_strdup_printf("goes on with the old QEMU: '%s' failed: %s (QEMU's log is %s)",
@@ -152,16 +154,36 @@ static int update_one(XenPhysmapOps *ops, Domain *domain, const Wish *wish, Json
     return conclude(wish, update, outcome, results, error);
 }
 
+/* A domain that was destroyed when its update was cut off, which left QEMUs behind; or NULL. */
+static Domain *departed(const char *domid)
+{
+    g_autofree char *path = g_strconcat(UPDATE_FOLDER "/", domid, "/journal", NULL);
+    Domain *domain;
+    guint64 number;
+
+    if (!g_ascii_string_to_unsigned(domid, 10, 1, G_MAXUINT32, &number, NULL) ||
+        !g_file_test(path, G_FILE_TEST_EXISTS)) {
+        return NULL;
+    }
+    domain = g_new0(Domain, 1);
+    domain->domid = number;
+    domain->name = g_strdup("destroyed");
+    return domain;
+}
+
 /* The domain that was named, or all that have a device model. */
 static GPtrArray *chosen(XenPhysmapOps *ops, const Wish *wish, const char *name, GError **error)
 {
+    g_autoptr(GError) problem = NULL;
     GPtrArray *domains;
     Domain *domain;
 
     if (wish->all) {
         return domain_all(ops, error);
     }
-    if (!(domain = domain_find(ops, name, error))) {
+    if (!(domain = domain_find(ops, name, &problem)) &&
+        !(wish->resume && (domain = departed(name)))) {
+        g_propagate_error(error, g_steal_pointer(&problem));
         return NULL;
     }
     domains = g_ptr_array_new_with_free_func((GDestroyNotify)domain_free);

@@ -263,7 +263,8 @@ static void look_at_machine(Ready *ready)
         return;
     }
     type = g_strndup(given, strcspn(given, ","));
-    new = process_ask((const char *[]){ update->new_program, "-machine", "help", NULL }, &problem);
+    new = process_ask((const char *[]){ update->new_program, "-machine", "help", NULL }, NULL,
+                      &problem);
     if (!new) {
         refuse(ready, "%s", problem->message);
         return;
@@ -272,7 +273,8 @@ static void look_at_machine(Ready *ready)
         refuse(ready, "%s doesn't know the machine type %s", update->new_program, type);
         return;
     }
-    old = process_ask((const char *[]){ update->old_program, "-machine", "help", NULL }, NULL);
+    old = process_ask((const char *[]){ update->old_program, "-machine", "help", NULL }, NULL,
+                      NULL);
     old_line = old ? line_of(old, type) : NULL;
     old_alias = old_line ? alias_in(old_line) : NULL;
     new_alias = alias_in(new_line);
@@ -288,7 +290,8 @@ static void look_at_devices(Ready *ready)
     Update *update = ready->update;
     g_autoptr(GError) problem = NULL;
     g_autofree char *known =
-        process_ask((const char *[]){ update->new_program, "-device", "help", NULL }, &problem);
+        process_ask((const char *[]){ update->new_program, "-device", "help", NULL }, NULL,
+                    &problem);
     char **args = update->new_args;
 
     if (!known) {
@@ -312,15 +315,20 @@ static void look_at_program(Ready *ready)
 {
     Update *update = ready->update;
     g_autoptr(GError) problem = NULL;
-    g_autofree char *version = NULL;
+    gboolean loaded;
 
     if (access(update->new_program, X_OK)) {
         refuse(ready, "%s: %s", update->new_program, g_strerror(errno));
         return;
     }
-    version = process_ask((const char *[]){ update->new_program, "-version", NULL }, &problem);
-    if (!version) {
+    if (!process_probe(update->old, update->new_program, &loaded, &problem)) {
         refuse(ready, "%s", problem->message);
+        return;
+    }
+    /* Nothing would keep such a one from the guest that another QEMU still serves. */
+    if (!loaded) {
+        refuse(ready, "%s doesn't load the component: its file has to have 'qemu' in its name, and "
+               "be linked dynamically, without capabilities or set-user-ID", update->new_program);
         return;
     }
     look_at_machine(ready);
@@ -331,7 +339,8 @@ static void look_at_program(Ready *ready)
 static gboolean keep_data_folders(Update *update, GError **error)
 {
     g_autofree char *program = g_strdup_printf("/proc/%d/exe", (int)update->old->id.pid);
-    g_autofree char *text = process_ask((const char *[]){ program, "-L", "help", NULL }, error);
+    g_autofree char *text =
+        process_ask((const char *[]){ program, "-L", "help", NULL }, NULL, error);
     g_auto(GStrv) folders = text ? g_strsplit(text, "\n", -1) : NULL;
 
     for (guint i = 0; folders && folders[i]; i++) {
@@ -388,12 +397,12 @@ static void keep_display(Update *update, const char *service)
 }
 
 /* A port that writes to a file begins it anew, unless it is told to go on. */
-static void keep_serial_files(Update *update)
+static void keep_serial_files(GStrv *args)
 {
-    for (guint i = 0; update->new_args[i] && update->new_args[i + 1]; i++) {
-        char **value = &update->new_args[i + 1];
+    for (guint i = 0; (*args)[i] && (*args)[i + 1]; i++) {
+        char **value = &(*args)[i + 1];
 
-        if (strcmp(update->new_args[i], "-serial") == 0 && g_str_has_prefix(*value, "file:")) {
+        if (strcmp((*args)[i], "-serial") == 0 && g_str_has_prefix(*value, "file:")) {
             g_autoptr(GString) path = g_string_new(*value + strlen("file:"));
             g_autofree char *chardev = NULL;
 
@@ -402,16 +411,17 @@ static void keep_serial_files(Update *update)
                 g_strdup_printf("file,id=serial-file-%u,append=on,path=%s", i, path->str);
             g_free(*value);
             *value = g_strdup_printf("chardev:serial-file-%u", i);
-            process_set_argument(&update->new_args, "-chardev", chardev);
+            process_set_argument(args, "-chardev", chardev);
         }
     }
 }
 
 static void set_arguments(Update *update, const char *vnc_service, char **set_args)
 {
+    /* Also for the old program, should it have to be started again. */
+    keep_serial_files(&update->old->args);
     update->new_args = g_strdupv(update->old->args);
     keep_display(update, vnc_service);
-    keep_serial_files(update);
     for (guint i = 0; set_args && set_args[i]; i++) {
         g_auto(GStrv) part = g_strsplit(set_args[i], " ", 2);
 
@@ -447,7 +457,9 @@ GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **e
     if (!look_at_layout(&ready, error)) {
         return NULL;
     }
-    update->new_program = g_strdup(options->qemu ? options->qemu : update->old->exe);
+    /* It is started in the old one's folder. */
+    update->new_program = options->qemu ? g_canonicalize_filename(options->qemu, NULL)
+                                        : g_strdup(update->old->exe);
     set_arguments(update, vnc_service, options->set_args);
     if (!secure_old_program(update, error)) {
         return NULL;

@@ -172,7 +172,9 @@ static gboolean prepare(Update *update, GError **error)
         return FALSE;
     }
     update->taker = update->held.id;
-    return await_held(update, &update->held, TRUE, error);
+    /* One that --resume didn't know of would make its I/O request server later, and leave it. */
+    return update_journal_write(update, error) &&
+           await_held(update, &update->held, TRUE, error);
 }
 
 /* pause */

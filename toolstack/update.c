@@ -261,6 +261,24 @@ static gboolean is_gone(Update *update)
     return TRUE;
 }
 
+/* The update came to its end. The guest runs now, unless it is said that it doesn't. */
+static UpdateOutcome conclude(Update *update, UpdateOutcome outcome)
+{
+    ControlInfo info;
+
+    update_journal_remove(update);
+    if (is_gone(update)) {
+        return UPDATE_GONE;
+    }
+    /* Pauses are counted, so another's outlasts the update's own. */
+    if (control_info(update->control, &info, NULL) && info.paused) {
+        g_ptr_array_add(update->notes,
+                        g_strdup("the guest is paused, by somebody else or by a new QEMU that was "
+                                 "killed as it started; 'xl unpause' lets it run"));
+    }
+    return outcome;
+}
+
 /* From `step`, which may have happened half, to the first. */
 static UpdateOutcome go_back(Update *update, const UpdateStep *step, GError **error)
 {
@@ -287,8 +305,7 @@ static UpdateOutcome go_back(Update *update, const UpdateStep *step, GError **er
         say(update, "undone: %s (%" G_GINT64_FORMAT " ms)", step->text,
             (g_get_monotonic_time() - since) / 1000);
         if (step == update_steps) {
-            update_journal_remove(update);
-            return is_gone(update) ? UPDATE_GONE : UPDATE_BACK;
+            return conclude(update, UPDATE_BACK);
         }
     }
 }
@@ -324,11 +341,22 @@ static gboolean act(Update *update, const UpdateStep *step, GError **error)
     return TRUE;
 }
 
+/*
+ * Whether the guest hasn't run on the new QEMU yet. At the step that lets it, which may be one that
+ * an earlier run was cut off behind, only Xen knows; who can't ask it doesn't go back.
+ */
+static gboolean may_go_back(Update *update, const UpdateStep *step)
+{
+    const UpdateStep *commit = step_of(UPDATE_STEP_COMMIT);
+    ControlInfo info;
+
+    return step < commit ||
+           (step == commit && control_info(update->control, &info, NULL) && info.paused);
+}
+
 /* From `first` to the end, or back. */
 static UpdateOutcome go_forward(Update *update, const UpdateStep *first, GError **error)
 {
-    const UpdateStep *commit = step_of(UPDATE_STEP_COMMIT);
-
     for (const UpdateStep *step = first; step->name; step++) {
         g_autoptr(GError) problem = NULL;
 
@@ -337,14 +365,13 @@ static UpdateOutcome go_forward(Update *update, const UpdateStep *first, GError 
         }
         note_failure(update, step, problem->message);
         say(update, "failed to %s: %s", step->text, problem->message);
-        if (step < commit || (step == commit && update->pause_us == 0)) {
+        if (may_go_back(update, step)) {
             return go_back(update, step, error);
         }
         g_propagate_error(error, g_steal_pointer(&problem));
         return is_gone(update) ? UPDATE_GONE : UPDATE_STUCK;
     }
-    update_journal_remove(update);
-    return is_gone(update) ? UPDATE_GONE : UPDATE_DONE;
+    return conclude(update, UPDATE_DONE);
 }
 
 UpdateOutcome update_run(Update *update, GError **error)

@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
 #include <glib/gstdio.h>
+#include <linux/if_tun.h>
 
 #include "early.h"
 
@@ -105,10 +107,28 @@ static void test_paths_and_ports(void **unused)
     g_rmdir(folder);
 }
 
+/* As a tap device that the other QEMU uses, so that what is asked of it here would reach that. */
+static void test_interfaces(void **unused)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC), length = 12;
+
+    (void)unused;
+    early_begin();
+    assert_int_equal(ioctl(fd, TUNSETVNETHDRSZ, &length), 0);
+    assert_int_equal(ioctl(fd, TUNSETOFFLOAD, 0), 0);
+    assert_int_equal(ioctl(fd, TUNGETVNETHDRSZ, &length), -1);
+    assert_true(early_end(NULL));
+    assert_int_equal(ioctl(fd, TUNSETVNETHDRSZ, &length), -1);
+    assert_int_equal(ioctl(fd, TUNSETOFFLOAD, 0), -1);
+    assert_int_equal(errno, ENOTTY);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paths_and_ports),
+        cmocka_unit_test(test_interfaces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

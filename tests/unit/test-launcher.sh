@@ -72,6 +72,18 @@ code "without the component a saved guest doesn't" 1
 run env XEN_PHYSMAP_POLICY=warn "$work/launcher" -xen-domid 7 -incoming fd:9
 has "unless the policy says so" 'argument fd:9'
 
+# What the updater asks a new QEMU first. A shell in front of it, preloaded too, isn't meant.
+cp "$(command -v env)" "$work/qemu-env"
+cp "$(command -v env)" "$work/device-model"
+printf '#!/bin/sh\nexec "$0-env"\n' >"$work/qemu"
+probe() { run env LD_PRELOAD="$launcher.so" XEN_PHYSMAP_PROBE=1 "$1"; }
+probe "$work/qemu-env"
+has "the component says that it is in QEMU" 'xen-physmap: loaded'
+probe "$work/qemu"
+has "behind a script too" 'xen-physmap: loaded'
+probe "$work/device-model"
+lacks "and not in another program" 'xen-physmap: loaded'
+
 # What earlier QEMUs left behind, in a /run of its own.
 cat >"$work/leftovers" <<'S'
 mount -t tmpfs none /run && mkdir /run/xen && cd /run/xen || exit

@@ -113,12 +113,17 @@ static void say_all(const GPtrArray *lines)
 
 /*
  * The one thing that the component does against QEMU's will. libxl sees its device model end
- * before it reported to run, fails the restore and destroys the domain, which never ran.
+ * before it reported to run, fails the restore and destroys the domain, which never ran. In an
+ * update the old QEMU still has it.
  */
 static void refuse(void)
 {
-    say("refusing to run domain %u; its savefile, or the source of its migration, is unharmed. "
-        COMPONENT_ENV_POLICY "=warn lets such a guest run", self.domid);
+    if (self.hold_fd >= 0) {
+        say("refusing to take domain %u over; update-dm goes back to the old QEMU", self.domid);
+    } else {
+        say("refusing to run domain %u; its savefile, or the source of its migration, is unharmed. "
+            COMPONENT_ENV_POLICY "=warn lets such a guest run", self.domid);
+    }
     component_end();
     _exit(1);
 }

@@ -20,6 +20,14 @@
  */
 #define COMPONENT_ENV_HOLD_FD "XEN_PHYSMAP_HOLD_FD"
 
+/*
+ * Set, the component prints COMPONENT_PROBED when it is loaded into QEMU, and does nothing else. A
+ * program that doesn't load it, since it is static or has capabilities say, would do to a running
+ * guest what early.h prevents.
+ */
+#define COMPONENT_ENV_PROBE "XEN_PHYSMAP_PROBE"
+#define COMPONENT_PROBED "xen-physmap: loaded\n"
+
 /* What QEMU was about to tell the toolstack, put off until the records are in place. */
 typedef void (*ComponentResume)(gpointer data);
 

@@ -6,13 +6,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <linux/if_tun.h>
 #include <netinet/in.h>
 #include <xenctrl.h>
 #include <xendevicemodel.h>
@@ -74,7 +77,8 @@ static void *map_copy(xenforeignmemory_handle *fmem, uint32_t dom, void *addr, i
     size_t size = num * XC_PAGE_SIZE;
     g_autofree int *own_errors = g_new0(int, num);
     int *errors = err ? err : own_errors;
-    char *guest = REAL(xenforeignmemory_map2)(fmem, dom, NULL, PROT_READ, 0, num, gfns, errors);
+    /* Without `err`, the library fails when a page isn't there. */
+    char *guest = REAL(xenforeignmemory_map2)(fmem, dom, NULL, PROT_READ, 0, num, gfns, err);
     char *pages;
     Copy *copy;
 
@@ -242,6 +246,28 @@ XEN_PHYSMAP_API int xendevicemodel_set_ioreq_server_state(xendevicemodel_handle 
     return self.early && enabled
                ? switch_on_and_off(dmod, domid, id)
                : REAL(xendevicemodel_set_ioreq_server_state)(dmod, domid, id, enabled);
+}
+
+/* --- the host's network interfaces, which both QEMUs have --- */
+
+/* QEMU resets them when it starts. It sets them anew when it loads the state of its cards. */
+XEN_PHYSMAP_API int ioctl(int fd, unsigned long request, ...)
+{
+    static __typeof__(&ioctl) real;
+    va_list args;
+    void *argument;
+
+    va_start(args, request);
+    argument = va_arg(args, void *);
+    va_end(args);
+    if ((request == TUNSETOFFLOAD || request == TUNSETVNETHDRSZ) &&
+        __atomic_load_n(&self.early, __ATOMIC_ACQUIRE)) {
+        return 0;
+    }
+    if (!real) {
+        real = REAL(ioctl);
+    }
+    return real(fd, request, argument);
 }
 
 /* --- sockets --- */

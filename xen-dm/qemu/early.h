@@ -9,6 +9,7 @@
  * From here until early_end, in a QEMU that is to take a running guest over:
  * - the guest's pages that it maps to write are copies, so its option ROMs don't hit the guest;
  * - what it tells Xen of the guest, interrupt lines at rest for one, is dropped: Xen knows better;
+ * - a network interface of the host that it shares with the other QEMU keeps its settings;
  * - a socket that it listens on at a path gets another, with this behind it, and one at an internet
  *   address a port of no importance.
  * Before QEMU's first instruction.

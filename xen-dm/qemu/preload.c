@@ -2,6 +2,7 @@
 /* The calls of an unmodified QEMU that the component has to know of, seen by being preloaded. */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -60,28 +61,41 @@ static void leave_no_trace(void)
     unsetenv(COMPONENT_ENV_HOLD_FD);
 }
 
-__attribute__((constructor)) static void preloaded(void)
+static void begin(void)
 {
     guint64 domid, qmp_fd, number;
 
-    real_populate = REAL(xc_domain_populate_physmap_exact);
-    real_relocate = REAL(xendevicemodel_relocate_memory);
-    real_map_io = REAL(xendevicemodel_map_io_range_to_ioreq_server);
-    real_unmap_io = REAL(xendevicemodel_unmap_io_range_from_ioreq_server);
-    real_write = REAL(xs_write);
-    if (is_qemu() && number_from_env(COMPONENT_ENV_DOMID, DOMID_FIRST_RESERVED - 1, &domid) &&
+    if (number_from_env(COMPONENT_ENV_DOMID, DOMID_FIRST_RESERVED - 1, &domid) &&
         number_from_env(COMPONENT_ENV_QMP_FD, G_MAXINT, &qmp_fd)) {
         g_autofree char *incoming = g_strdup(getenv(COMPONENT_ENV_INCOMING));
         int hold_fd = number_from_env(COMPONENT_ENV_HOLD_FD, G_MAXINT, &number) ? (int)number : -1;
         GatePolicy policy;
 
         if (hold_fd >= 0) {
+            fcntl(hold_fd, F_SETFD, FD_CLOEXEC);
             early_begin();
         }
         gate_policy_parse(getenv(COMPONENT_ENV_POLICY), &policy);
         leave_no_trace();
         fcntl(qmp_fd, F_SETFD, FD_CLOEXEC);
         component_init(domid, qmp_fd, incoming, policy, hold_fd);
+    }
+}
+
+__attribute__((constructor)) static void preloaded(void)
+{
+    real_populate = REAL(xc_domain_populate_physmap_exact);
+    real_relocate = REAL(xendevicemodel_relocate_memory);
+    real_map_io = REAL(xendevicemodel_map_io_range_to_ioreq_server);
+    real_unmap_io = REAL(xendevicemodel_unmap_io_range_from_ioreq_server);
+    real_write = REAL(xs_write);
+    if (!is_qemu()) {
+        return;
+    }
+    if (getenv(COMPONENT_ENV_PROBE)) {
+        fputs(COMPONENT_PROBED, stdout);
+    } else {
+        begin();
     }
 }
 

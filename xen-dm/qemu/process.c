@@ -500,7 +500,7 @@ static char *last_line(const char *text)
     return xen_physmap_escape(end ? end + 1 : all, -1);
 }
 
-char *process_ask(const char *const *argv, GError **error)
+char *process_ask(const char *const *argv, char **env, GError **error)
 {
     g_autoptr(GString) output = g_string_new(NULL);
     g_autofree char *shown = xen_physmap_escape(argv[0], -1);
@@ -519,7 +519,7 @@ char *process_ask(const char *const *argv, GError **error)
         dup2(null, STDIN_FILENO);
         dup2(out[1], STDOUT_FILENO);
         dup2(out[1], STDERR_FILENO);
-        execv(argv[0], (char **)argv);
+        execve(argv[0], (char **)argv, env ? env : environ);
         fprintf(stderr, "%s\n", g_strerror(errno));
         _exit(127);
     }
@@ -542,4 +542,17 @@ char *process_ask(const char *const *argv, GError **error)
         return NULL;
     }
     return g_string_free(g_steal_pointer(&output), FALSE);
+}
+
+gboolean process_probe(const Process *model, const char *qemu, gboolean *loaded, GError **error)
+{
+    g_autofree char *folder = g_path_get_dirname(model->launcher);
+    g_autofree char *component = g_build_filename(folder, COMPONENT_FILE, NULL);
+    g_auto(GStrv) env = g_environ_setenv(g_strdupv(model->env), "LD_PRELOAD", component, TRUE);
+    g_autofree char *answer = NULL;
+
+    env = g_environ_setenv(env, COMPONENT_ENV_PROBE, "1", TRUE);
+    answer = process_ask((const char *[]){ qemu, "-version", NULL }, env, error);
+    *loaded = answer && strstr(answer, COMPONENT_PROBED);
+    return answer != NULL;
 }

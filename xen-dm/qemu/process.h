@@ -78,9 +78,16 @@ char *process_ending(const ProcessId *id);
 
 /*
  * Runs a program with the arguments, a NULL-ended list that begins with it, for at most ten
- * seconds, and returns what it printed. An error when it fails, and says so with its last line.
+ * seconds, and returns what it printed. `env` is its environment; NULL: ours. An error when it
+ * fails, and says so with its last line.
  */
-char *process_ask(const char *const *argv, GError **error);
+char *process_ask(const char *const *argv, char **env, GError **error);
+
+/*
+ * Runs "qemu -version" with the component of the launcher of `model` preloaded, as process_prepare
+ * has it. *loaded is whether it was. An error when the program fails.
+ */
+gboolean process_probe(const Process *model, const char *qemu, gboolean *loaded, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Process, process_free)
 

@@ -16,7 +16,8 @@ void tap_name_all(pid_t pid, char **args);
 /*
  * The other way: for each interface in `args` that process `pid` has open, a copy of the descriptor
  * is added to `fds`, an array of int, and its argument becomes fd= with `first` and the place in
- * that array. The copy is close-on-exec. An interface that the process doesn't have stays as it is: QEMU makes a new one. Linux 5.6.
+ * that array. The copy is close-on-exec. An interface that the process doesn't have stays as it is:
+ * QEMU makes a new one. Linux 5.6.
  */
 gboolean tap_hand_over(pid_t pid, char **args, int first, GArray *fds, GError **error);
 

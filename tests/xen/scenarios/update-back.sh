@@ -46,6 +46,8 @@ refused() {   # CASE TEXT OPTION...
 refused "no such file" "No such file" --qemu /tmp/none
 printf '#!/bin/sh\nexit 7\n' >/tmp/never && chmod +x /tmp/never
 refused "no QEMU" "-version fails" --qemu /tmp/never
+cp /usr/libexec/xen-qemu-system-i386 /tmp/device-model
+refused "no component in it" "doesn't load the component" --qemu /tmp/device-model
 refused "an unknown device" "doesn't know the device nonsense" --set-arg "-device nonsense"
 refused "an unknown machine" "doesn't know the machine type xenfv-99" --set-arg "-machine xenfv-99"
 
@@ -83,6 +85,16 @@ wait $updater || rc=$?
 is "interrupted: exit 1" $rc 1
 has "interrupted: it says so" "$(cat /tmp/slow.out)" "interrupted"
 whole "interrupted"
+
+# Somebody else's pause is left as it is, and told.
+xen-physmap update-dm g1 --qemu /tmp/qemu-stops --timeout 12 >/tmp/slow.out 2>&1 &
+updater=$!
+check "paused by another: it waits for the new QEMU" wait_for 60 grep -q "stop the old QEMU" /tmp/slow.out
+xl pause g1
+wait $updater || true
+has "paused by another: it says so" "$(cat /tmp/slow.out)" "the guest is paused"
+xl unpause g1
+whole "paused by another"
 
 # The new one is killed at whichever moment.
 delays="1 3 4 5 6"
@@ -123,7 +135,9 @@ new_qemu qemu-rom 'for a; do shift; [ "$a" = e1000,addr=7 ] && a=e1000,addr=7,ro
 check "an update with another ROM file" xen-physmap update-dm g1 --qemu /tmp/qemu-rom
 whole "another ROM file"
 
-check "a good update at last" xen-physmap update-dm g1 --qemu /usr/libexec/xen-qemu-system-i386
+cd /usr/libexec
+check "a good update at last" xen-physmap update-dm g1 --qemu ./xen-qemu-system-i386
+cd /
 whole "at last"
 is "the guest counted without a gap" "$(sequence g1)" "whole"
 

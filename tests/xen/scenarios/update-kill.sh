@@ -15,6 +15,19 @@ resumed() {   # CASE
     is "$1: nothing is left" "$(find /run/xen-physmap -mindepth 1 ! -name '*.lock')" ""
 }
 
+# Killed while the new QEMU sets itself up, and resumed at once: it would go on for a while.
+for delay in 0 1; do
+    xen-physmap update-dm g1 >/tmp/out 2>&1 &
+    updater=$!
+    check "the new QEMU starts" wait_for 60 test -e "/run/xen-physmap/$(domid g1)/journal"
+    sleep $delay
+    kill -9 $updater
+    wait $updater || true
+    resumed "killed $delay s after the start"
+    sleep 5
+    check "killed $delay s after the start: no server is left" xen-physmap update-dm --dry-run g1
+done
+
 whens="kill killed" backs="start save pause prepare"
 [ -z "$QUICK" ] || whens=killed backs="start pause"
 for step in prepare pause save start unpause end tidy; do
@@ -32,5 +45,22 @@ for step in $backs; do
     is "going back, killed at $step" $? 137
     resumed "going back, killed at $step"
 done
+# Killed when the guest ran on the new QEMU already, whose state is the only one that's true now.
+XEN_PHYSMAP_FAULT=killed:unpause xen-physmap update-dm g1 >/tmp/out 2>&1
+serving=$(xenstore-read "/local/domain/$(domid g1)/image/device-model-pid")
+check "killed behind unpause: the guest goes on" grows g1
+fails "resuming it fails" 1 env XEN_PHYSMAP_FAULT=fail:unpause xen-physmap update-dm --resume g1
+has "and doesn't go back" "$OUTPUT" "unfinished"
+resumed "killed behind unpause"
+is "it is the new QEMU still" "$(xenstore-read "/local/domain/$(domid g1)/image/device-model-pid")" "$serving"
 check "nothing to resume" xen-physmap update-dm --resume g1
 is "the guest counted without a gap" "$(sequence g1)" "whole"
+
+# Destroyed before anybody resumes: the QEMU that libxl doesn't know of would keep its pages for ever.
+XEN_PHYSMAP_FAULT=killed:start xen-physmap update-dm g1 >/tmp/out 2>&1
+id=$(domid g1)
+check "left unfinished: xl destroy" xl destroy g1
+fails "resumed, when it was destroyed: exit 1" 1 xen-physmap update-dm --resume "$id"
+has "it says so" "$OUTPUT" "was destroyed meanwhile"
+is "no QEMU is left" "$(ps | grep -c '[x]en-qemu-system')" 0
+is "nothing is left" "$(find /run/xen-physmap -mindepth 1 ! -name '*.lock')" ""
