@@ -255,7 +255,11 @@ static void expect_failure(const FakeQmpStep *steps, guint n, const char *reason
 
 static void test_qmp_fails(void **unused)
 {
+    g_autofree char *nested = g_strnfill(1000000, '[');
+
     (void)unused;
+    nested[999999] = '\n';
+    expect_fails("nested more than", ENOUGH_MS, { QMP_SEND, nested }, { QMP_AWAIT_CLOSE, NULL });
     expect_fails("QEMU refused human-monitor-command: no such thing \\x1b[2J", ENOUGH_MS, QMP_HELLO,
                  { QMP_AWAIT, "info one" }, { QMP_REFUSE, "no such thing \033[2J" },
                  { QMP_AWAIT_CLOSE, NULL });

@@ -12,6 +12,8 @@
 
 #include <xen-physmap/record.h>
 
+#include "json.h"
+
 /* A reply longer than this is none; "info mtree -f" of a large guest has some 100 KiB. */
 #define REPLY_MAX (8 * 1024 * 1024)
 
@@ -119,9 +121,12 @@ static gboolean take_line(QmpClient *client, const char *line, gsize length, GEr
 {
     g_autoptr(GError) problem = NULL;
     g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    const char *event, *refusal = json_refusal(line, length);
     JsonNode *root;
-    const char *event;
 
+    if (refusal) {
+        return fail(error, "QEMU sent a line that isn't read: %s", refusal);
+    }
     if (!json_parser_load_from_data(parser, line, length, &problem)) {
         g_autofree char *shown = xen_physmap_escape(line, length);
 
