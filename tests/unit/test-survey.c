@@ -276,7 +276,7 @@ static void test_qmp_fails(void **unused)
     expect_fails("QEMU sent '\\x1b[31m'", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
                  { QMP_SEND, "\033[31m\n" }, { QMP_AWAIT_CLOSE, NULL });
     expect_fails("without a line end", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
-                 { QMP_FLOOD, NULL });
+                 { QMP_FLOOD, "x" });
 }
 
 static void test_qmp_closed(void **unused)
@@ -298,6 +298,10 @@ static void test_qmp_timeouts(void **unused)
                  { QMP_AWAIT_CLOSE, NULL });
     expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO,
                  { QMP_AWAIT, "info one" }, { QMP_SEND, EVENT }, { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO,
+                 { QMP_AWAIT, "info one" }, { QMP_FLOOD, EVENT });
+    expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO,
+                 { QMP_AWAIT, "info one" }, { QMP_FLOOD, "{\"return\": 1}\n" });
     expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO,
                  { QMP_AWAIT, "info one" }, { QMP_SEND, "{\"return\": \"half a li" },
                  { QMP_AWAIT_CLOSE, NULL });

@@ -168,23 +168,19 @@ static gboolean take_lines(QmpClient *client, GError **error)
 gboolean qmp_client_dispatch(QmpClient *client, GError **error)
 {
     guint8 buffer[16384];
-    ssize_t n;
+    /* One read, and then the caller looks at its deadline: QEMU may not stop to send. */
+    ssize_t n = read(client->fd, buffer, sizeof buffer);
 
-    while ((n = read(client->fd, buffer, sizeof buffer)) > 0) {
-        gboolean line_end = memchr(buffer, '\n', n) != NULL;
-
-        g_byte_array_append(client->input, buffer, n);
-        if ((line_end || client->input->len > REPLY_MAX) && !take_lines(client, error)) {
-            return FALSE;
-        }
-    }
     if (n == 0) {
         return fail(error, "QEMU closed the connection");
     }
-    if (errno != EAGAIN && errno != EINTR) {
-        return fail(error, "can't read: %s", g_strerror(errno));
+    if (n < 0) {
+        return errno == EAGAIN || errno == EINTR ||
+               fail(error, "can't read: %s", g_strerror(errno));
     }
-    return TRUE;
+    g_byte_array_append(client->input, buffer, n);
+    return (!memchr(buffer, '\n', n) && client->input->len <= REPLY_MAX) ||
+           take_lines(client, error);
 }
 
 /* Waits until the socket is ready for `events` or the deadline (monotonic, in us) is over. */
