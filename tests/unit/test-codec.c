@@ -149,6 +149,9 @@ static void test_json(void **unused)
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         expect_invalid(cases[i].text, strlen(cases[i].text), CODEC_UNKNOWN, cases[i].wanted);
     }
+    memset(deep, ',', 100000);
+    deep[0] = '[';
+    expect_invalid(deep, 100000, CODEC_UNKNOWN, "more than 65536 values");
     memset(deep, '[', 100000);
     deep[0] = '{';
     expect_invalid(deep, 100000, CODEC_UNKNOWN, "nested more than");

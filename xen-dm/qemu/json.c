@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Counts what is open, outside of strings. */
+/* Counts what is open and what there is, outside of strings. */
 #include "json.h"
 
 #define DEPTH_MAX 32
 
+/* A full table has 4 times 4096. */
+#define VALUES_MAX 65536
+
 const char *json_refusal(const char *text, gsize length)
 {
     gboolean in_string = FALSE;
-    guint depth = 0;
+    guint depth = 0, values = 0;
 
     for (gsize i = 0; i < length; i++) {
         if (in_string) {
@@ -26,6 +29,11 @@ const char *json_refusal(const char *text, gsize length)
         case '{':
             if (++depth > DEPTH_MAX) {
                 return "it is nested more than " G_STRINGIFY(DEPTH_MAX) " deep";
+            }
+            break;
+        case ',':
+            if (++values > VALUES_MAX) {
+                return "it has more than " G_STRINGIFY(VALUES_MAX) " values";
             }
             break;
         case ']':
