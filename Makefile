@@ -111,7 +111,7 @@ check: $(patsubst tests/fuzz/fuzz-%.c,build/tests/fuzz/replay-%,$(wildcard tests
 		-t 3000 tests/xen/check
 
 .PHONY: check-unit
-check-unit: have-cmocka $(COMPONENT) $(UNIT_TESTS)
+check-unit: have-cmocka $(PROGRAMS) $(UNIT_TESTS)
 	@tests/run $(UNIT_TESTS) $(UNIT_SCRIPTS)
 
 .PHONY: check-xenstored
