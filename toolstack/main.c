@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <xen-physmap/record.h>
+
 #include "verb.h"
 
 static const struct {
@@ -53,6 +55,8 @@ static void occupy_closed_streams(void)
 
 int main(int argc, char **argv)
 {
+    g_autofree char *shown = NULL;
+
     occupy_closed_streams();
     setlocale(LC_ALL, "");
     if (argc < 2) {
@@ -81,6 +85,7 @@ int main(int argc, char **argv)
             return end;
         }
     }
-    fprintf(stderr, "xen-physmap: no verb '%s'; see xen-physmap --help\n", argv[1]);
+    shown = xen_physmap_escape(argv[1], -1);
+    fprintf(stderr, "xen-physmap: no verb '%s'; see xen-physmap --help\n", shown);
     return EXIT_TROUBLE;
 }

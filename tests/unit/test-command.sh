@@ -30,4 +30,8 @@ check "and the file is what it has to be" cmp "$work/wanted" "$work/got"
 "$command" show - <&- >"$work/printed" 2>"$work/error"
 check "a closed standard input can't be read" [ $? = 2 ]
 
+"$command" "$(printf 'a\033[2J')" 2>"$work/error"
+check "a verb that is none is shown without control characters" \
+    grep -qF "no verb 'a\x1b[2J'" "$work/error"
+
 echo "1..$number"

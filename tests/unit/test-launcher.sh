@@ -50,6 +50,8 @@ has "policy off leaves the restore alone" 'argument fd:9'
 run env XEN_PHYSMAP_POLICY=whatever "$launcher" -xen-domid 7
 has "an unknown policy is said" 'xen-physmap-qemu: XEN_PHYSMAP_POLICY is .whatever., and not .*'
 has "and means to refuse" 'XEN_PHYSMAP_POLICY=refuse'
+run env XEN_PHYSMAP_POLICY="$(printf 'a\033[2J')" "$launcher" -xen-domid 7
+has "without its control characters" 'xen-physmap-qemu: XEN_PHYSMAP_POLICY is .a.x1b.2J., .*'
 
 run env LD_PRELOAD=/nonexistent/other.so "$launcher" -xen-domid 7
 has "another preload is kept" 'LD_PRELOAD=.*/xen-physmap-qemu.so:/nonexistent/other.so'

@@ -13,6 +13,8 @@
 
 #include <glib.h>
 
+#include <xen-physmap/record.h>
+
 #include "component.h"
 #include "qmp.h"
 
@@ -112,11 +114,15 @@ static GatePolicy find_policy(void)
         if (g_key_file_load_from_file(file, CONFIG_FILE, G_KEY_FILE_NONE, &error)) {
             word = g_key_file_get_string(file, "restore", "mismatch", NULL);
         } else if (!g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT)) {
-            say("%s: %s", CONFIG_FILE, error->message);
+            g_autofree char *shown = xen_physmap_escape(error->message, -1);
+
+            say("%s: %s", CONFIG_FILE, shown);
         }
     }
     if (!gate_policy_parse(word ? word : "refuse", &policy)) {
-        say("%s is '%s', and not refuse, warn or off; taken as refuse", source, word);
+        g_autofree char *shown = xen_physmap_escape(word, -1);
+
+        say("%s is '%s', and not refuse, warn or off; taken as refuse", source, shown);
     }
     return policy;
 }
