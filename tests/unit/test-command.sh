@@ -34,4 +34,12 @@ check "a closed standard input can't be read" [ $? = 2 ]
 check "a verb that is none is shown without control characters" \
     grep -qF "no verb 'a\x1b[2J'" "$work/error"
 
+# What is appended would be read again, and so on until the disk is full.
+cp "$savefile" "$work/same"
+(ulimit -f 100; "$command" edit --strip - - <"$work/same" >>"$work/same") 2>"$work/error"
+check "edit doesn't write to what it reads" grep -q "goes into the input itself" "$work/error"
+check "and leaves it as it is" cmp "$savefile" "$work/same"
+"$command" edit "$work/same" "$work/same"
+check "a file may be given by name for both" cmp "$savefile" "$work/same"
+
 echo "1..$number"
