@@ -275,6 +275,8 @@ static void test_qmp_fails(void **unused)
                  { QMP_ANSWER, "7" }, { QMP_AWAIT_CLOSE, NULL });
     expect_fails("QEMU sent '\\x1b[31m'", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
                  { QMP_SEND, "\033[31m\n" }, { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("string constant \"\\x1b[2J\"", ENOUGH_MS, { QMP_SEND, "{\"\033[2J\" 1}\n" },
+                 { QMP_AWAIT_CLOSE, NULL });
     expect_fails("without a line end", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
                  { QMP_FLOOD, "x" });
 }

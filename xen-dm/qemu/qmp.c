@@ -129,8 +129,9 @@ static gboolean take_line(QmpClient *client, const char *line, gsize length, GEr
     }
     if (!json_parser_load_from_data(parser, line, length, &problem)) {
         g_autofree char *shown = xen_physmap_escape(line, length);
+        g_autofree char *reason = xen_physmap_escape(problem->message, -1);
 
-        return fail(error, "QEMU sent '%s': %s", shown, problem->message);
+        return fail(error, "QEMU sent '%s': %s", shown, reason);
     }
     root = json_parser_get_root(parser);
     if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
