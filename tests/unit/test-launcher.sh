@@ -63,6 +63,8 @@ lacks "as it is" 'XEN_PHYSMAP_DOMID=.*'
 run env XEN_PHYSMAP_QEMU="$work/none" "$launcher" -xen-domid 7
 code "no QEMU is an error" 127
 has "that says so" ".*can't run .*/none: No such file or directory"
+run env XEN_PHYSMAP_QEMU="$(printf '/none\033[2J')" "$launcher" -version
+has "without its control characters" ".*can't run /none.x1b.2J: No such file or directory"
 
 # Alone in a folder, the launcher has no component.
 cp "$launcher" "$work/launcher"

@@ -234,6 +234,7 @@ int main(int argc, char **argv)
 {
     const char *qemu = find_qemu();
     GPtrArray *args = g_ptr_array_new();
+    g_autofree char *shown = NULL;
     char **domid, **incoming;
 
     if (argc < 2 || (argc == 2 && strcmp(argv[1], "--help") == 0)) {
@@ -262,6 +263,7 @@ int main(int argc, char **argv)
     }
     g_ptr_array_add(args, NULL);
     execv(qemu, (char **)args->pdata);
-    say("can't run %s: %s", qemu, g_strerror(errno));
+    shown = xen_physmap_escape(qemu, -1);
+    say("can't run %s: %s", shown, g_strerror(errno));
     return 127;
 }
