@@ -22,7 +22,7 @@ ALL_LDFLAGS = $(LDFLAGS) $(SANITIZE) -Wl,-z,relro,-z,now -Wl,--as-needed
 
 objects = $(patsubst %.c,build/obj/%.o,$(1))
 LIB_OBJECTS := $(call objects,$(wildcard xen-dm/*.c))
-QMP_OBJECTS := $(call objects,xen-dm/qemu/qmp.c xen-dm/qemu/survey.c)
+QMP_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,json.c qmp.c survey.c))
 GATE_OBJECTS := $(call objects,xen-dm/qemu/gate.c)
 PRELOAD_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,preload.c component.c early.c)) $(GATE_OBJECTS) \
 	$(QMP_OBJECTS)
@@ -111,7 +111,7 @@ check: $(patsubst tests/fuzz/fuzz-%.c,build/tests/fuzz/replay-%,$(wildcard tests
 		-t 3000 tests/xen/check
 
 .PHONY: check-unit
-check-unit: have-cmocka $(COMPONENT) $(UNIT_TESTS)
+check-unit: have-cmocka $(PROGRAMS) $(UNIT_TESTS)
 	@tests/run $(UNIT_TESTS) $(UNIT_SCRIPTS)
 
 .PHONY: check-xenstored

@@ -2,22 +2,24 @@
 /* Holds a running domain's records against its QEMU and its pages. */
 #include "agree.h"
 
-#include <xen-physmap/compare.h>
 #include <xen-physmap/guest.h>
 
 #include "survey.h"
 
 #define QMP_TIMEOUT_MS 10000
 
-/* Appends a line for each record that has pages missing in the domain. */
-static gboolean check_pages(const XenPhysmapOps *ops, guint32 domid, const XenPhysmapTable *table,
-                            GPtrArray *lines, GError **error)
+gboolean agree_check_pages(const XenPhysmapOps *ops, guint32 domid, const GArray *findings,
+                           GPtrArray *lines, GError **error)
 {
-    const XenPhysmapRecord *record;
-
-    for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
+    for (guint i = 0; i < findings->len; i++) {
+        const XenPhysmapFinding *finding = &g_array_index(findings, XenPhysmapFinding, i);
+        const XenPhysmapRecord *record = &finding->recorded;
         guint64 missing, first;
 
+        if (!finding->has_recorded || !finding->has_actual ||
+            record->size != finding->actual.size) {
+            continue;
+        }
         if (!xen_physmap_guest_missing(ops, domid, record->start_addr, record->size, &missing,
                                        &first, error)) {
             return FALSE;
@@ -55,7 +57,7 @@ GPtrArray *agree_check(const XenPhysmapOps *ops, const Domain *domain,
             g_ptr_array_add(harmless ? notes : lines, xen_physmap_finding_describe(finding));
         }
     }
-    if (!check_pages(ops, domain->domid, table, lines, error)) {
+    if (!agree_check_pages(ops, domain->domid, findings, lines, error)) {
         return NULL;
     }
     return g_steal_pointer(&lines);

@@ -289,24 +289,42 @@ static gboolean send_spool(const Target *target, GError **error)
     return n == 0 || system_failed(target, "read back what is for", error);
 }
 
-static gboolean make_hole(const Target *target, guint64 page, GError **error)
+static gboolean make_hole(const Target *target, guint64 page, guint64 end, GError **error)
 {
     static const guint8 zeros[XEN_PHYSMAP_PAGE_SIZE];
 
-    return fallocate(target->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                     page * PAGE, PAGE) == 0 ||
-           write_page(target, zeros, page, error);
+    if (fallocate(target->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, page * PAGE,
+                  (end - page) * PAGE) == 0) {
+        return TRUE;
+    }
+    while (page < end && write_page(target, zeros, page, error)) {
+        page++;
+    }
+    return page == end;
+}
+
+/* The first page from this one on that the savefile has, or hasn't; `n` when there is none. */
+static guint64 next_page(const Target *target, guint64 page, guint64 n, gboolean has)
+{
+    while (page < n && ((target->held[page / 8] & 1 << page % 8) != 0) != has) {
+        page++;
+    }
+    return page;
 }
 
 static gboolean finish_target(Target *target, GError **error)
 {
-    for (guint64 page = target->record.size / PAGE; page-- > 0;) {
-        if (!(target->held[page / 8] & 1 << page % 8)) {
-            target->missing++;
+    guint64 n = target->record.size / PAGE, end;
+
+    for (guint64 page = next_page(target, 0, n, FALSE); page < n;
+         page = next_page(target, end, n, FALSE)) {
+        end = next_page(target, page, n, TRUE);
+        if (target->missing == 0) {
             target->first = target->record.start_addr + page * PAGE;
-            if (target->dropped && !make_hole(target, page, error)) {
-                return FALSE;
-            }
+        }
+        target->missing += end - page;
+        if (target->dropped && !make_hole(target, page, end, error)) {
+            return FALSE;
         }
     }
     g_clear_pointer(&target->held, g_free);

@@ -47,7 +47,7 @@ static void add_range(Layout *layout, guint64 start, guint64 end)
 {
     MapRange range = { start, end };
 
-    if (layout->populated->len == RANGES_MAX) {
+    if (!layout->too_many && layout->populated->len == RANGES_MAX) {
         map_join(layout->populated, 0);
         layout->too_many |= layout->populated->len > RANGES_MAX / 2;
     }

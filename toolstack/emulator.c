@@ -10,6 +10,9 @@
 #define HEAD 8
 #define PREFIX "physmap/"
 
+/* Three for each record that a table can have, and as many others as it has records. */
+#define PAIRS_MAX (4 * XEN_PHYSMAP_TABLE_MAX)
+
 void emulator_free(EmulatorData *data)
 {
     if (data) {
@@ -64,6 +67,7 @@ gboolean emulator_pairs(const guint8 *body, gsize length, guint64 offset, XenPhy
                         gpointer data, GError **error)
 {
     const char *start = (const char *)body, *text = start + HEAD, *end = start + length;
+    guint pairs = 0;
 
     if (length < HEAD) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
@@ -82,6 +86,12 @@ gboolean emulator_pairs(const guint8 *body, gsize length, guint64 offset, XenPhy
                         !key_end           ? "has no NUL behind its key"
                         : value == end     ? "has a key and no value"
                                            : "has no NUL behind its value");
+            return FALSE;
+        }
+        if (pairs++ == PAIRS_MAX) {
+            g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                        "the pair at " HEX " is one more than the %d that are the most",
+                        offset + (guint64)(key - start), PAIRS_MAX);
             return FALSE;
         }
         if (!check_pair(key, value, func, data, error)) {

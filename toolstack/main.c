@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The xen-physmap command: finds the verb and runs it. */
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <xen-physmap/record.h>
 
 #include "verb.h"
 
@@ -38,8 +42,22 @@ static void usage(FILE *out)
           "invalid input, 2 wrong usage or something can't be read.\n", out);
 }
 
+/* A file would be opened as the standard stream that is closed, and be printed to or read from. What
+ * takes its place here can't be used either. */
+static void occupy_closed_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
+    g_autofree char *shown = NULL;
+
+    occupy_closed_streams();
     setlocale(LC_ALL, "");
     if (argc < 2) {
         usage(stderr);
@@ -67,6 +85,7 @@ int main(int argc, char **argv)
             return end;
         }
     }
-    fprintf(stderr, "xen-physmap: no verb '%s'; see xen-physmap --help\n", argv[1]);
+    shown = xen_physmap_escape(argv[1], -1);
+    fprintf(stderr, "xen-physmap: no verb '%s'; see xen-physmap --help\n", shown);
     return EXIT_TROUBLE;
 }

@@ -4,10 +4,9 @@
 
 #include <string.h>
 
-#define HEX "0x%" G_GINT64_MODIFIER "x"
+#include "json.h"
 
-/* How deep JSON may be nested: json-glib's parser calls itself for each level. */
-#define DEPTH_MAX 32
+#define HEX "0x%" G_GINT64_MODIFIER "x"
 
 char *present_size(guint64 size)
 {
@@ -104,31 +103,6 @@ static gboolean invalid(GError **error, const char *format, ...)
     return FALSE;
 }
 
-static gboolean is_deep(const char *text, gsize length)
-{
-    gboolean in_string = FALSE;
-    guint depth = 0;
-
-    for (gsize i = 0; i < length; i++) {
-        if (in_string) {
-            if (text[i] == '\\') {
-                i++;
-            } else if (text[i] == '"') {
-                in_string = FALSE;
-            }
-        } else if (text[i] == '"') {
-            in_string = TRUE;
-        } else if (text[i] == '[' || text[i] == '{') {
-            if (++depth > DEPTH_MAX) {
-                return TRUE;
-            }
-        } else if ((text[i] == ']' || text[i] == '}') && depth > 0) {
-            depth--;
-        }
-    }
-    return FALSE;
-}
-
 static const char *string_member(JsonObject *object, const char *name)
 {
     JsonNode *node = json_object_get_member(object, name);
@@ -193,13 +167,14 @@ JsonNode *present_load_json(const char *text, gsize length, GError **error)
 {
     g_autoptr(JsonParser) parser = json_parser_new_immutable();
     g_autoptr(GError) problem = NULL;
+    const char *refusal = json_refusal(text, length);
 
     if (!g_utf8_validate_len(text, length, NULL)) {
         invalid(error, "it is not UTF-8, or has a NUL");
         return NULL;
     }
-    if (is_deep(text, length)) {
-        invalid(error, "it is nested more than %d deep", DEPTH_MAX);
+    if (refusal) {
+        invalid(error, "%s", refusal);
         return NULL;
     }
     if (!json_parser_load_from_data(parser, text, length, &problem)) {

@@ -15,6 +15,7 @@ struct Stream {
     StreamLayerFunc next;       /* the layer that the next item is of */
     StreamItem item;            /* the one that was given out last */
     guint64 left;               /* bytes of it, padding included, that weren't taken */
+    gboolean heads_only;        /* of what is read, the source keeps an item's head */
     gboolean in_xapi;           /* after the stream, XAPI's records go on */
     gboolean xapi_stream_seen;
     guint checkpoints;

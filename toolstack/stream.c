@@ -356,7 +356,13 @@ gboolean stream_read(Stream *stream, void *buffer, gsize length, GError **error)
 {
     g_return_val_if_fail(length <= stream->left, FALSE);
     stream->left -= length;
-    return prefixed(&stream->item, source_read(stream->source, buffer, length, error), error);
+    if (!prefixed(&stream->item, source_read(stream->source, buffer, length, error), error)) {
+        return FALSE;
+    }
+    if (stream->heads_only) {
+        g_byte_array_set_size(source_held(stream->source), stream->item.head);
+    }
+    return TRUE;
 }
 
 gboolean stream_pass_body(Stream *stream, GError **error)
@@ -369,6 +375,7 @@ gboolean stream_pass_body(Stream *stream, GError **error)
 
 void stream_keep_heads(Stream *stream)
 {
+    stream->heads_only = TRUE;
     source_hold(stream->source);
 }
 

@@ -50,13 +50,13 @@ static gboolean fits(const XenPhysmapTable *recorded, const Blocks *blocks, cons
             !find_block(blocks, record) && !xen_physmap_table_find_name(recorded, block));
 }
 
-/* How many blocks the record fits; *found is the last of them. */
+/* Whether the record fits no block, one, or two and perhaps more; *found is the last of them. */
 static guint find_blocks(const XenPhysmapTable *recorded, const Blocks *blocks, const char *name,
                          guint *found)
 {
     guint n = 0;
 
-    for (guint i = 0; i < n_blocks(blocks); i++) {
+    for (guint i = 0; i < n_blocks(blocks) && n < 2; i++) {
         gboolean absent;
 
         if (fits(recorded, blocks, name, get_block(blocks, i, &absent)->name)) {
@@ -67,13 +67,13 @@ static guint find_blocks(const XenPhysmapTable *recorded, const Blocks *blocks, 
     return n;
 }
 
-/* How many records fit the block. */
+/* Whether no record fits the block, one, or two and perhaps more. */
 static guint count_records(const XenPhysmapTable *recorded, const Blocks *blocks,
                            const char *block)
 {
     guint n = 0;
 
-    for (guint i = 0; i < xen_physmap_table_size(recorded); i++) {
+    for (guint i = 0; i < xen_physmap_table_size(recorded) && n < 2; i++) {
         n += fits(recorded, blocks, xen_physmap_table_get(recorded, i)->name, block);
     }
     return n;
@@ -118,7 +118,7 @@ GArray *xen_physmap_compare(const XenPhysmapTable *recorded, const XenPhysmapTab
 
     for (guint i = 0; (record = xen_physmap_table_get(recorded, i)); i++) {
         XenPhysmapFinding finding = { .has_recorded = TRUE, .recorded = *record };
-        guint found, n = find_blocks(recorded, &blocks, record->name, &found);
+        guint found = 0, n = find_blocks(recorded, &blocks, record->name, &found);
 
         if (n == 0) {
             finding.verdict = XEN_PHYSMAP_MISSING;

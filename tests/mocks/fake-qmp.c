@@ -33,12 +33,14 @@ static void send_text(FakeQmp *qmp, const char *text)
     }
 }
 
-static void send_flood(FakeQmp *qmp)
+static void send_flood(FakeQmp *qmp, const char *text)
 {
-    static char block[65536];
+    g_autoptr(GString) block = g_string_new(NULL);
 
-    memset(block, 'x', sizeof block);
-    while (send(fileno(qmp->stream), block, sizeof block, MSG_NOSIGNAL) > 0) {
+    while (block->len < 65536) {
+        g_string_append(block, text);
+    }
+    while (send(fileno(qmp->stream), block->str, block->len, MSG_NOSIGNAL) > 0) {
     }
 }
 
@@ -117,7 +119,7 @@ static gpointer play(gpointer data)
             }
             break;
         case QMP_FLOOD:
-            send_flood(qmp);
+            send_flood(qmp, text);
             break;
         }
     }

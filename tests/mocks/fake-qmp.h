@@ -12,7 +12,7 @@ typedef enum {
     QMP_TEXT,               /* the same, with this text as a JSON string */
     QMP_REFUSE,             /* the same, with an error of this description */
     QMP_AWAIT_CLOSE,        /* reads on until the other side has closed */
-    QMP_FLOOD,              /* sends bytes without a line end until the other side has closed */
+    QMP_FLOOD,              /* sends the text again and again until the other side has closed */
 } FakeQmpKind;
 
 /* The script ends with the connection being closed. */

@@ -3,6 +3,7 @@
 #include "expect.h"
 
 #include <string.h>
+#include <time.h>
 
 #include <xen-physmap/compare.h>
 
@@ -64,6 +65,31 @@ static void test_moved(void **unused)
     expect_verdicts(FALSE, "misplaced 0000:00:03.0/vga.vram, missing other",
                     table_of(vram, { "other", 0x8800000, 0x8800000, 0x1000 }), table_of(other),
                     NULL);
+}
+
+/* Full tables in which everything fits everything: a forger must not hold up the gate. */
+static void test_ambiguous_most(void **unused)
+{
+    g_autoptr(XenPhysmapTable) bare = xen_physmap_table_new(), cards = xen_physmap_table_new();
+    g_autoptr(GArray) findings = NULL;
+    clock_t start;
+
+    (void)unused;
+    for (guint i = 0; i < XEN_PHYSMAP_TABLE_MAX; i++) {
+        XenPhysmapRecord record = { "e1000.rom", i * 0x1000, i * 0x1000, 0x1000 };
+
+        assert_true(xen_physmap_table_add(bare, &record, NULL));
+        g_snprintf(record.name, sizeof record.name, "%u/e1000.rom", i);
+        assert_true(xen_physmap_table_add(cards, &record, NULL));
+    }
+    start = clock();
+    findings = xen_physmap_compare(bare, cards, NULL);
+    assert_true(clock() - start < CLOCKS_PER_SEC);
+    assert_int_equal(findings->len, XEN_PHYSMAP_TABLE_MAX);
+    for (guint i = 0; i < findings->len; i++) {
+        assert_int_equal(g_array_index(findings, XenPhysmapFinding, i).verdict,
+                         XEN_PHYSMAP_AMBIGUOUS);
+    }
 }
 
 static void test_swapped(void **unused)
@@ -234,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same),
         cmocka_unit_test(test_moved),
+        cmocka_unit_test(test_ambiguous_most),
         cmocka_unit_test(test_swapped),
         cmocka_unit_test(test_missing_and_extra),
         cmocka_unit_test(test_unseen),

@@ -144,6 +144,13 @@ static void test_most(void **unused)
     g_ptr_array_add(data->others, g_strnfill(EMULATOR_BODY_MAX, 'x'));
     assert_null(emulator_body(data, FALSE, &error));
     expect_invalid(&error, "and 4194304 is the most");
+    /* A body of many small pairs would come to dozens of MiB. */
+    g_byte_array_set_size(body, 8);
+    for (guint i = 0; i <= 4 * XEN_PHYSMAP_TABLE_MAX; i++) {
+        g_byte_array_append(body, (const guint8 *)"a\0", 3);
+    }
+    assert_null(emulator_parse(body->data, body->len, FALSE, 0, &error));
+    expect_invalid(&error, "the pair at 0xc008 is one more than the 16384 that are the most");
 }
 
 /* A blob of the two records. */

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -169,6 +170,40 @@ static void test_last_copy(void **unused)
                                     "and became holes, the first at 0xf1002000\n"));
     run_clear(&run);
     maker_clear(&maker);
+}
+
+/* A page that is gone, in a block that a forger made large: it is not one hole for each page. */
+static void test_large(void **unused)
+{
+    struct rlimit before, limit;
+    Maker maker = MAKER_INIT;
+    g_autofree char *out = g_build_filename(directory, "out", NULL);
+    struct stat st;
+    int file;
+    Run run;
+
+    (void)unused;
+    put_head(&maker);
+    put_page(&maker, 0x10000001, 0, 'a');
+    put_page(&maker, 0x10000001, 15, 0);
+    put_page(&maker, 0x10000003, 0, 'b');
+    put_tail(&maker);
+    file = maker_file(&maker);
+    getrlimit(RLIMIT_CPU, &before);
+    limit = before;
+    limit.rlim_cur = 20;
+    setrlimit(RLIMIT_CPU, &limit);
+    run = RUN(verb_extract, file, "extract", "--at", "0x10000000000,0x4000000000", "-", out, NULL);
+    setrlimit(RLIMIT_CPU, &before);
+    assert_int_equal(run.end, EXIT_FINDING);
+    assert_non_null(strstr(run.out, ": 67108863 of 67108864 pages are not in the savefile and "
+                                    "became holes, the first at 0x10000000000\n"));
+    assert_int_equal(stat(out, &st), 0);
+    assert_true(st.st_blocks < 1024);
+    run_clear(&run);
+    close(file);
+    maker_clear(&maker);
+    empty_directory();
 }
 
 static void test_sparse(void **unused)
@@ -427,6 +462,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_block),
         cmocka_unit_test(test_last_copy),
+        cmocka_unit_test(test_large),
         cmocka_unit_test(test_sparse),
         cmocka_unit_test(test_all),
         cmocka_unit_test(test_checkpoints),

@@ -50,6 +50,8 @@ has "policy off leaves the restore alone" 'argument fd:9'
 run env XEN_PHYSMAP_POLICY=whatever "$launcher" -xen-domid 7
 has "an unknown policy is said" 'xen-physmap-qemu: XEN_PHYSMAP_POLICY is .whatever., and not .*'
 has "and means to refuse" 'XEN_PHYSMAP_POLICY=refuse'
+run env XEN_PHYSMAP_POLICY="$(printf 'a\033[2J')" "$launcher" -xen-domid 7
+has "without its control characters" 'xen-physmap-qemu: XEN_PHYSMAP_POLICY is .a.x1b.2J., .*'
 
 run env LD_PRELOAD=/nonexistent/other.so "$launcher" -xen-domid 7
 has "another preload is kept" 'LD_PRELOAD=.*/xen-physmap-qemu.so:/nonexistent/other.so'
@@ -61,6 +63,8 @@ lacks "as it is" 'XEN_PHYSMAP_DOMID=.*'
 run env XEN_PHYSMAP_QEMU="$work/none" "$launcher" -xen-domid 7
 code "no QEMU is an error" 127
 has "that says so" ".*can't run .*/none: No such file or directory"
+run env XEN_PHYSMAP_QEMU="$(printf '/none\033[2J')" "$launcher" -version
+has "without its control characters" ".*can't run /none.x1b.2J: No such file or directory"
 
 # Alone in a folder, the launcher has no component.
 cp "$launcher" "$work/launcher"

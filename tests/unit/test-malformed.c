@@ -10,6 +10,7 @@
 
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "../mocks/run-verb.h"
 
@@ -143,16 +144,21 @@ static const gsize truncations[] = { 20, 50, LIBXL + 5, CONTEXT + 4, LIBXC + 9, 
                                      CPUID + 4, CPUID + 20, PAGES + 12, PAGES + 5000, HVM + 20,
                                      LIBXC_END_AT, XENSTORE + 40, EMULATOR + 30, END };
 
-static int limited(VerbFunc verb, int argc, char **argv)
+static void limit_memory(void)
 {
-    const struct rlimit seconds = { 1, 1 };
-
     /* AddressSanitizer wants more memory for itself. */
 #ifndef __SANITIZE_ADDRESS__
     const struct rlimit memory = { 64 << 20, 64 << 20 };
 
     setrlimit(RLIMIT_DATA, &memory);
 #endif
+}
+
+static int limited(VerbFunc verb, int argc, char **argv)
+{
+    const struct rlimit seconds = { 1, 1 };
+
+    limit_memory();
     setrlimit(RLIMIT_CPU, &seconds);
     return verb(argc, argv);
 }
@@ -379,6 +385,41 @@ static void test_verify(void **unused)
     }
 }
 
+static int frugal_verify(int argc, char **argv)
+{
+    limit_memory();
+    return verb_verify(argc, argv);
+}
+
+/* A list of pfns without pages that is itself longer than the memory that verify has. */
+static void test_long_list(void **unused)
+{
+    const guint32 named = 10 << 20;
+    Maker maker = MAKER_INIT;
+    guint64 end;
+    int file;
+    Run run;
+
+    (void)unused;
+    maker_libxl_header(&maker);
+    maker_record(&maker, 1, NULL, 0);
+    maker_libxc_headers(&maker, 2, 2);
+    maker_u32(&maker, 1);
+    maker_u32(&maker, 8 + 8 * named);
+    maker_u32(&maker, named);
+    maker_u32(&maker, 0);
+    end = maker.bytes->len + 8 * (guint64)named;
+    file = maker_file(&maker);
+    assert_int_equal(ftruncate(file, end), 0);
+    run = run_verb(frugal_verify, file, (const char *[]){ "verify", "-", NULL });
+    assert_int_equal(run.end, EXIT_FINDING);
+    assert_non_null(strstr(run.out, "PAGE_DATA: by their types 10485760 pfns have a page, and "
+                                    "there are 0 pages"));
+    run_clear(&run);
+    close(file);
+    maker_clear(&maker);
+}
+
 #define CONFIG(video, kind)                                                                       \
     "{\"b_info\":{\"max_memkb\":" #video ",\"video_memkb\":" #video                              \
     ",\"type.hvm\":{\"vga\":{\"kind\":\"" kind "\"}}}}"
@@ -451,6 +492,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_corpus),
         cmocka_unit_test(test_verify),
+        cmocka_unit_test(test_long_list),
         cmocka_unit_test(test_layout),
     };
 

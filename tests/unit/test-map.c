@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../mocks/run-verb.h"
@@ -157,6 +158,59 @@ static void test_bar(void **unused)
     }
 }
 
+/* Every other page of a guest, 240,000 of them, whose contents are a hole in the file. */
+static int scattered_file(void)
+{
+    const guint32 named = 30000, records = 8;
+    Maker maker = MAKER_INIT;
+    off_t at;
+    int file;
+
+    maker_libxl_header(&maker);
+    maker_record(&maker, 1, NULL, 0);
+    maker_libxc_headers(&maker, 2, 2);
+    at = maker.bytes->len;
+    file = maker_file(&maker);
+    for (guint i = 0; i < records; i++) {
+        g_byte_array_set_size(maker.bytes, 0);
+        maker_u32(&maker, 1);
+        maker_u32(&maker, 8 + named * (8 + 4096));
+        maker_u32(&maker, named);
+        maker_u32(&maker, 0);
+        for (guint n = 0; n < named; n++) {
+            maker_u64(&maker, 2 * (i * named + n));
+        }
+        g_assert_cmpint(pwrite(file, maker.bytes->data, maker.bytes->len, at), ==,
+                        maker.bytes->len);
+        at += maker.bytes->len + (off_t)named * 4096;
+    }
+    g_byte_array_set_size(maker.bytes, 0);
+    maker_record(&maker, 0, NULL, 0);
+    maker_record(&maker, 0, NULL, 0);
+    g_assert_cmpint(pwrite(file, maker.bytes->data, maker.bytes->len, at), ==, maker.bytes->len);
+    maker_clear(&maker);
+    return file;
+}
+
+static void test_too_scattered(void **unused)
+{
+    struct rlimit before, limit;
+    int file = scattered_file();
+    Run run;
+
+    (void)unused;
+    getrlimit(RLIMIT_CPU, &before);
+    limit = before;
+    limit.rlim_cur = 20;
+    setrlimit(RLIMIT_CPU, &limit);
+    run = RUN(verb_map, file, "map", "-", NULL);
+    setrlimit(RLIMIT_CPU, &before);
+    assert_int_equal(run.end, EXIT_FINDING);
+    assert_non_null(strstr(run.err, "its pages are scattered over too many places"));
+    run_clear(&run);
+    close(file);
+}
+
 static void test_pictures(void **unused)
 {
     int file = many_blocks(60);
@@ -183,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_cells),
         cmocka_unit_test(test_scattered),
         cmocka_unit_test(test_bar),
+        cmocka_unit_test(test_too_scattered),
         cmocka_unit_test(test_pictures),
     };
 

@@ -255,7 +255,11 @@ static void expect_failure(const FakeQmpStep *steps, guint n, const char *reason
 
 static void test_qmp_fails(void **unused)
 {
+    g_autofree char *nested = g_strnfill(1000000, '[');
+
     (void)unused;
+    nested[999999] = '\n';
+    expect_fails("nested more than", ENOUGH_MS, { QMP_SEND, nested }, { QMP_AWAIT_CLOSE, NULL });
     expect_fails("QEMU refused human-monitor-command: no such thing \\x1b[2J", ENOUGH_MS, QMP_HELLO,
                  { QMP_AWAIT, "info one" }, { QMP_REFUSE, "no such thing \033[2J" },
                  { QMP_AWAIT_CLOSE, NULL });
@@ -271,8 +275,10 @@ static void test_qmp_fails(void **unused)
                  { QMP_ANSWER, "7" }, { QMP_AWAIT_CLOSE, NULL });
     expect_fails("QEMU sent '\\x1b[31m'", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
                  { QMP_SEND, "\033[31m\n" }, { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("string constant \"\\x1b[2J\"", ENOUGH_MS, { QMP_SEND, "{\"\033[2J\" 1}\n" },
+                 { QMP_AWAIT_CLOSE, NULL });
     expect_fails("without a line end", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
-                 { QMP_FLOOD, NULL });
+                 { QMP_FLOOD, "x" });
 }
 
 static void test_qmp_closed(void **unused)
@@ -294,6 +300,10 @@ static void test_qmp_timeouts(void **unused)
                  { QMP_AWAIT_CLOSE, NULL });
     expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO,
                  { QMP_AWAIT, "info one" }, { QMP_SEND, EVENT }, { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO,
+                 { QMP_AWAIT, "info one" }, { QMP_FLOOD, EVENT });
+    expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO,
+                 { QMP_AWAIT, "info one" }, { QMP_FLOOD, "{\"return\": 1}\n" });
     expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO,
                  { QMP_AWAIT, "info one" }, { QMP_SEND, "{\"return\": \"half a li" },
                  { QMP_AWAIT_CLOSE, NULL });

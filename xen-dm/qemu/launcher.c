@@ -13,6 +13,8 @@
 
 #include <glib.h>
 
+#include <xen-physmap/record.h>
+
 #include "component.h"
 #include "qmp.h"
 
@@ -112,11 +114,15 @@ static GatePolicy find_policy(void)
         if (g_key_file_load_from_file(file, CONFIG_FILE, G_KEY_FILE_NONE, &error)) {
             word = g_key_file_get_string(file, "restore", "mismatch", NULL);
         } else if (!g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT)) {
-            say("%s: %s", CONFIG_FILE, error->message);
+            g_autofree char *shown = xen_physmap_escape(error->message, -1);
+
+            say("%s: %s", CONFIG_FILE, shown);
         }
     }
     if (!gate_policy_parse(word ? word : "refuse", &policy)) {
-        say("%s is '%s', and not refuse, warn or off; taken as refuse", source, word);
+        g_autofree char *shown = xen_physmap_escape(word, -1);
+
+        say("%s is '%s', and not refuse, warn or off; taken as refuse", source, shown);
     }
     return policy;
 }
@@ -228,6 +234,7 @@ int main(int argc, char **argv)
 {
     const char *qemu = find_qemu();
     GPtrArray *args = g_ptr_array_new();
+    g_autofree char *shown = NULL;
     char **domid, **incoming;
 
     if (argc < 2 || (argc == 2 && strcmp(argv[1], "--help") == 0)) {
@@ -256,6 +263,7 @@ int main(int argc, char **argv)
     }
     g_ptr_array_add(args, NULL);
     execv(qemu, (char **)args->pdata);
-    say("can't run %s: %s", qemu, g_strerror(errno));
+    shown = xen_physmap_escape(qemu, -1);
+    say("can't run %s: %s", shown, g_strerror(errno));
     return 127;
 }

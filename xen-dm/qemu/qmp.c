@@ -12,6 +12,8 @@
 
 #include <xen-physmap/record.h>
 
+#include "json.h"
+
 /* A reply longer than this is none; "info mtree -f" of a large guest has some 100 KiB. */
 #define REPLY_MAX (8 * 1024 * 1024)
 
@@ -119,13 +121,17 @@ static gboolean take_line(QmpClient *client, const char *line, gsize length, GEr
 {
     g_autoptr(GError) problem = NULL;
     g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    const char *event, *refusal = json_refusal(line, length);
     JsonNode *root;
-    const char *event;
 
+    if (refusal) {
+        return fail(error, "QEMU sent a line that isn't read: %s", refusal);
+    }
     if (!json_parser_load_from_data(parser, line, length, &problem)) {
         g_autofree char *shown = xen_physmap_escape(line, length);
+        g_autofree char *reason = xen_physmap_escape(problem->message, -1);
 
-        return fail(error, "QEMU sent '%s': %s", shown, problem->message);
+        return fail(error, "QEMU sent '%s': %s", shown, reason);
     }
     root = json_parser_get_root(parser);
     if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
@@ -163,23 +169,19 @@ static gboolean take_lines(QmpClient *client, GError **error)
 gboolean qmp_client_dispatch(QmpClient *client, GError **error)
 {
     guint8 buffer[16384];
-    ssize_t n;
+    /* One read, and then the caller looks at its deadline: QEMU may not stop to send. */
+    ssize_t n = read(client->fd, buffer, sizeof buffer);
 
-    while ((n = read(client->fd, buffer, sizeof buffer)) > 0) {
-        gboolean line_end = memchr(buffer, '\n', n) != NULL;
-
-        g_byte_array_append(client->input, buffer, n);
-        if ((line_end || client->input->len > REPLY_MAX) && !take_lines(client, error)) {
-            return FALSE;
-        }
-    }
     if (n == 0) {
         return fail(error, "QEMU closed the connection");
     }
-    if (errno != EAGAIN && errno != EINTR) {
-        return fail(error, "can't read: %s", g_strerror(errno));
+    if (n < 0) {
+        return errno == EAGAIN || errno == EINTR ||
+               fail(error, "can't read: %s", g_strerror(errno));
     }
-    return TRUE;
+    g_byte_array_append(client->input, buffer, n);
+    return (!memchr(buffer, '\n', n) && client->input->len <= REPLY_MAX) ||
+           take_lines(client, error);
 }
 
 /* Waits until the socket is ready for `events` or the deadline (monotonic, in us) is over. */
