@@ -436,7 +436,7 @@ int verb_edit(int argc, char **argv)
                       "  xen-physmap edit --rename 0000:00:04.0/e1000.rom=0000:00:05.0/e1000.rom "
                       "- -\n"
                       "\n"
-                      "A file comes to be whole or not at all, also when OUT is IN. In a pipe the\n"
+                      "A file is written whole or not at all, also when OUT is IN. In a pipe the\n"
                       "records come behind the pages, so an error is only found when those have\n"
                       "gone out; the output then ends there, and no restore of it succeeds.", 2,
                       2)) {
