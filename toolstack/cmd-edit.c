@@ -406,8 +406,7 @@ int verb_edit(int argc, char **argv)
     Orders orders = { 0 };
     const GOptionEntry entries[] = {
         { "import", 'i', 0, G_OPTION_ARG_FILENAME, &import,
-          "replace all records by those of a file: JSON as list --json prints it, or any other "
-          "form that convert reads", "FILE" },
+          "replace all records by those of a file, in any form that convert reads", "FILE" },
         { "strip", 0, 0, G_OPTION_ARG_NONE, &orders.strip, "leave all records out", NULL },
         { "remove", 'r', 0, G_OPTION_ARG_STRING_ARRAY, &removals,
           "leave a record out, or a node of one", "BLOCK|@OFFSET/NODE" },

@@ -260,9 +260,7 @@ int verb_screenshot(int argc, char **argv)
     gboolean text = FALSE;
     const GOptionEntry entries[] = {
         { "size", 's', 0, G_OPTION_ARG_STRING, &size,
-          "the mode of the screen: width, height and bits a pixel (8, 15, 16, 24, 32, or text), "
-          "then bytes a line and the first byte's place in videoram",
-          "WxHxBPP[,STRIDE[,OFFSET]]" },
+          "the mode of the screen", "WxHxBPP[,STRIDE[,OFFSET]]" },
         { "text", 't', 0, G_OPTION_ARG_NONE, &text,
           "print the characters of a text mode; OUT.png is not needed then", NULL },
         { 0 },
@@ -273,6 +271,8 @@ int verb_screenshot(int argc, char **argv)
                       "through its record.\nFor a savefile the mode is read from QEMU's state in "
                       "it; for a running domain give it with\n--size. What names a file is taken "
                       "for a savefile.\n\n"
+                      "BPP, the bits a pixel, is 8, 15, 16, 24, 32, or text; STRIDE is a line's "
+                      "bytes, and OFFSET\nthe place of the first one in videoram.\n\n"
                       "  xen-physmap screenshot guest.save screen.png\n"
                       "  xen-physmap screenshot --text guest.save\n"
                       "  xen-physmap screenshot --size 1024x768x32 guest screen.png",
