@@ -204,6 +204,8 @@ help:
 	@echo 'V=1 shows the commands.'
 
 HEADERS := $(wildcard include/xen-physmap/*.h)
+# Installed beside those of docs/, to which their links are made to lead.
+ROOT_DOCS := README.md CHANGELOG.md SECURITY.md SUPPORT.md
 pkglibexecdir = $(libexecdir)/xen-physmap
 
 .PHONY: install uninstall
@@ -218,7 +220,8 @@ install: all
 		-e 's,@version@,$(VERSION),' xen-dm/xen-physmap.pc.in \
 		>$(DESTDIR)$(libdir)/pkgconfig/xen-physmap.pc
 	install -m 644 $(HEADERS) $(DESTDIR)$(includedir)/xen-physmap
-	install -m 644 README.md CHANGELOG.md $(wildcard docs/*.md) $(DESTDIR)$(docdir)
+	install -m 644 $(ROOT_DOCS) $(wildcard docs/*.md) $(DESTDIR)$(docdir)
+	sed -i 's,](docs/,](,g' $(addprefix $(DESTDIR)$(docdir)/,$(ROOT_DOCS))
 	$(install_docs)
 
 uninstall:

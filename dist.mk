@@ -21,6 +21,7 @@ dist:
 deb: dist
 	@for tool in dpkg-buildpackage dh; do command -v $$tool >/dev/null || { \
 		echo "make deb: no $$tool (packages dpkg-dev, debhelper)" >&2; exit 1; }; done
+	@echo 'Building and testing in build/deb, a minute or two; the log is build/deb/log ...'
 	@rm -rf build/deb && mkdir -p build/deb
 	@cp $(DIST) build/deb/xen-physmap_$(VERSION).orig.tar.gz
 	@tar -x -f $(DIST) -C build/deb

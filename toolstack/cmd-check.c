@@ -90,7 +90,8 @@ int verb_check(int argc, char **argv)
 
     if (!verb_options(&argc, &argv, entries, "DOMID|NAME",
                       "Holds a domain's records against its running QEMU, and looks whether the "
-                      "domain has the pages that they name.", 1, 1)) {
+                      "domain\nhas the pages that they name. One line for each block that is "
+                      "wrong.", 1, 1)) {
         return EXIT_TROUBLE;
     }
     if (!(ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_HYPERVISOR, &error)) ||

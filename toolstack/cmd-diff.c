@@ -2,32 +2,26 @@
 /* xen-physmap diff: two layouts, block by block, and whether a restore from one to the other is
  * safe. */
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include <xen-physmap/compare.h>
 
 #include "codec.h"
 #include "domain.h"
+#include "input.h"
 #include "present.h"
 #include "verb.h"
 
 /* The records of a file, or of a running domain where there is no file of that name. */
 static XenPhysmapTable *read_side(const char *side, GError **error)
 {
-    g_autofree char *shown = xen_physmap_escape(side, -1);
     g_autoptr(XenPhysmapOps) ops = NULL;
     g_autoptr(Domain) domain = NULL;
 
-    if (strcmp(side, "-") == 0 || strchr(side, '/') || access(side, F_OK) == 0) {
+    if (input_is_file(side)) {
         return codec_read_file(side, CODEC_UNKNOWN, error);
     }
-    if (!(ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_XENSTORE, error)) ||
-        !(domain = domain_find(ops, side, error))) {
-        g_prefix_error(error, "'%s' is no file, and as a domain: ", shown);
-        return NULL;
-    }
-    return domain_records(ops, domain, error);
+    domain = domain_open(side, XEN_PHYSMAP_OPS_XENSTORE, &ops, error);
+    return domain ? domain_records(ops, domain, error) : NULL;
 }
 
 static void print_text(const GArray *findings, gboolean safe)

@@ -420,8 +420,7 @@ int verb_edit(int argc, char **argv)
     Orders orders = { 0 };
     const GOptionEntry entries[] = {
         { "import", 'i', 0, G_OPTION_ARG_FILENAME, &import,
-          "replace all records by those of a file: JSON as list --json prints it, or any other "
-          "form that convert reads", "FILE" },
+          "replace all records by those of a file, in any form that convert reads", "FILE" },
         { "strip", 0, 0, G_OPTION_ARG_NONE, &orders.strip, "leave all records out", NULL },
         { "remove", 'r', 0, G_OPTION_ARG_STRING_ARRAY, &removals,
           "leave a record out, or a node of one", "BLOCK|@OFFSET/NODE" },
@@ -450,7 +449,7 @@ int verb_edit(int argc, char **argv)
                       "  xen-physmap edit --rename 0000:00:04.0/e1000.rom=0000:00:05.0/e1000.rom "
                       "- -\n"
                       "\n"
-                      "A file comes to be whole or not at all, also when OUT is IN. In a pipe the\n"
+                      "A file is written whole or not at all, also when OUT is IN. In a pipe the\n"
                       "records come behind the pages, so an error is only found when those have\n"
                       "gone out; the output then ends there, and no restore of it succeeds.", 2,
                       2)) {

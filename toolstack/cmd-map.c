@@ -130,8 +130,8 @@ static void add_ram(Layout *layout, guint64 target)
 
 static gboolean read_live(Layout *layout, const char *source, GError **error)
 {
-    g_autoptr(XenPhysmapOps) ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_XENSTORE, error);
-    g_autoptr(Domain) domain = ops ? domain_find(ops, source, error) : NULL;
+    g_autoptr(XenPhysmapOps) ops = NULL;
+    g_autoptr(Domain) domain = domain_open(source, XEN_PHYSMAP_OPS_XENSTORE, &ops, error);
 
     if (!domain || !(layout->table = domain_records(ops, domain, error))) {
         return FALSE;
@@ -380,7 +380,7 @@ int verb_map(int argc, char **argv)
                       "for a savefile. With --svg or --png it draws instead.", 1, 1)) {
         return EXIT_TROUBLE;
     }
-    saved = strcmp(argv[1], "-") == 0 || g_file_test(argv[1], G_FILE_TEST_EXISTS);
+    saved = input_is_file(argv[1]);
     if (saved ? read_saved(&layout, argv[1], &error) : read_live(&layout, argv[1], &error)) {
         cells = map_cells(layout.table, layout.populated);
         if (!svg && !png) {

@@ -24,7 +24,7 @@ int verb_restore(int argc, char **argv)
                       "Puts records into xenstore in place of those that the domain has, all or "
                       "none. To be\ncalled between the creation of the domain's device-model node "
                       "and the start of its\ndevice model. Reads what save wrote, and whole "
-                      "savefiles.", 1, 2)) {
+                      "savefiles.\nIt restores no guest; that is for xl restore.", 1, 2)) {
         return EXIT_TROUBLE;
     }
     if (!codec_format(name, &format, &error)) {

@@ -25,8 +25,8 @@ int verb_save(int argc, char **argv)
     g_autoptr(GError) error = NULL;
 
     if (!verb_options(&argc, &argv, entries, "DOMID|NAME [FILE|-]",
-                      "Writes a running domain's records to a file, which comes to be whole or "
-                      "not at all, or\nto standard output.\n"
+                      "Writes a running domain's records to a file, whole or not at all, or to "
+                      "standard output.\nIt saves no memory; that is for xl save.\n"
                       "\n"
                       "libxl-body    the body of an EMULATOR_XENSTORE_DATA record\n"
                       "libxl-record  the same with its header and padding, ready for a libxl "

@@ -28,6 +28,7 @@
 
 typedef struct Shot {
     const char *source;
+    gboolean saved;             /* in a file, and not of a running domain */
     const char *size;           /* NULL: the mode is the saved device's */
     VgaMode mode;
     guint64 address;            /* of the first page that is needed, in the guest */
@@ -162,8 +163,7 @@ static gboolean take_live(Shot *shot, guint64 *first, GError **error)
     const XenPhysmapRecord *record;
     void *mapped;
 
-    if (!(ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_HYPERVISOR, error)) ||
-        !(domain = domain_find(ops, shot->source, error))) {
+    if (!(domain = domain_open(shot->source, XEN_PHYSMAP_OPS_HYPERVISOR, &ops, error))) {
         return FALSE;
     }
     if (!shot->size) {
@@ -220,13 +220,10 @@ static int conclude(const Shot *shot)
 
 static gboolean take(Shot *shot, guint64 *first, GError **error)
 {
-    gboolean saved = strcmp(shot->source, "-") == 0 ||
-                     g_file_test(shot->source, G_FILE_TEST_EXISTS);
-
     if (shot->size && !vga_parse_mode(shot->size, &shot->mode, error)) {
         return FALSE;
     }
-    return saved ? take_saved(shot, first, error) : take_live(shot, first, error);
+    return shot->saved ? take_saved(shot, first, error) : take_live(shot, first, error);
 }
 
 static int screenshot(Shot *shot, gboolean text, const char *out)
@@ -248,13 +245,12 @@ static int screenshot(Shot *shot, gboolean text, const char *out)
     if (ok && out) {
         ok = save_png(shot, shot->bytes + first % PAGE, out, &error);
     }
-    if (!ok) {
+    if (!ok && shot->saved) {
         g_autofree char *shown = xen_physmap_escape(shot->source, -1);
 
         g_prefix_error(&error, "%s: ", shown);
-        return verb_fail(g_steal_pointer(&error));
     }
-    return conclude(shot);
+    return ok ? conclude(shot) : verb_fail(g_steal_pointer(&error));
 }
 
 int verb_screenshot(int argc, char **argv)
@@ -264,9 +260,7 @@ int verb_screenshot(int argc, char **argv)
     gboolean text = FALSE;
     const GOptionEntry entries[] = {
         { "size", 's', 0, G_OPTION_ARG_STRING, &size,
-          "the mode of the screen: width, height and bits a pixel (8, 15, 16, 24, 32, or text), "
-          "then bytes a line and the first byte's place in videoram",
-          "WxHxBPP[,STRIDE[,OFFSET]]" },
+          "the mode of the screen", "WxHxBPP[,STRIDE[,OFFSET]]" },
         { "text", 't', 0, G_OPTION_ARG_NONE, &text,
           "print the characters of a text mode; OUT.png is not needed then", NULL },
         { 0 },
@@ -277,6 +271,8 @@ int verb_screenshot(int argc, char **argv)
                       "through its record.\nFor a savefile the mode is read from QEMU's state in "
                       "it; for a running domain give it with\n--size. What names a file is taken "
                       "for a savefile.\n\n"
+                      "BPP, the bits a pixel, is 8, 15, 16, 24, 32, or text; STRIDE is a line's "
+                      "bytes, and OFFSET\nthe place of the first one in videoram.\n\n"
                       "  xen-physmap screenshot guest.save screen.png\n"
                       "  xen-physmap screenshot --text guest.save\n"
                       "  xen-physmap screenshot --size 1024x768x32 guest screen.png",
@@ -288,6 +284,7 @@ int verb_screenshot(int argc, char **argv)
         return EXIT_TROUBLE;
     }
     shot.source = argv[1];
+    shot.saved = input_is_file(argv[1]);
     shot.size = size;
     return screenshot(&shot, text, argc > 2 ? argv[2] : NULL);
 }

@@ -237,10 +237,15 @@ int verb_update_dm(int argc, char **argv)
     JsonArray *results;
     int end;
 
-    if (!verb_options(&argc, &argv, entries, "DOMID|NAME",
+    if (!verb_options(&argc, &argv, entries, "DOMID|NAME|--all",
                       "Puts a new QEMU under a running guest: starts it beside the old one, pauses "
-                      "the guest, hands the state of its devices over, and lets it go on; or goes "
-                      "back to the old QEMU.", 0, 1)) {
+                      "the guest,\nhands the state of its devices over, and lets it go on; or goes "
+                      "back to the old QEMU.\n\n"
+                      "  xen-physmap update-dm --dry-run guest\n"
+                      "  xen-physmap update-dm --qemu /usr/local/bin/qemu-system-i386 guest\n"
+                      "  xen-physmap update-dm --resume guest\n\n"
+                      "Exit code 0 when it is done, 1 when it was refused, or tried and undone.",
+                      0, 1)) {
         return EXIT_TROUBLE;
     }
     if ((argc == 2) == wish.all || wish.options.timeout_s < 1) {

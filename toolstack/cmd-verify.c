@@ -657,8 +657,11 @@ static void print_text(const Verify *verify, const char *source)
 
         printf(HEX ": %s: %s\n", finding->offset, severities[finding->severity], finding->text);
     }
-    printf("%s: %u errors, %u warnings, %u notes", shown, verify->counts[ERROR],
-           verify->counts[WARNING], verify->counts[NOTE]);
+    printf("%s:", shown);
+    for (guint i = 0; i < G_N_ELEMENTS(severities); i++) {
+        printf("%s %u %s%s", i ? "," : "", verify->counts[i], severities[i],
+               verify->counts[i] == 1 ? "" : "s");
+    }
     if (verify->counts[ERROR] + verify->counts[WARNING] == 0) {
         printf("; %" G_GUINT64_FORMAT " pages, %u records", verify->n_pages,
                verify->table ? xen_physmap_table_size(verify->table) : 0);

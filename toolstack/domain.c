@@ -141,6 +141,19 @@ Domain *domain_find(const XenPhysmapOps *ops, const char *domid_or_name, GError 
     return found;
 }
 
+Domain *domain_open(const char *word, XenPhysmapOpsFlags flags, XenPhysmapOps **ops,
+                    GError **error)
+{
+    g_autofree char *shown = xen_physmap_escape(word, -1);
+    Domain *domain = NULL;
+
+    if (!(*ops = xen_physmap_ops_open(flags, error)) ||
+        !(domain = domain_find(*ops, word, error))) {
+        g_prefix_error(error, "'%s' is no file, and as a domain: ", shown);
+    }
+    return domain;
+}
+
 XenPhysmapTable *domain_records(const XenPhysmapOps *ops, const Domain *domain, GError **error)
 {
     return xen_physmap_xenstore_load(ops, domain->domid, domain->dm_domid, error);

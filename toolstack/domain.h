@@ -17,6 +17,13 @@ void domain_free(Domain *domain);
 /* The domain of this domid or name; NOT_FOUND when there is none. */
 Domain *domain_find(const XenPhysmapOps *ops, const char *domid_or_name, GError **error);
 
+/*
+ * Opens *ops and finds the domain of a word that input_is_file says is no file; who meant one is
+ * told so by the error.
+ */
+Domain *domain_open(const char *word, XenPhysmapOpsFlags flags, XenPhysmapOps **ops,
+                    GError **error);
+
 /* All domains that have a device-model directory, by domid: a GPtrArray of Domain. */
 GPtrArray *domain_all(const XenPhysmapOps *ops, GError **error);
 

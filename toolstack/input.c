@@ -17,3 +17,8 @@ int input_open(const char *name, GError **error)
     }
     return fd;
 }
+
+gboolean input_is_file(const char *word)
+{
+    return strcmp(word, "-") == 0 || strchr(word, '/') || access(word, F_OK) == 0;
+}

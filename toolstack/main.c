@@ -15,20 +15,20 @@ static const struct {
     VerbFunc func;
     const char *summary;
 } verbs[] = {
-    { "list", verb_list, "the records of running domains, from xenstore" },
-    { "show", verb_show, "the records in a savefile of xl save" },
-    { "check", verb_check, "the records against the running QEMU and the domain" },
+    { "list", verb_list, "the layout of running domains, from xenstore" },
+    { "check", verb_check, "the records against the running QEMU and the domain's pages" },
+    { "show", verb_show, "what is in a savefile, and its layout" },
     { "verify", verb_verify, "a savefile against every rule of its format and its layout" },
-    { "edit", verb_edit, "change the records in a savefile or in the pipe of a migration" },
     { "diff", verb_diff, "two layouts: savefiles, JSON, running domains" },
-    { "save", verb_save, "a domain's records to a file, for a toolstack's save" },
-    { "restore", verb_restore, "records from a file into xenstore, for a toolstack's restore" },
+    { "edit", verb_edit, "the records in a savefile changed, also in the pipe of a migration" },
+    { "extract", verb_extract, "a ramblock's contents, out of a savefile" },
+    { "screenshot", verb_screenshot, "the guest's screen, out of its videoram" },
+    { "map", verb_map, "the layout as a bar, or a picture in SVG or PNG" },
+    { "watch", verb_watch, "relocations as they happen" },
+    { "save", verb_save, "a domain's records to a file, for a toolstack of one's own" },
+    { "restore", verb_restore, "records from a file into xenstore, likewise" },
     { "convert", verb_convert, "records between the forms of old and new toolstacks, and JSON" },
     { "update-dm", verb_update_dm, "a new QEMU under a running guest" },
-    { "extract", verb_extract, "the contents of ramblocks, out of a savefile" },
-    { "screenshot", verb_screenshot, "the guest's screen, out of its videoram" },
-    { "map", verb_map, "the guest-physical layout as a picture" },
-    { "watch", verb_watch, "follows the records of running domains" },
 };
 
 static void usage(FILE *out)
@@ -36,10 +36,10 @@ static void usage(FILE *out)
     fputs("Usage: xen-physmap VERB [OPTION]... [ARGUMENT]...\n"
           "Where the ramblocks of a Xen guest's device model are in its memory.\n\n", out);
     for (guint i = 0; i < G_N_ELEMENTS(verbs); i++) {
-        fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
+        fprintf(out, "  %-11s %s\n", verbs[i].name, verbs[i].summary);
     }
-    fputs("\n`xen-physmap VERB --help` tells more of one. Exit codes: 0 fine, 1 a finding or\n"
-          "invalid input, 2 wrong usage or something can't be read.\n", out);
+    fputs("\n`xen-physmap VERB --help` and `man xen-physmap-VERB` tell more of one. Exit codes:\n"
+          "0 fine, 1 a finding or invalid input, 2 wrong usage or something can't be read.\n", out);
 }
 
 /* A file would be opened as the standard stream that is closed, and be printed to or read from. What

@@ -17,7 +17,10 @@ gboolean verb_options(int *argc, char ***argv, const GOptionEntry *entries, cons
     g_option_context_set_summary(context, description);
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, argc, argv, &error)) {
-        g_autofree char *shown = xen_physmap_escape(error->message, -1);
+        /* GLib's messages have typographic quotation marks, and arguments may have anything. */
+        g_autofree char *valid = g_utf8_make_valid(error->message, -1);
+        g_autofree char *ascii = g_str_to_ascii(valid, "C");
+        g_autofree char *shown = xen_physmap_escape(ascii, -1);
 
         fprintf(stderr, "%s: %s; see %s --help\n", name, shown, name);
         return FALSE;

@@ -470,7 +470,7 @@ static void test_layout(void **unused)
     Run run;
 
     (void)unused;
-    expect_layout(CONFIG(4, "std"), "f1000000", 0xf1000, "-: 0 errors, 0 warnings, 1 notes; 1 p");
+    expect_layout(CONFIG(4, "std"), "f1000000", 0xf1000, "-: 0 errors, 0 warnings, 1 note; 1 p");
     expect_layout(CONFIG(8, "std"), "f1000000", 0xf1000,
                   " error: 0000:00:03.0/vga.vram has 4 KiB, and the configuration's videoram is 8");
     expect_layout(CONFIG(8, "cirrus"), "f1000000", 0xf1000, "-: 0 errors, 0 warnings");

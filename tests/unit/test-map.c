@@ -231,6 +231,21 @@ static void test_pictures(void **unused)
     close(file);
 }
 
+/* A file's name that is misspelt isn't blamed on Xen alone; a path is no domain's name at all. */
+static void test_no_file(void **unused)
+{
+    Run run = RUN(verb_map, -1, "map", "absent.save", NULL);
+
+    (void)unused;
+    assert_int_equal(run.end, EXIT_TROUBLE);
+    assert_non_null(strstr(run.err, "map: 'absent.save' is no file, and as a domain: "));
+    run_clear(&run);
+    run = RUN(verb_map, -1, "map", "/nonexistent/g1.save", NULL);
+    assert_int_equal(run.end, EXIT_TROUBLE);
+    assert_non_null(strstr(run.err, "map: /nonexistent/g1.save: can't open it: "));
+    run_clear(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_bar),
         cmocka_unit_test(test_too_scattered),
         cmocka_unit_test(test_pictures),
+        cmocka_unit_test(test_no_file),
     };
 
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);

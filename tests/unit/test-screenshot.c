@@ -255,6 +255,11 @@ static void test_verb(void **unused)
     run = RUN(verb_screenshot, file, "screenshot", "-", NULL);
     assert_int_equal(run.end, EXIT_TROUBLE);
     run_clear(&run);
+
+    run = RUN(verb_screenshot, -1, "screenshot", "absent.save", "x", NULL);
+    assert_int_equal(run.end, EXIT_TROUBLE);
+    assert_non_null(strstr(run.err, "screenshot: 'absent.save' is no file, and as a domain: "));
+    run_clear(&run);
     close(file);
 }
 

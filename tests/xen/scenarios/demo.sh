@@ -28,6 +28,7 @@ picture=$(picture_sum g1 0xf1000000)
 tell "xl save, unmodified, carries the records in the savefile:"
 run xl save g1 /tmp/g1.save
 run xen-physmap show /tmp/g1.save
+cp /tmp/g1.save /out/
 
 tell "Somebody restores it with the first two cards in the other order. Stock Xen does that without a
 word, and the guest runs on swapped memory. Now:"
