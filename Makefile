@@ -26,7 +26,7 @@ QMP_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,json.c qmp.c survey.c))
 GATE_OBJECTS := $(call objects,xen-dm/qemu/gate.c)
 PRELOAD_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,preload.c component.c early.c)) $(GATE_OBJECTS) \
 	$(QMP_OBJECTS)
-UPDATE_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,control.c image.c monitor.c process.c tap.c)) $(GATE_OBJECTS)
+UPDATE_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,control.c image.c monitor.c process.c start.c tap.c)) $(GATE_OBJECTS)
 TOOL_OBJECTS := $(call objects,$(wildcard toolstack/*.c)) $(QMP_OBJECTS) $(UPDATE_OBJECTS)
 TOOL_LIB_OBJECTS := $(filter-out build/obj/toolstack/main.o,$(TOOL_OBJECTS))
 MOCK_OBJECTS := $(call objects,$(wildcard tests/mocks/*.c))
@@ -67,7 +67,7 @@ build/libxenphysmap.so: $(LIBRARY)
 build/xen-physmap: $(TOOL_OBJECTS) build/libxenphysmap.a
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm
 
-build/xen-physmap-qemu: $(call objects,xen-dm/qemu/launcher.c) $(GATE_OBJECTS) build/libxenphysmap.a
+build/xen-physmap-qemu: $(call objects,$(addprefix xen-dm/qemu/,launcher.c start.c)) $(GATE_OBJECTS) build/libxenphysmap.a
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 build/xen-physmap-qemu.so: $(PRELOAD_OBJECTS) build/libxenphysmap.a xen-dm/qemu/preload.map

@@ -173,6 +173,10 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
     g_autoptr(MonitorVnc) vnc = NULL;
     gboolean running;
 
+    if (update->old->distrust) {
+        refuse(ready, "%s", update->old->distrust);
+        return TRUE;
+    }
     if (!update->old->launcher) {
         refuse(ready, "its QEMU wasn't started through xen-physmap-qemu, so its layout is not "
                "recorded; name that in device_model_override and restart or migrate the guest");

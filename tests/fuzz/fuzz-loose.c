@@ -7,7 +7,7 @@
 #include "emulator.h"
 #include "loose.h"
 
-/* "@OFFSET" of each record, as it is spelt. */
+/* "@OFFSET" of each record, as it is spelt, once. */
 static gboolean collect(const char *key, const char *value, gpointer blocks, GError **error)
 {
     const char *offset = key + strlen("physmap/");
@@ -17,7 +17,11 @@ static gboolean collect(const char *key, const char *value, gpointer blocks, GEr
     if (g_str_has_prefix(key, "physmap/")) {
         g_autofree char *spelt = g_strndup(offset, strcspn(offset, "/"));
 
-        g_ptr_array_add(blocks, g_strconcat("@", spelt, NULL));
+        g_autofree char *block = g_strconcat("@", spelt, NULL);
+
+        if (!g_ptr_array_find_with_equal_func(blocks, block, g_str_equal, NULL)) {
+            g_ptr_array_add(blocks, g_steal_pointer(&block));
+        }
     }
     return TRUE;
 }

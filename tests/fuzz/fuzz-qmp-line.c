@@ -12,15 +12,6 @@
 
 #define TIMEOUT_MS 1000
 
-/* json-glib 1.6 forgets the first of two values in a line, which isn't ours to find; what we forget,
- * test-survey finds under valgrind. */
-const char *__asan_default_options(void);
-
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
-
 /* One question after the other, each answered by what comes next. */
 static void ask(QmpClient *client)
 {

@@ -139,6 +139,8 @@ static void test_json(void **unused)
         { JSON(RECORD("\"0x1001\"")), "multiple" },
         { JSON(RECORD("\"0x1000\"") "," RECORD("\"0x1000\"")), "records[1]: " },
         { "{\"records\":[\"\xff\"]}", "not UTF-8" },
+        { "{\"records\":[]} {\"records\":[]}", "it is more than one value" },
+        { "{'records':[]}", "a single quote" },
         { JSON("{\"name\":\"a\",\"phys_offset\":\"0x0\",\"start_addr\":\"0xfec00000\","
                "\"size\":\"0x1000\"}"), "covers the I/O APIC" },
     };

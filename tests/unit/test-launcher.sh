@@ -100,11 +100,20 @@ until [ -S qmp-physmap-4 ]; do sleep 0.01; done
 "$1" -xen-domid 7 >/dev/null
 echo left: *
 kill $!
+rm -f *
+"$1" -xen-domid 7 -runas 1:1 >/dev/null
+"$1" -xen-domid 7 -runas 2:2 >/dev/null
+for file in physmap-start-*; do
+    echo "started: $(stat -c %a "$file") $(tr '\0' ' ' <"$file")"
+done
 S
 if unshare --user --map-root-user --mount mount -t tmpfs none /run 2>/dev/null; then
     run unshare --user --map-root-user --mount sh "$work/leftovers" "$launcher"
     has "sockets at which nobody listens are removed, and nothing else" \
         'left: qmp-libxl-1 qmp-physmap-3 qmp-physmap-4 qmp-physmap-x'
+    has "what a QEMU that gives up root is started with is for root to read" \
+        'started: 600 [0-9]* /run/xen .* -xen-domid 7 -runas 2:2 .*XEN_PHYSMAP_DOMID=7.*'
+    lacks "and goes with the process" 'started: .* -runas 1:1 .*'
 else
     ok "sockets at which nobody listens are removed # SKIP no user namespaces here"
 fi

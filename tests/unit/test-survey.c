@@ -267,14 +267,18 @@ static void test_qmp_fails(void **unused)
                  { QMP_AWAIT_CLOSE, NULL });
     expect_fails("QEMU sent 'SSH-2.0'", ENOUGH_MS, { QMP_SEND, "SSH-2.0\r\n" },
                  { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("more than one value", ENOUGH_MS, { QMP_SEND, "{\"QMP\": {}} {}\n" },
+                 { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("more than one value", ENOUGH_MS, { QMP_SEND, "\"a\" {\"QMP\": {}}\n" },
+                 { QMP_AWAIT_CLOSE, NULL });
     expect_fails("no JSON object", ENOUGH_MS, { QMP_SEND, "[1, 2]\r\n" },
                  { QMP_AWAIT_CLOSE, NULL });
     expect_fails("'info one' without text", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
                  { QMP_ANSWER, "{}" }, { QMP_AWAIT_CLOSE, NULL });
     expect_fails("'info one' without text", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
                  { QMP_ANSWER, "7" }, { QMP_AWAIT_CLOSE, NULL });
-    expect_fails("QEMU sent '\\x1b[31m'", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
-                 { QMP_SEND, "\033[31m\n" }, { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("QEMU sent '\\x1bc'", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
+                 { QMP_SEND, "\033c\n" }, { QMP_AWAIT_CLOSE, NULL });
     expect_fails("string constant \"\\x1b[2J\"", ENOUGH_MS, { QMP_SEND, "{\"\033[2J\" 1}\n" },
                  { QMP_AWAIT_CLOSE, NULL });
     expect_fails("without a line end", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "start.h"
+
 /* Whose rights a process has, and where it is. */
 typedef struct Place {
     uid_t uid;
@@ -23,16 +25,6 @@ typedef struct Answer {
     dev_t dev;
     ino_t ino;
 } Answer;
-
-/* The effective one of a line of "Uid:\treal\teffective\t...". */
-static gboolean effective(const char *status, const char *label, guint64 *id)
-{
-    const char *at = strstr(status, label);
-    g_auto(GStrv) part = at ? g_strsplit(at, "\t", 4) : NULL;
-
-    return part && g_strv_length(part) == 4 &&
-           g_ascii_string_to_unsigned(part[2], 10, 0, G_MAXUINT32, id, NULL);
-}
 
 static int open_link(pid_t pid, const char *name)
 {
@@ -66,7 +58,7 @@ static int find(pid_t pid, Place *place)
         return errno == ENOENT ? ESRCH : errno;
     }
     if (!g_file_get_contents(path, &status, NULL, NULL) ||
-        !effective(status, "\nUid:\t", &uid) || !effective(status, "\nGid:\t", &gid)) {
+        !process_effective_id(pid, "Uid", &uid) || !process_effective_id(pid, "Gid", &gid)) {
         return ESRCH;
     }
     place->uid = uid;

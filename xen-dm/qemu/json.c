@@ -9,7 +9,7 @@
 
 const char *json_refusal(const char *text, gsize length)
 {
-    gboolean in_string = FALSE;
+    gboolean in_string = FALSE, begun = FALSE, ended = FALSE;
     guint depth = 0, values = 0;
 
     for (gsize i = 0; i < length; i++) {
@@ -20,6 +20,12 @@ const char *json_refusal(const char *text, gsize length)
                 in_string = FALSE;
             }
             continue;
+        }
+        if (depth == 0 && !g_ascii_isspace(text[i])) {
+            if (ended || (begun && (text[i] == '[' || text[i] == '{'))) {
+                return "it is more than one value";
+            }
+            begun = TRUE;
         }
         switch (text[i]) {
         case '"':
@@ -39,7 +45,10 @@ const char *json_refusal(const char *text, gsize length)
         case ']':
         case '}':
             depth -= depth > 0;
+            ended = depth == 0;
             break;
+        case '\'':
+            return "it has a single quote, which JSON doesn't know";
         case '/':
             /* A quote in one would hide from us what json-glib, which passes over it, finds. */
             return "it has a comment, which JSON doesn't know";

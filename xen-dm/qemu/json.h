@@ -6,8 +6,9 @@
 #include <glib.h>
 
 /*
- * Why this text may not go to json-glib, whose parser calls itself for each level of nesting and
- * takes some hundred bytes for each value; NULL when it may. Text that passes need not be JSON.
+ * Why this text may not go to json-glib, whose parser calls itself for each level of nesting, takes
+ * some hundred bytes for each value, takes more for JSON than is, and forgets the first of two values;
+ * NULL when it may. Text that passes need not be JSON.
  */
 const char *json_refusal(const char *text, gsize length);
 

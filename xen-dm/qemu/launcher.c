@@ -17,6 +17,7 @@
 
 #include "component.h"
 #include "qmp.h"
+#include "start.h"
 
 #define COMPONENT_FILE "xen-physmap-qemu.so"
 #define ENV_QEMU "XEN_PHYSMAP_QEMU"
@@ -230,6 +231,11 @@ static gboolean attach(GPtrArray *args, const char *domid, char **incoming, Gate
     return TRUE;
 }
 
+static gboolean gives_up_root(GPtrArray *args)
+{
+    return geteuid() == 0 && (argument_of(args, "-runas") || argument_of(args, "-run-with"));
+}
+
 int main(int argc, char **argv)
 {
     const char *qemu = find_qemu();
@@ -262,6 +268,11 @@ int main(int argc, char **argv)
         }
     }
     g_ptr_array_add(args, NULL);
+    if (domid && gives_up_root(args) && !start_write((const char *const *)args->pdata,
+                                                     (const char *const *)environ)) {
+        say("can't write down what QEMU is started with: %s; xen-physmap update-dm will refuse it",
+            g_strerror(errno));
+    }
     execv(qemu, (char **)args->pdata);
     shown = xen_physmap_escape(qemu, -1);
     say("can't run %s: %s", shown, g_strerror(errno));

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,31 +78,6 @@ static GStrv proc_strings(pid_t pid, const char *file, GError **error)
     }
     g_ptr_array_add(strings, NULL);
     return (GStrv)g_ptr_array_free(strings, FALSE);
-}
-
-ProcessId process_identify(pid_t pid)
-{
-    g_autofree char *path = proc_path(pid, "stat");
-    g_autofree char *text = NULL;
-    const char *behind_name;
-    char state;
-    guint64 started;
-
-    if (pid <= 0 || !g_file_get_contents(path, &text, NULL, NULL) ||
-        !(behind_name = strrchr(text, ')')) ||
-        sscanf(behind_name,
-               ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-               "%" G_GINT64_MODIFIER "u",
-               &state, &started) != 2 ||
-        state == 'Z' || state == 'X') {
-        return (ProcessId){ 0 };
-    }
-    return (ProcessId){ pid, started };
-}
-
-gboolean process_is_alive(const ProcessId *id)
-{
-    return id->pid > 0 && process_identify(id->pid).started == id->started;
 }
 
 gboolean process_end(const ProcessId *id, GError **error)
@@ -253,12 +229,52 @@ void process_set_argument(GStrv *args, const char *option, const char *value)
     (*args)[n + 2] = NULL;
 }
 
+static gboolean is_roots_alone(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && status.st_uid == 0 && !(status.st_mode & 022);
+}
+
+/*
+ * A QEMU that gave up root: what /proc tells of it is its own word, so the launcher's takes its
+ * place. Its program is what it runs now, if nobody but root could have put that there.
+ */
+static void take_launchers_word(Process *process, GStrv *argv, GStrv *env)
+{
+    g_autofree char *program = proc_path(process->id.pid, "exe");
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(Start) start = start_read(&process->id, &problem);
+
+    if (!start) {
+        process->distrust =
+            g_strdup_printf("its QEMU gave up root, so that what it was started with has to be told "
+                            "by the launcher: %s; migrate the guest once", problem->message);
+        return;
+    }
+    if (!is_roots_alone(program) || (!process->replaced && !is_roots_alone(process->exe))) {
+        g_autofree char *shown = xen_physmap_escape(process->exe, -1);
+
+        process->distrust = g_strdup_printf("its QEMU gave up root, and others than root may write "
+                                            "to its program %s", shown);
+    }
+    g_strfreev(*argv);
+    g_strfreev(*env);
+    *argv = g_steal_pointer(&start->args);
+    *env = g_steal_pointer(&start->env);
+    g_free(process->folder);
+    g_free(process->log);
+    process->folder = g_steal_pointer(&start->folder);
+    process->log = g_steal_pointer(&start->log);
+}
+
 Process *process_read(pid_t pid, guint32 domid, GError **error)
 {
     g_autoptr(Process) process = g_new0(Process, 1);
     g_auto(GStrv) argv = proc_strings(pid, "cmdline", error);
     g_auto(GStrv) env = argv ? proc_strings(pid, "environ", error) : NULL;
     g_autofree char *number = g_strdup_printf("%u", domid);
+    guint64 uid = 0;
 
     if (!env) {
         return NULL;
@@ -267,15 +283,18 @@ Process *process_read(pid_t pid, guint32 domid, GError **error)
     process->exe = proc_link(pid, "exe");
     process->folder = proc_link(pid, "cwd");
     process->log = proc_link(pid, "fd/2");
+    if (process->exe && g_str_has_suffix(process->exe, DELETED)) {
+        process->exe[strlen(process->exe) - strlen(DELETED)] = '\0';
+        process->replaced = TRUE;
+    }
+    if (process_effective_id(pid, "Uid", &uid) && uid != geteuid()) {
+        take_launchers_word(process, &argv, &env);
+    }
     if (!process->id.pid || !process->exe ||
         g_strcmp0(process_argument(argv, "-xen-domid"), number) != 0) {
         fail(error, XEN_PHYSMAP_ERROR_NOT_FOUND,
              "process %d is not the QEMU of domain %u (any more)", (int)pid, domid);
         return NULL;
-    }
-    if (g_str_has_suffix(process->exe, DELETED)) {
-        process->exe[strlen(process->exe) - strlen(DELETED)] = '\0';
-        process->replaced = TRUE;
     }
     if (!process->log || !g_path_is_absolute(process->log)) {
         g_free(process->log);
@@ -299,6 +318,7 @@ void process_free(Process *process)
         g_strfreev(process->args);
         g_strfreev(process->env);
         g_strfreev(process->cgroups);
+        g_free(process->distrust);
         g_free(process);
     }
 }

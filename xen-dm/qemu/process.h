@@ -3,15 +3,7 @@
 #ifndef XEN_PHYSMAP_PROCESS_H
 #define XEN_PHYSMAP_PROCESS_H
 
-#include <sys/types.h>
-
-#include <xen-physmap/error.h>
-
-/* A process, told from a later one of the same pid by the time of its start. 0 is none. */
-typedef struct ProcessId {
-    pid_t pid;
-    guint64 started;                /* in clock ticks since boot */
-} ProcessId;
+#include "start.h"
 
 /* What a running QEMU was started with, so that one like it can be started. */
 typedef struct Process {
@@ -24,6 +16,7 @@ typedef struct Process {
     GStrv args;                     /* without the program, what the launcher added, and -incoming */
     GStrv env;                      /* without what the launcher added */
     GStrv cgroups;                  /* folders of the control groups that it is in */
+    char *distrust;                 /* why none of this may be relied on; NULL: it may */
 } Process;
 
 /* The process of this pid, which has to be a QEMU for the domain. */
@@ -31,11 +24,6 @@ Process *process_read(pid_t pid, guint32 domid, GError **error);
 
 /* NULL is allowed. */
 void process_free(Process *process);
-
-/* The id of the running process of this pid, or one of pid 0. */
-ProcessId process_identify(pid_t pid);
-
-gboolean process_is_alive(const ProcessId *id);
 
 /* Kills it and waits until it is gone; none is fine. */
 gboolean process_end(const ProcessId *id, GError **error);
