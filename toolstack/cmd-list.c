@@ -18,22 +18,30 @@ static void print_text(const Domain *domain, const XenPhysmapTable *table)
     }
 }
 
-/* Prints all of `domains`, or nothing when one can't be read. */
-static gboolean list(const XenPhysmapOps *ops, const GPtrArray *domains, gboolean one,
-                     gboolean json, GError **error)
+/* Prints those of `domains` that can be read, and the reason for each other. */
+static int list(const XenPhysmapOps *ops, GPtrArray *domains, gboolean one, gboolean json)
 {
     g_autoptr(GPtrArray) tables =
         g_ptr_array_new_with_free_func((GDestroyNotify)xen_physmap_table_free);
-    JsonArray *array = json ? json_array_new() : NULL;
+    g_autoptr(JsonArray) array = json ? json_array_new() : NULL;
+    int end = EXIT_FINE;
 
-    for (guint i = 0; i < domains->len; i++) {
-        XenPhysmapTable *table = domain_records(ops, g_ptr_array_index(domains, i), error);
+    for (guint i = 0; i < domains->len;) {
+        GError *error = NULL;
+        XenPhysmapTable *table = domain_records(ops, g_ptr_array_index(domains, i), &error);
 
-        if (!table) {
-            g_clear_pointer(&array, json_array_unref);
-            return FALSE;
+        if (table) {
+            g_ptr_array_add(tables, table);
+            i++;
+        } else {
+            int failed = verb_fail(error);
+
+            end = MAX(end, failed);
+            g_ptr_array_remove_index(domains, i);
         }
-        g_ptr_array_add(tables, table);
+    }
+    if (one && end != EXIT_FINE) {
+        return end;
     }
     for (guint i = 0; i < domains->len; i++) {
         const Domain *domain = g_ptr_array_index(domains, i);
@@ -56,11 +64,10 @@ static gboolean list(const XenPhysmapOps *ops, const GPtrArray *domains, gboolea
         json_object_set_array_member(object, "domains", json_array_ref(array));
         present_print_json(stdout, json_node_init_object(json_node_alloc(), object));
         json_object_unref(object);
-    } else if (domains->len == 0) {
+    } else if (domains->len == 0 && end == EXIT_FINE) {
         puts("no domain has a device model");
     }
-    g_clear_pointer(&array, json_array_unref);
-    return TRUE;
+    return end;
 }
 
 int verb_list(int argc, char **argv)
@@ -97,8 +104,5 @@ int verb_list(int argc, char **argv)
     } else {
         domains = domain_all(ops, &error);
     }
-    if (!domains || !list(ops, domains, argc > 1, json, &error)) {
-        return verb_fail(g_steal_pointer(&error));
-    }
-    return EXIT_FINE;
+    return domains ? list(ops, domains, argc > 1, json) : verb_fail(g_steal_pointer(&error));
 }

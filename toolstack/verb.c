@@ -3,6 +3,7 @@
 #include "verb.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include <xen-physmap/record.h>
 
@@ -24,6 +25,14 @@ gboolean verb_options(int *argc, char ***argv, const GOptionEntry *entries, cons
 
         fprintf(stderr, "%s: %s; see %s --help\n", name, shown, name);
         return FALSE;
+    }
+    /* GLib leaves it where it is. */
+    for (int i = 1; i < *argc; i++) {
+        if (strcmp((*argv)[i], "--") == 0) {
+            memmove(*argv + i, *argv + i + 1, (*argc - i) * sizeof **argv);
+            (*argc)--;
+            break;
+        }
     }
     if (*argc - 1 < least || *argc - 1 > most) {
         fprintf(stderr, "%s: wrong number of arguments; usage: %s %s\n", name, name, synopsis);

@@ -42,4 +42,7 @@ check "and leaves it as it is" cmp "$savefile" "$work/same"
 "$command" edit "$work/same" "$work/same"
 check "a file may be given by name for both" cmp "$savefile" "$work/same"
 
+(cd "$work" && cp same ./-- && "$command" show -- -- >"$work/printed" 2>"$work/error")
+check "behind -- each word is a file" grep -q vga.vram "$work/printed"
+
 echo "1..$number"

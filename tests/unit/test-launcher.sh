@@ -44,6 +44,10 @@ has "a restore waits for the component" 'argument defer'
 lacks "and not for QEMU" 'argument fd:9'
 has "which knows where the state is" 'XEN_PHYSMAP_INCOMING=fd:9'
 
+run "$launcher" -xen-domid 7 -incoming fd:8 -incoming fd:9
+lacks "of two places QEMU takes the last" 'argument fd:9'
+has "and so does the component" 'XEN_PHYSMAP_INCOMING=fd:9'
+
 run env XEN_PHYSMAP_POLICY=off "$launcher" -xen-domid 7 -incoming fd:9
 has "policy off leaves the restore alone" 'argument fd:9'
 

@@ -204,6 +204,25 @@ static void test_life(void **state)
     expect_loaded(dom0, one);
 }
 
+/* A domain with records that are none doesn't hide the others. */
+static void test_list_all(void **state)
+{
+    (void)state;
+    xen_physmap_keys_foreach(&in_bar, write_as_libxl, NULL, NULL);
+    put("/local/domain/4/name", "other");
+    put("/local/domain/0/device-model/4/physmap/1000/size", "all");
+    Run run = run_verb(verb_list, -1, (const char *const[]){ "list", NULL });
+
+    assert_int_equal(run.end, EXIT_FINDING);
+    assert_non_null(strstr(run.out, "domain 3 (guest)"));
+    assert_non_null(strstr(run.err, "domain 4"));
+    run_clear(&run);
+    run = run_verb(verb_list, -1, (const char *const[]){ "list", "other", NULL });
+    assert_int_equal(run.end, EXIT_FINDING);
+    assert_string_equal(run.out, "");
+    run_clear(&run);
+}
+
 /* Domain 0 writes the records of a savefile back, and the stub domain may change them. */
 static void test_restore(void **state)
 {
@@ -331,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_numbers, setup),
         cmocka_unit_test_setup(test_life, setup),
+        cmocka_unit_test_setup(test_list_all, setup),
         cmocka_unit_test_setup(test_restore, setup),
         cmocka_unit_test_setup(test_no_rights, setup),
         cmocka_unit_test_setup(test_no_folder, setup),

@@ -128,12 +128,12 @@ static GatePolicy find_policy(void)
     return policy;
 }
 
-/* Where the word after an option of QEMU's is in its arguments, or NULL. */
+/* Where the word after an option of QEMU's is in its arguments, or NULL. QEMU takes the last. */
 static char **argument_of(GPtrArray *args, const char *option)
 {
-    for (guint i = 0; i + 1 < args->len; i++) {
-        if (strcmp(g_ptr_array_index(args, i), option) == 0) {
-            return (char **)&args->pdata[i + 1];
+    for (guint i = args->len; i-- > 1;) {
+        if (args->pdata[i] && strcmp(args->pdata[i - 1], option) == 0) {
+            return (char **)&args->pdata[i];
         }
     }
     return NULL;

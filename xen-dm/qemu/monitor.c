@@ -6,6 +6,8 @@
 
 #include <xen-physmap/record.h>
 
+#include "json.h"
+
 #define TIMEOUT_MS 10000
 
 /* Stopping waits for the disks, which may be slow. */
@@ -99,9 +101,10 @@ static void image_free(gpointer data)
 /* With options beside the path, QEMU tells them all, as "json:{...}". */
 static char *path_in(const char *file)
 {
+    const char *text = g_str_has_prefix(file, "json:") ? file + strlen("json:") : NULL;
     g_autoptr(JsonNode) options =
-        g_str_has_prefix(file, "json:") ? json_from_string(file + strlen("json:"), NULL) : NULL;
-    const char *path = options ? string_in(options, "filename") : file;
+        text && !json_refusal(text, strlen(text)) ? json_from_string(text, NULL) : NULL;
+    const char *path = options ? string_in(options, "filename") : NULL;
 
     return g_strdup(path ? path : file);
 }
