@@ -31,6 +31,7 @@
 
 /* How often a port is asked for that the QEMU before has until it ends. */
 #define CLAIM_MS 100
+#define CLAIMS_SILENT 100
 
 /* Added to the eventfd by a poke; a nudge adds 1, and waits so long for others to come. */
 #define URGENT (G_GUINT64_CONSTANT(1) << 32)
@@ -62,6 +63,7 @@ static struct {
     GHashTable *movable;                /* names of blocks that QEMU moves: the framebuffer's */
     gboolean qmp_lost;
     int retry_ms;
+    guint claims;                       /* in which a port was found taken */
     char *complaint;                    /* what was last said, so that it is said once */
 } self = { .started = PTHREAD_ONCE_INIT, .wake_fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -368,6 +370,22 @@ static void restore(void)
     self.gate_since = g_get_monotonic_time();
 }
 
+/* How long the thread may sleep if nothing wakes it, in ms; -1: for ever. */
+static int sleep_ms(void)
+{
+    if (self.stale) {
+        return self.retry_ms;
+    }
+    if (early_claim()) {
+        return -1;
+    }
+    if (++self.claims == CLAIMS_SILENT) {
+        say("domain %u: another process has taken a network port, for VNC perhaps, that the QEMU "
+            "before had; it is tried until it is free", self.domid);
+    }
+    return CLAIM_MS;
+}
+
 static void *work(void *data)
 {
     (void)data;
@@ -383,10 +401,8 @@ static void *work(void *data)
             { .fd = qmp_client_fd(self.qmp), .events = POLLIN },
         };
         eventfd_t count = 0;
-        int timeout_ms = self.stale ? self.retry_ms : early_claim() ? -1 : CLAIM_MS;
 
-        if (poll(fds, G_N_ELEMENTS(fds), timeout_ms) < 0 &&
-            errno != EINTR) {
+        if (poll(fds, G_N_ELEMENTS(fds), sleep_ms()) < 0 && errno != EINTR) {
             break;
         }
         if (fds[1].revents) {
