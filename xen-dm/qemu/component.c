@@ -29,6 +29,9 @@
 /* A restore whose layout can't be judged for so long is refused; libxl would wait for 60 s. */
 #define GATE_TIMEOUT_US (30 * G_TIME_SPAN_SECOND)
 
+/* How long a second survey may wait behind the one that passed the gate. */
+#define AFTER_GATE_MS 500
+
 /* How often a port is asked for that the QEMU before has until it ends. */
 #define CLAIM_MS 100
 #define CLAIMS_SILENT 100
@@ -313,8 +316,9 @@ static void on_event(const char *event, gpointer data)
     } else if (strcmp(event, "STOP") == 0) {
         self.stopped = TRUE;
     } else if (strcmp(event, "RESUME") == 0) {
+        /* The one behind the gate tells nothing new, and xl waits for the processor. */
+        self.stale = self.stale || self.stopped || !self.incoming;
         self.stopped = FALSE;
-        self.stale = TRUE;
     }
 }
 
@@ -400,6 +404,7 @@ static void *work(void *data)
             { .fd = self.wake_fd, .events = POLLIN },
             { .fd = qmp_client_fd(self.qmp), .events = POLLIN },
         };
+        gboolean judging = self.gate_due;
         eventfd_t count = 0;
 
         if (poll(fds, G_N_ELEMENTS(fds), sleep_ms()) < 0 && errno != EINTR) {
@@ -416,6 +421,11 @@ static void *work(void *data)
         }
         if (self.stale && !self.qmp_lost) {
             try_refresh();
+        }
+        /* xl, which waits for this QEMU, needs the processor more than what came meanwhile. */
+        if (judging && !self.gate_due && eventfd_read(self.wake_fd, &count) == 0) {
+            self.stale = TRUE;
+            self.retry_ms = AFTER_GATE_MS;
         }
         if (!self.gate_due) {
             let_run(FALSE);
