@@ -15,9 +15,6 @@ main:
     lea 'A'(%edx), %eax
     call print_char
     inc %ebx
-    mov $200000, %ecx
-2:  pause
-    dec %ecx
-    jnz 2b
+    call nap
     jmp 1b
 drawn: .asciz "picture drawn\n"

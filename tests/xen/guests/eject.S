@@ -16,9 +16,6 @@ main:
     jz 2f
     mov $SLOTS_EJECT, %dx
     out %eax, %dx
-2:  mov $100000, %ecx
-3:  pause
-    dec %ecx
-    jnz 3b
+2:  call nap
     jmp 1b
 drawn: .asciz "picture drawn\n"

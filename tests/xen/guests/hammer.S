@@ -10,7 +10,7 @@
 .set LEDCTL, 0xe00              # a register of the e1000 that keeps what is written
 .set INTERRUPT_LINE, 0x3c
 .set WINDOW, 0xa0000
-.set ROUNDS_A_LETTER, 32
+.set ROUNDS_A_LETTER, 8
 
 main:
     call find_nic
