@@ -16,7 +16,9 @@ resumed() {   # CASE
 }
 
 # Killed while the new QEMU sets itself up, and resumed at once: it would go on for a while.
-for delay in 0 1; do
+delays="0 1" whens="kill killed" backs="start save pause prepare"
+[ -z "$QUICK" ] || delays=0 whens=killed backs=pause
+for delay in $delays; do
     xen-physmap update-dm g1 >/tmp/out 2>&1 &
     updater=$!
     check "the new QEMU starts" wait_for 60 test -e "/run/xen-physmap/$(domid g1)/journal"
@@ -28,8 +30,6 @@ for delay in 0 1; do
     check "killed $delay s after the start: no server is left" xen-physmap update-dm --dry-run g1
 done
 
-whens="kill killed" backs="start save pause prepare"
-[ -z "$QUICK" ] || whens=killed backs="start pause"
 for step in prepare pause save start unpause end tidy; do
     for when in $whens; do
         XEN_PHYSMAP_FAULT=$when:$step xen-physmap update-dm g1 >/tmp/out 2>&1
