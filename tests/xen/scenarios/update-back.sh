@@ -126,12 +126,14 @@ whole "the old one is killed"
 is "the old one is killed: another runs" "$([ "$(dm_pid)" != "$old" ] && echo yes)" yes
 
 # A package upgrade: the file of the running QEMU is another one now, which fails.
-cp /usr/libexec/xen-qemu-system-i386 /usr/libexec/qemu-packaged
-check "an update to a QEMU of one's own" xen-physmap update-dm g1 --qemu /usr/libexec/qemu-packaged
-rm /usr/libexec/qemu-packaged
-cp /tmp/qemu-stops /usr/libexec/qemu-packaged
-rolled_back "the old file was replaced" "--timeout" --timeout $patience
-check "which runs from a copy" test -e "/proc/$(dm_pid)/exe"
+if [ -z "$QUICK" ]; then
+    cp /usr/libexec/xen-qemu-system-i386 /usr/libexec/qemu-packaged
+    check "an update to a QEMU of one's own" xen-physmap update-dm g1 --qemu /usr/libexec/qemu-packaged
+    rm /usr/libexec/qemu-packaged
+    cp /tmp/qemu-stops /usr/libexec/qemu-packaged
+    rolled_back "the old file was replaced" "--timeout" --timeout $patience
+    check "which runs from a copy" test -e "/proc/$(dm_pid)/exe"
+fi
 
 # An option ROM's file that was changed since: the guest keeps the ROM that it knows.
 { echo changed; tail -c +9 /usr/lib/ipxe/qemu/efi-e1000.rom; } >/tmp/other.rom

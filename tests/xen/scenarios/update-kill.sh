@@ -17,7 +17,8 @@ resumed() {   # CASE
 
 # Killed while the new QEMU sets itself up, and resumed at once: it would go on for a while.
 delays="0 1" whens="kill killed" backs="start save pause prepare"
-[ -z "$QUICK" ] || delays=0 whens=killed backs=pause
+steps="prepare pause save start unpause end tidy"
+[ -z "$QUICK" ] || delays=0 whens=killed backs= steps="prepare save start unpause end"
 for delay in $delays; do
     xen-physmap update-dm g1 >/tmp/out 2>&1 &
     updater=$!
@@ -30,7 +31,7 @@ for delay in $delays; do
     check "killed $delay s after the start: no server is left" xen-physmap update-dm --dry-run g1
 done
 
-for step in prepare pause save start unpause end tidy; do
+for step in $steps; do
     for when in $whens; do
         XEN_PHYSMAP_FAULT=$when:$step xen-physmap update-dm g1 >/tmp/out 2>&1
         is "$when $step: it was killed" $? 137
