@@ -238,7 +238,8 @@ static gboolean is_roots_alone(const char *path)
 
 /*
  * A QEMU that gave up root: what /proc tells of it is its own word, so the launcher's takes its
- * place. Its program is what it runs now, if nobody but root could have put that there.
+ * place. Its program is what it runs now, if nobody but root could have put that there, nor what has
+ * its name since an upgrade, which is started next.
  */
 static void take_launchers_word(Process *process, GStrv *argv, GStrv *env)
 {
@@ -252,11 +253,11 @@ static void take_launchers_word(Process *process, GStrv *argv, GStrv *env)
                             "by the launcher: %s; migrate the guest once", problem->message);
         return;
     }
-    if (!is_roots_alone(program) || (!process->replaced && !is_roots_alone(process->exe))) {
-        g_autofree char *shown = xen_physmap_escape(process->exe, -1);
+    if (!is_roots_alone(program) || !process->exe || !is_roots_alone(process->exe)) {
+        g_autofree char *shown = xen_physmap_escape(process->exe ? process->exe : program, -1);
 
-        process->distrust = g_strdup_printf("its QEMU gave up root, and others than root may write "
-                                            "to its program %s", shown);
+        process->distrust = g_strdup_printf("its QEMU gave up root, and its program %s is gone, or "
+                                            "others than root may write to it", shown);
     }
     g_strfreev(*argv);
     g_strfreev(*env);

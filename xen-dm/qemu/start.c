@@ -104,8 +104,16 @@ gboolean start_write(const char *const *args, const char *const *env)
     if (fd < 0) {
         return FALSE;
     }
+    errno = ENOSPC;                     /* of a write that is cut short */
     written = write(fd, words->data, words->len) == (ssize_t)words->len;
-    return close(fd) == 0 && written;
+    if (close(fd) || !written) {
+        int errnum = errno;
+
+        unlink(path);
+        errno = errnum;
+        return FALSE;
+    }
+    return TRUE;
 }
 
 static GStrv copy_words(GPtrArray *words, guint first, guint end)
@@ -137,7 +145,7 @@ Start *start_read(const ProcessId *id, GError **error)
     for (gsize at = 0; at < length; at += strlen(data + at) + 1) {
         g_ptr_array_add(words, data + at);
     }
-    if (words->len < FIRST ||
+    if (words->len <= FIRST ||
         !g_ascii_string_to_unsigned(words->pdata[STARTED], 10, 1, G_MAXUINT64, &started, NULL) ||
         started != id->started ||
         !g_ascii_string_to_unsigned(words->pdata[ARGUMENTS], 10, 1, words->len - FIRST, &args,
