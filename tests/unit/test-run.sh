@@ -76,10 +76,12 @@ program reads <<'E'
 echo 1..1; read -r line; echo "ok 1 - $line"
 E
 
-echo 1..18
+echo 1..20
 expect 'all pass' 0 '2 passed, 0 failed, 0 skipped' '^PASS  good' good
 expect 'one fails' 1 '1 passed, 1 failed, 0 skipped' '^FAIL  bad' bad
 expect 'the output of a failure is shown' 1 '1 passed, 1 failed, 0 skipped' 'why it failed' bad
+expect 'a failure is named at the end' 1 '1 passed, 1 failed, 0 skipped' '^failed: bad b$' bad
+expect 'and so is a program that died' 1 '1 passed, 1 failed, 0 skipped' '^failed: dies: was killed' dies
 expect 'the sum' 1 '6 passed, 1 failed, 2 skipped' '^PASS  good' good bad skips good skipped
 expect 'one is skipped' 0 '1 passed, 0 failed, 1 skipped' 'skips b: no such device' skips
 expect 'one is skipped by cmocka' 0 '1 passed, 0 failed, 1 skipped' 'test_b: no such file' skips-as-cmocka
