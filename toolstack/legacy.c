@@ -108,6 +108,7 @@ static gboolean read_entries(const guint8 *blob, gsize length, guint64 offset, g
     return TRUE;
 }
 
+/* The table refuses what no record may be; only of what is left can it be asked where it lies. */
 static gboolean add_record(const XenPhysmapRecord *record, gpointer table, GError **error)
 {
     return xen_physmap_table_add(table, record, error) &&

@@ -78,7 +78,6 @@ type="hvm"
 name="$name"
 memory=48
 vcpus=1
-cpus="1"
 vga="stdvga"
 videoram=16
 vnc=0

@@ -70,7 +70,6 @@ type="pvh"
 name="pvh"
 memory=16
 vcpus=1
-cpus="1"
 kernel="/guests/pvh"
 on_crash="preserve"
 C
