@@ -53,7 +53,6 @@ static void report(JsonArray *results, const Update *update, const Domain *domai
         }
         if (update->pause_us) {
             json_object_set_double_member(object, "pause_ms", update->pause_us / 1000.0);
-            json_object_set_int_member(object, "pause_tries", update->tries);
         }
     }
     json_object_set_array_member(object, "notes", notes);

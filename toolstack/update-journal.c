@@ -88,6 +88,7 @@ gboolean update_journal_write(const Update *update, GError **error)
     g_key_file_set_boolean(file, GROUP, "saved", update->saved);
     g_key_file_set_integer(file, GROUP, "timeout", update->timeout_s);
     g_key_file_set_integer(file, GROUP, "servers", update->servers);
+    g_key_file_set_integer(file, GROUP, "spent-servers", update->spent);
     set_process(file, "taker", &update->taker);
     set_process(file, "returner", &update->returner);
     set_string(file, "failed-step", update->failed_step);
@@ -150,6 +151,7 @@ gboolean update_journal_read(Update *update, GError **error)
     update->saved = g_key_file_get_boolean(file, GROUP, "saved", NULL);
     update->timeout_s = g_key_file_get_integer(file, GROUP, "timeout", NULL);
     update->servers = g_key_file_get_integer(file, GROUP, "servers", NULL);
+    update->spent = g_key_file_get_integer(file, GROUP, "spent-servers", NULL);
     update->taker = get_process(file, "taker");
     update->returner = get_process(file, "returner");
     update->failed_step = get_string(file, "failed-step");

@@ -111,7 +111,7 @@ static void begin_backend(Update *update, const char *path, gpointer data)
 static gboolean end_taker(Update *update, GError **error)
 {
     return process_end(&update->taker, error) &&
-           control_destroy_servers(update->control, ~update->servers, error);
+           control_destroy_servers(update->control, ~(update->servers | update->spent), error);
 }
 
 static void set_backend_up(Update *update, const char *path, gpointer data)
@@ -188,8 +188,7 @@ static gboolean pause_guest(Update *update, GError **error)
 {
     update->paused_at = g_get_monotonic_time();
     update->deadline = update->paused_at + update->timeout_s * G_TIME_SPAN_SECOND;
-    return control_quiesce(update->control, update->servers, should_give_up, update,
-                           &update->tries, error);
+    return control_quiesce(update->control, update->servers, should_give_up, update, error);
 }
 
 /* On the QEMU that it is to have now. */
@@ -324,8 +323,7 @@ static gboolean end_new(Update *update, GError **error)
 
 static gboolean end_current(Update *update, GError **error)
 {
-    return process_end(&update->returner, error) && process_end(&update->old->id, error) &&
-           control_destroy_servers(update->control, update->servers, error);
+    return process_end(&update->returner, error) && process_end(&update->old->id, error);
 }
 
 /* The old program on the saved state, when its process is gone. */
@@ -335,7 +333,14 @@ static gboolean restart_old(Update *update, GError **error)
     ProcessStart start = { .hold = -1 };
 
     /* An earlier try to come back may have got half way. */
-    if (!end_current(update, error)) {
+    if (!process_end(&update->taker, error) || !end_current(update, error)) {
+        return FALSE;
+    }
+    /* The server of the first one stays: a vcpu may have to take an answer from it. */
+    if (!update->spent) {
+        update->spent = update->servers;
+    }
+    if (!control_destroy_servers(update->control, ~update->spent, error)) {
         return FALSE;
     }
     update_each_backend(update, begin_backend, NULL);
@@ -349,7 +354,7 @@ static gboolean restart_old(Update *update, GError **error)
         close(start.hold);
         return FALSE;
     }
-    update->servers = control_servers(update->control);
+    update->servers = control_servers(update->control) & ~update->spent;
     if (!update_journal_write(update, error) || !let_go(update, &start, FALSE, error)) {
         if (start.hold >= 0) {
             close(start.hold);
@@ -382,7 +387,8 @@ static gboolean go_on(Update *update, GError **error)
 
 static gboolean end_old(Update *update, GError **error)
 {
-    if (!end_current(update, error)) {
+    if (!end_current(update, error) ||
+        !control_retire_servers(update->control, update->servers, error)) {
         return FALSE;
     }
     each_socket(update, take_socket);
@@ -442,7 +448,8 @@ static gboolean unpause_old(Update *update, GError **error)
 {
     g_autoptr(GError) problem = NULL;
 
-    if (!unpause(update, current(update), error)) {
+    if (!unpause(update, current(update), error) ||
+        !control_retire_servers(update->control, update->spent, error)) {
         return FALSE;
     }
     if (update->returner.pid && !tidy(update, &problem)) {
@@ -475,6 +482,7 @@ void update_abandon(Update *update)
 
     end_taker(update, NULL);
     end_current(update, NULL);
+    control_destroy_servers(update->control, ~0u, NULL);
     each_socket(update, remove_socket);
     /* libxl has removed it, and a QEMU or we may have written there since. */
     update->ops->rm(update->ops->opaque, 0, folder);
@@ -483,7 +491,7 @@ void update_abandon(Update *update)
 
 const UpdateStep update_steps[] = {
     { "prepare", "start the new QEMU beside the old one, and hold it", prepare, unprepare },
-    { "pause", "pause the vcpus when no I/O request is under way", pause_guest, unpause_old },
+    { "pause", "pause the vcpus, and have their I/O requests answered", pause_guest, unpause_old },
     { "save", "stop the old QEMU and save its device state", save_state, go_on },
     { UPDATE_STEP_START, "let the new QEMU take over, through the gate", start_new, end_new },
     { UPDATE_STEP_COMMIT, "let the guest run", unpause_new, nothing },

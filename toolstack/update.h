@@ -45,6 +45,7 @@ typedef struct Update {
     gboolean back;                  /* it is being undone */
     gboolean saved;                 /* the device state is whole */
     guint servers;                  /* I/O request servers of the old QEMU, a bit for each id */
+    guint spent;                    /* that of its first process, when it was started again */
     ProcessId taker;                /* the new QEMU */
     ProcessId returner;             /* the old one, started again */
     char *failed_step, *reason;     /* why it went back */
@@ -52,7 +53,6 @@ typedef struct Update {
     /* What belongs to this run. */
     ProcessStart held;              /* the new QEMU, until it is its turn */
     gint64 paused_at, pause_us;     /* monotonic; the time that the guest stood still */
-    guint tries;                    /* how often it was paused until its I/O was at rest */
     gint64 deadline;
     GPtrArray *notes;               /* what the operator should know */
 } Update;

@@ -19,8 +19,9 @@
 /* QEMU looks after buffered requests at least every 100 ms. */
 #define ANSWER_POLL_US 50
 
-/* An instant for a vcpu to take its answer; more often it is much less. */
-#define TAKE_US (2 * G_TIME_SPAN_MILLISECOND)
+/* A vcpu that runs takes its answer within microseconds; it may have to wait for a processor first. */
+#define TAKE_TIMEOUT_US (20 * G_TIME_SPAN_SECOND)
+#define TAKE_POLL_US (2 * G_TIME_SPAN_MILLISECOND)
 
 /* What is in front of buf_ioreq in the page; Xen's header has it for Xen alone. */
 typedef struct BufferedPointers {
@@ -140,6 +141,7 @@ static void unmap_servers(Control *control, GArray *servers)
     g_array_unref(servers);
 }
 
+/* Those of the set that are there. */
 static GArray *map_servers(Control *control, guint set, GError **error)
 {
     GArray *servers = g_array_new(FALSE, FALSE, sizeof(ServerPages));
@@ -163,93 +165,105 @@ static GArray *map_servers(Control *control, guint set, GError **error)
         pages.requests = (void *)((char *)address + XC_PAGE_SIZE);
         g_array_append_val(servers, pages);
     }
-    if (servers->len == 0) {
-        errno = ENOENT;
-        fail(error, control->domid, "find the I/O request server");
-        unmap_servers(control, servers);
-        return NULL;
-    }
     return servers;
 }
 
-typedef enum {
-    REST,           /* nothing under way */
-    ANSWERED,       /* an answer that its vcpu didn't take yet */
-    ASKED,          /* a request that QEMU didn't answer yet */
-} Traffic;
-
-static Traffic traffic(const GArray *servers)
+/* How many vcpus have a request in this state. */
+static guint count_requests(const ServerPages *pages, guint state)
 {
-    Traffic most = REST;
+    guint n = 0;
 
+    for (guint vcpu = 0; vcpu < XC_PAGE_SIZE / sizeof *pages->requests; vcpu++) {
+        n += pages->requests[vcpu].state == state;
+    }
+    return n;
+}
+
+/* A request that QEMU didn't answer yet. */
+static gboolean is_asked(const GArray *servers)
+{
     for (guint i = 0; i < servers->len; i++) {
         const ServerPages *pages = &g_array_index(servers, ServerPages, i);
 
-        if (pages->buffered->read_pointer != pages->buffered->write_pointer) {
-            return ASKED;
-        }
-        for (guint vcpu = 0; vcpu < XC_PAGE_SIZE / sizeof *pages->requests; vcpu++) {
-            switch (pages->requests[vcpu].state) {
-            case STATE_IOREQ_NONE:
-                break;
-            case STATE_IORESP_READY:
-                most = MAX(most, ANSWERED);
-                break;
-            default:
-                return ASKED;
-            }
-        }
-    }
-    return most;
-}
-
-static gboolean try_quiesce(Control *control, const GArray *servers, ControlGiveUp give_up,
-                            gpointer data, guint *tries, GError **error)
-{
-    for (;;) {
-        Traffic now;
-        gint64 until;
-
-        if (xc_domain_pause(control->xc, control->domid)) {
-            return fail(error, control->domid, "pause the vcpus");
-        }
-        ++*tries;
-        /* No vcpu runs any more, so none asks; QEMU still answers. */
-        while ((now = traffic(servers)) == ASKED && !give_up(data)) {
-            g_usleep(ANSWER_POLL_US);
-        }
-        if (now == REST) {
+        if (pages->buffered->read_pointer != pages->buffered->write_pointer ||
+            count_requests(pages, STATE_IOREQ_READY) ||
+            count_requests(pages, STATE_IOREQ_INPROCESS)) {
             return TRUE;
         }
-        if (xc_domain_unpause(control->xc, control->domid)) {
-            return fail(error, control->domid, "unpause the vcpus");
-        }
-        if (give_up(data)) {
-            g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
-                        "the I/O of domain %u didn't come to rest, and it was paused %u times",
-                        control->domid, *tries);
-            return FALSE;
-        }
-        /* A vcpu that hammers a port is at rest for the moment after it took its answer. */
-        until = g_get_monotonic_time() + TAKE_US;
-        while (traffic(servers) != REST && g_get_monotonic_time() < until) {
+    }
+    return FALSE;
+}
+
+/* An answer that its vcpu didn't take yet. */
+static gboolean is_answered(const GArray *servers)
+{
+    for (guint i = 0; i < servers->len; i++) {
+        if (count_requests(&g_array_index(servers, ServerPages, i), STATE_IORESP_READY)) {
+            return TRUE;
         }
     }
+    return FALSE;
+}
+
+static gboolean quiesce(Control *control, const GArray *servers, ControlGiveUp give_up,
+                        gpointer data, GError **error)
+{
+    if (xc_domain_pause(control->xc, control->domid)) {
+        return fail(error, control->domid, "pause the vcpus");
+    }
+    /* No vcpu runs any more, so none asks; QEMU still answers. */
+    while (is_asked(servers)) {
+        if (give_up(data)) {
+            g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
+                        "QEMU doesn't answer an I/O request of domain %u", control->domid);
+            /* What the caller needs to know is why; a domain that can't be unpaused is gone. */
+            xc_domain_unpause(control->xc, control->domid);
+            return FALSE;
+        }
+        g_usleep(ANSWER_POLL_US);
+    }
+    return TRUE;
 }
 
 gboolean control_quiesce(Control *control, guint set, ControlGiveUp give_up, gpointer data,
-                         guint *tries, GError **error)
+                         GError **error)
 {
     GArray *servers = map_servers(control, set, error);
     gboolean done;
 
-    *tries = 0;
     if (!servers) {
         return FALSE;
     }
-    done = try_quiesce(control, servers, give_up, data, tries, error);
+    if (servers->len == 0) {
+        errno = ENOENT;
+        done = fail(error, control->domid, "find the I/O request server");
+    } else {
+        done = quiesce(control, servers, give_up, data, error);
+    }
     unmap_servers(control, servers);
     return done;
+}
+
+gboolean control_retire_servers(Control *control, guint set, GError **error)
+{
+    gint64 deadline = g_get_monotonic_time() + TAKE_TIMEOUT_US;
+    GArray *servers = map_servers(control, set, error);
+    gboolean left;
+
+    if (!servers) {
+        return FALSE;
+    }
+    while ((left = is_answered(servers)) && g_get_monotonic_time() < deadline) {
+        g_usleep(TAKE_POLL_US);
+    }
+    unmap_servers(control, servers);
+    if (left) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
+                    "domain %u doesn't take an answer that the QEMU before gave it: it doesn't run; "
+                    "if it is paused, 'xl unpause' it", control->domid);
+        return FALSE;
+    }
+    return control_destroy_servers(control, set, error);
 }
 
 gboolean control_unpause(Control *control, GError **error)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A domain's vcpus stopped between two I/O requests, and the servers that Xen sends those to. */
+/* A domain's vcpus stopped with all I/O requests answered, and the servers that Xen sends those to. */
 #ifndef XEN_PHYSMAP_CONTROL_H
 #define XEN_PHYSMAP_CONTROL_H
 
@@ -25,21 +25,26 @@ gboolean control_info(Control *control, ControlInfo *info, GError **error);
  */
 guint control_servers(Control *control);
 
-/* Destroys those of the set that are there. */
+/* Destroys those of the set that are there, for a domain that will not run with what is in them. */
 gboolean control_destroy_servers(Control *control, guint servers, GError **error);
 
 /* Asked now and then; TRUE gives up. */
 typedef gboolean (*ControlGiveUp)(gpointer data);
 
 /*
- * Pauses the domain at a moment when none of its vcpus waits for an answer to an I/O request or has
- * one that it didn't take yet, and no buffered request is left. `set` are the servers of the old
- * QEMU, which has to run. A vcpu that is paused in between would find no server to take its answer
- * from. Lets the domain run for moments until it works out. *tries is how often it was paused. The
- * domain runs when this fails.
+ * Pauses the domain and waits until no vcpu has a request that isn't answered, and no buffered request
+ * is left. `set` are the servers of the old QEMU, which has to run. A vcpu may have an answer that it
+ * didn't take yet: it finds it in the old server's page when it runs again, whoever serves it by then,
+ * as long as that server is there. The domain runs when this fails.
  */
 gboolean control_quiesce(Control *control, guint set, ControlGiveUp give_up, gpointer data,
-                         guint *tries, GError **error);
+                         GError **error);
+
+/*
+ * Destroys those of the set that are there, once the vcpus have taken their answers from them. No QEMU
+ * serves them any more, and the domain runs.
+ */
+gboolean control_retire_servers(Control *control, guint set, GError **error);
 
 gboolean control_unpause(Control *control, GError **error);
 
