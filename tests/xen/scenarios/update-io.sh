@@ -4,7 +4,7 @@
 # limit: 1200
 
 rounds=50
-[ -z "$QUICK" ] || rounds=3
+[ -z "$QUICK" ] || rounds=10
 hammer_config /tmp/g1.cfg g1
 check "xl create" xl create /tmp/g1.cfg
 check "the guest hammers" wait_for 120 says g1 "ABC"
