@@ -130,7 +130,8 @@ static gboolean unprepare(Update *update, GError **error)
     g_autofree char *path = update_path(update, STATE);
 
     unlink(path);
-    if (!end_taker(update, error)) {
+    if (!control_retire_servers(update->control, update->spent, error) ||
+        !end_taker(update, error)) {
         return FALSE;
     }
     each_socket(update, drop_socket);
@@ -179,9 +180,9 @@ static gboolean prepare(Update *update, GError **error)
 
 /* pause */
 
-static gboolean should_give_up(gpointer data)
+static gboolean should_give_up(gpointer data, GError **error)
 {
-    return update_should_stop(data, NULL);
+    return update_should_stop(data, error);
 }
 
 static gboolean pause_guest(Update *update, GError **error)
@@ -336,11 +337,13 @@ static gboolean restart_old(Update *update, GError **error)
     if (!process_end(&update->taker, error) || !end_current(update, error)) {
         return FALSE;
     }
-    /* The server of the first one stays: a vcpu may have to take an answer from it. */
+    /* The first one's server, if it left it: a vcpu may have to take an answer from there. */
     if (!update->spent) {
         update->spent = update->servers;
     }
-    if (!control_destroy_servers(update->control, ~update->spent, error)) {
+    update->spent &= control_servers(update->control);
+    if (!control_destroy_servers(update->control, ~update->spent, error) ||
+        !control_switch_off(update->control, update->spent, error)) {
         return FALSE;
     }
     update_each_backend(update, begin_backend, NULL);
@@ -348,12 +351,14 @@ static gboolean restart_old(Update *update, GError **error)
                          error)) {
         return FALSE;
     }
-    update->returner = start.id;
-    /* It and its server have to be known before its turn comes. If we end before, it does too. */
-    if (!await_held(update, &start, FALSE, error)) {
+    /* Until its turn comes it is one that may be ended; then it and its server have to be known. */
+    update->taker = start.id;
+    if (!update_journal_write(update, error) || !await_held(update, &start, FALSE, error)) {
         close(start.hold);
         return FALSE;
     }
+    update->returner = start.id;
+    update->taker = (ProcessId){ 0 };
     update->servers = control_servers(update->control) & ~update->spent;
     if (!update_journal_write(update, error) || !let_go(update, &start, FALSE, error)) {
         if (start.hold >= 0) {
@@ -361,7 +366,6 @@ static gboolean restart_old(Update *update, GError **error)
         }
         return FALSE;
     }
-    each_socket(update, take_socket);
     return TRUE;
 }
 
@@ -375,6 +379,13 @@ static gboolean go_on(Update *update, GError **error)
     if (!process_is_alive(current(update)) && update->saved && !restart_old(update, error)) {
         return FALSE;
     }
+    if (update->returner.pid) {
+        /* Which an earlier run may have started, and been cut off. */
+        if (!await_running(update, &update->returner, FALSE, error)) {
+            return FALSE;
+        }
+        each_socket(update, take_socket);
+    }
     if (!(qmp = qmp_client_connect(update->domain->domid, error)) ||
         !monitor_running(qmp, &running, error) || (!running && !monitor_cont(qmp, error))) {
         return FALSE;
@@ -387,8 +398,7 @@ static gboolean go_on(Update *update, GError **error)
 
 static gboolean end_old(Update *update, GError **error)
 {
-    if (!end_current(update, error) ||
-        !control_retire_servers(update->control, update->servers, error)) {
+    if (!end_current(update, error)) {
         return FALSE;
     }
     each_socket(update, take_socket);
@@ -443,13 +453,19 @@ static gboolean tidy(Update *update, GError **error)
     return qmp && tidy_serials(update, qmp, error) && tidy_vnc(update, qmp, error);
 }
 
-/* The way back ends here, with the guest running. */
+/* retire */
+
+static gboolean retire_servers(Update *update, GError **error)
+{
+    return control_retire_servers(update->control, update->servers, error);
+}
+
+/* The way back: the guest runs from here on. */
 static gboolean unpause_old(Update *update, GError **error)
 {
     g_autoptr(GError) problem = NULL;
 
-    if (!unpause(update, current(update), error) ||
-        !control_retire_servers(update->control, update->spent, error)) {
+    if (!unpause(update, current(update), error)) {
         return FALSE;
     }
     if (update->returner.pid && !tidy(update, &problem)) {
@@ -475,18 +491,23 @@ static void remove_socket(const char *path)
     }
 }
 
+void update_end_processes(Update *update)
+{
+    process_end(&update->taker, NULL);
+    end_current(update, NULL);
+    update_journal_remove(update);
+}
+
 void update_abandon(Update *update)
 {
     g_autofree char *folder = g_strdup_printf("/local/domain/%u/device-model/%u",
                                               update->domain->dm_domid, update->domain->domid);
 
-    end_taker(update, NULL);
-    end_current(update, NULL);
+    update_end_processes(update);
     control_destroy_servers(update->control, ~0u, NULL);
     each_socket(update, remove_socket);
     /* libxl has removed it, and a QEMU or we may have written there since. */
     update->ops->rm(update->ops->opaque, 0, folder);
-    update_journal_remove(update);
 }
 
 const UpdateStep update_steps[] = {
@@ -497,5 +518,6 @@ const UpdateStep update_steps[] = {
     { UPDATE_STEP_COMMIT, "let the guest run", unpause_new, nothing },
     { "end", "end the old QEMU", end_old, nothing },
     { "tidy", "tell libxl of the new QEMU's consoles", tidy, nothing },
+    { "retire", "remove the old QEMU's I/O request server", retire_servers, nothing },
     { 0 },
 };

@@ -390,7 +390,12 @@ UpdateOutcome update_resume(Update *update, GError **error)
     }
     step = step_of(update->step);
     if (g_strcmp0(uuid, update->uuid) != 0) {
-        update_abandon(update);
+        /* A later domain of the same number has servers, sockets and nodes of its own. */
+        if (uuid) {
+            update_end_processes(update);
+        } else {
+            update_abandon(update);
+        }
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
                     "the domain whose update was left unfinished is gone; its journal is removed");
         return UPDATE_GONE;

@@ -25,7 +25,7 @@ typedef struct UpdateOptions {
 typedef enum {
     UPDATE_DONE,                    /* the new QEMU serves the guest */
     UPDATE_BACK,                    /* the old one does, and the guest goes on */
-    UPDATE_STUCK,                   /* the guest is paused and whole; --resume tries again */
+    UPDATE_STUCK,                   /* the guest is whole, and paused or served; --resume tries again */
     UPDATE_GONE,                    /* the domain was destroyed meanwhile */
 } UpdateOutcome;
 
@@ -45,7 +45,7 @@ typedef struct Update {
     gboolean back;                  /* it is being undone */
     gboolean saved;                 /* the device state is whole */
     guint servers;                  /* I/O request servers of the old QEMU, a bit for each id */
-    guint spent;                    /* that of its first process, when it was started again */
+    guint spent;                    /* what its first process left, when it was started again */
     ProcessId taker;                /* the new QEMU */
     ProcessId returner;             /* the old one, started again */
     char *failed_step, *reason;     /* why it went back */
@@ -121,7 +121,10 @@ extern const UpdateStep update_steps[];
 /* Up to this one, an update that was cut off is undone; behind it, it is finished. */
 #define UPDATE_STEP_START "start"
 
-/* The domain is gone: ends the QEMUs that it had. */
+/* Ends the QEMUs that the domain had, and removes the journal. */
+void update_end_processes(Update *update);
+
+/* The domain is gone: that, and all that they left. */
 void update_abandon(Update *update);
 
 /* TRUE, with an error, when the update was interrupted or its time is over. */

@@ -15,11 +15,12 @@
 
 /* One page of buffered requests, and one with a request for each vcpu. */
 #define SERVER_PAGES 2
+#define VCPUS_MAX (XC_PAGE_SIZE / sizeof(struct ioreq))
 
 /* QEMU looks after buffered requests at least every 100 ms. */
 #define ANSWER_POLL_US 50
 
-/* A vcpu that runs takes its answer within microseconds; it may have to wait for a processor first. */
+/* A vcpu that runs takes its answer within microseconds, but it may have to wait for a processor. */
 #define TAKE_TIMEOUT_US (20 * G_TIME_SPAN_SECOND)
 #define TAKE_POLL_US (2 * G_TIME_SPAN_MILLISECOND)
 
@@ -121,6 +122,17 @@ guint control_servers(Control *control)
     return servers;
 }
 
+gboolean control_switch_off(Control *control, guint set, GError **error)
+{
+    for (ioservid_t id = 0; id < SERVERS_MAX; id++) {
+        if ((set & 1u << id) && has_server(control, id) &&
+            xendevicemodel_set_ioreq_server_state(control->dmod, control->domid, id, 0)) {
+            return fail(error, control->domid, "switch off an I/O request server");
+        }
+    }
+    return TRUE;
+}
+
 gboolean control_destroy_servers(Control *control, guint servers, GError **error)
 {
     for (ioservid_t id = 0; id < SERVERS_MAX; id++) {
@@ -168,38 +180,44 @@ static GArray *map_servers(Control *control, guint set, GError **error)
     return servers;
 }
 
-/* How many vcpus have a request in this state. */
-static guint count_requests(const ServerPages *pages, guint state)
-{
-    guint n = 0;
-
-    for (guint vcpu = 0; vcpu < XC_PAGE_SIZE / sizeof *pages->requests; vcpu++) {
-        n += pages->requests[vcpu].state == state;
-    }
-    return n;
-}
-
 /* A request that QEMU didn't answer yet. */
 static gboolean is_asked(const GArray *servers)
 {
     for (guint i = 0; i < servers->len; i++) {
         const ServerPages *pages = &g_array_index(servers, ServerPages, i);
 
-        if (pages->buffered->read_pointer != pages->buffered->write_pointer ||
-            count_requests(pages, STATE_IOREQ_READY) ||
-            count_requests(pages, STATE_IOREQ_INPROCESS)) {
+        if (pages->buffered->read_pointer != pages->buffered->write_pointer) {
             return TRUE;
+        }
+        for (guint vcpu = 0; vcpu < VCPUS_MAX; vcpu++) {
+            guint state = pages->requests[vcpu].state;
+
+            if (state == STATE_IOREQ_READY || state == STATE_IOREQ_INPROCESS) {
+                return TRUE;
+            }
         }
     }
     return FALSE;
 }
 
+/* One that is switched off by the guest may never come to take its answer. */
+static gboolean is_online(Control *control, guint vcpu)
+{
+    xc_vcpuinfo_t info;
+
+    return xc_vcpu_getinfo(control->xc, control->domid, vcpu, &info) == 0 && info.online;
+}
+
 /* An answer that its vcpu didn't take yet. */
-static gboolean is_answered(const GArray *servers)
+static gboolean is_answered(Control *control, const GArray *servers)
 {
     for (guint i = 0; i < servers->len; i++) {
-        if (count_requests(&g_array_index(servers, ServerPages, i), STATE_IORESP_READY)) {
-            return TRUE;
+        const ServerPages *pages = &g_array_index(servers, ServerPages, i);
+
+        for (guint vcpu = 0; vcpu < VCPUS_MAX; vcpu++) {
+            if (pages->requests[vcpu].state == STATE_IORESP_READY && is_online(control, vcpu)) {
+                return TRUE;
+            }
         }
     }
     return FALSE;
@@ -213,9 +231,8 @@ static gboolean quiesce(Control *control, const GArray *servers, ControlGiveUp g
     }
     /* No vcpu runs any more, so none asks; QEMU still answers. */
     while (is_asked(servers)) {
-        if (give_up(data)) {
-            g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
-                        "QEMU doesn't answer an I/O request of domain %u", control->domid);
+        if (give_up(data, error)) {
+            g_prefix_error(error, "QEMU hasn't answered an I/O request yet: ");
             /* What the caller needs to know is why; a domain that can't be unpaused is gone. */
             xc_domain_unpause(control->xc, control->domid);
             return FALSE;
@@ -253,14 +270,14 @@ gboolean control_retire_servers(Control *control, guint set, GError **error)
     if (!servers) {
         return FALSE;
     }
-    while ((left = is_answered(servers)) && g_get_monotonic_time() < deadline) {
+    while ((left = is_answered(control, servers)) && g_get_monotonic_time() < deadline) {
         g_usleep(TAKE_POLL_US);
     }
     unmap_servers(control, servers);
     if (left) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
-                    "domain %u doesn't take an answer that the QEMU before gave it: it doesn't run; "
-                    "if it is paused, 'xl unpause' it", control->domid);
+                    "a vcpu of domain %u didn't run yet, and has to take an answer from the QEMU "
+                    "before; if the guest is paused, 'xl unpause' it", control->domid);
         return FALSE;
     }
     return control_destroy_servers(control, set, error);

@@ -50,6 +50,7 @@ static struct {
     pthread_mutex_t lock;
     gboolean early;
     gboolean torn;                      /* QEMU unmapped a part of a copy, which it never does */
+    gboolean off;                       /* QEMU's I/O request server is: the machine is stopped */
     GPtrArray *copies;
     GPtrArray *listeners;               /* for as long as QEMU runs */
 } self = { .lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP };   /* the libraries call each other */
@@ -243,9 +244,21 @@ static int switch_on_and_off(xendevicemodel_handle *dmod, domid_t domid, ioservi
 XEN_PHYSMAP_API int xendevicemodel_set_ioreq_server_state(xendevicemodel_handle *dmod,
                                                           domid_t domid, ioservid_t id, int enabled)
 {
+    self.off = !enabled;
     return self.early && enabled
                ? switch_on_and_off(dmod, domid, id)
                : REAL(xendevicemodel_set_ioreq_server_state)(dmod, domid, id, enabled);
+}
+
+/*
+ * QEMU removes its server when it ends. But once it is stopped another may serve the guest, a vcpu
+ * of which may have to take an answer from there yet. Who took the guest over removes the server,
+ * or Xen does with the domain.
+ */
+XEN_PHYSMAP_API int xendevicemodel_destroy_ioreq_server(xendevicemodel_handle *dmod, domid_t domid,
+                                                        ioservid_t id)
+{
+    return self.off ? 0 : REAL(xendevicemodel_destroy_ioreq_server)(dmod, domid, id);
 }
 
 /* --- the host's network interfaces, which both QEMUs have --- */

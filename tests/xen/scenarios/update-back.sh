@@ -109,17 +109,21 @@ for delay in $delays; do
     whole "the new one is killed after $delay s"
 done
 
-# Memory runs out, say: the old QEMU doesn't live to be gone back to, and is started again.
-old=$(dm_pid)
-xen-physmap update-dm g1 --qemu /tmp/qemu-stops --timeout $patience >/tmp/slow.out 2>&1 &
-updater=$!
-check "the old one is killed: it was stopped" wait_for 60 grep -q "stop the old QEMU" /tmp/slow.out
-kill -9 "$old"
-rc=0
-wait $updater || rc=$?
-is "the old one is killed: exit 1" $rc 1
-whole "the old one is killed"
-is "the old one is killed: another runs" "$([ "$(dm_pid)" != "$old" ] && echo yes)" yes
+# Memory runs out, say, or the host is shut down: the old QEMU doesn't live to be gone back to, and is
+# started again. One that is asked to end would take the answers along that it gave.
+for signal in KILL TERM; do
+    old=$(dm_pid)
+    xen-physmap update-dm g1 --qemu /tmp/qemu-stops --timeout $patience >/tmp/slow.out 2>&1 &
+    updater=$!
+    check "the old one gets SIG$signal: it was stopped" wait_for 60 grep -q "stop the old QEMU" /tmp/slow.out
+    kill -$signal "$old"
+    rc=0
+    wait $updater || rc=$?
+    is "the old one gets SIG$signal: exit 1" $rc 1
+    whole "the old one gets SIG$signal"
+    is "the old one gets SIG$signal: another runs" "$([ "$(dm_pid)" != "$old" ] && echo yes)" yes
+    check "the old one gets SIG$signal: one server is left" xen-physmap update-dm --dry-run g1
+done
 
 # A package upgrade: the file of the running QEMU is another one now, which fails.
 cp /usr/libexec/xen-qemu-system-i386 /usr/libexec/qemu-packaged

@@ -30,7 +30,7 @@ for delay in $delays; do
     check "killed $delay s after the start: no server is left" xen-physmap update-dm --dry-run g1
 done
 
-for step in prepare pause save start unpause end tidy; do
+for step in prepare pause save start unpause end tidy retire; do
     for when in $whens; do
         XEN_PHYSMAP_FAULT=$when:$step xen-physmap update-dm g1 >/tmp/out 2>&1
         is "$when $step: it was killed" $? 137
