@@ -491,10 +491,15 @@ static void remove_socket(const char *path)
     }
 }
 
-void update_end_processes(Update *update)
+static void end_processes(Update *update)
 {
     process_end(&update->taker, NULL);
     end_current(update, NULL);
+}
+
+void update_leave(Update *update)
+{
+    end_processes(update);
     update_journal_remove(update);
 }
 
@@ -503,11 +508,12 @@ void update_abandon(Update *update)
     g_autofree char *folder = g_strdup_printf("/local/domain/%u/device-model/%u",
                                               update->domain->dm_domid, update->domain->domid);
 
-    update_end_processes(update);
+    end_processes(update);
     control_destroy_servers(update->control, ~0u, NULL);
     each_socket(update, remove_socket);
     /* libxl has removed it, and a QEMU or we may have written there since. */
     update->ops->rm(update->ops->opaque, 0, folder);
+    update_journal_remove(update);
 }
 
 const UpdateStep update_steps[] = {

@@ -392,7 +392,7 @@ UpdateOutcome update_resume(Update *update, GError **error)
     if (g_strcmp0(uuid, update->uuid) != 0) {
         /* A later domain of the same number has servers, sockets and nodes of its own. */
         if (uuid) {
-            update_end_processes(update);
+            update_leave(update);
         } else {
             update_abandon(update);
         }

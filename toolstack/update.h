@@ -25,7 +25,7 @@ typedef struct UpdateOptions {
 typedef enum {
     UPDATE_DONE,                    /* the new QEMU serves the guest */
     UPDATE_BACK,                    /* the old one does, and the guest goes on */
-    UPDATE_STUCK,                   /* the guest is whole, and paused or served; --resume tries again */
+    UPDATE_STUCK,                   /* the guest is whole, paused or not; --resume tries again */
     UPDATE_GONE,                    /* the domain was destroyed meanwhile */
 } UpdateOutcome;
 
@@ -121,11 +121,11 @@ extern const UpdateStep update_steps[];
 /* Up to this one, an update that was cut off is undone; behind it, it is finished. */
 #define UPDATE_STEP_START "start"
 
-/* Ends the QEMUs that the domain had, and removes the journal. */
-void update_end_processes(Update *update);
-
-/* The domain is gone: that, and all that they left. */
+/* The domain is gone: ends the QEMUs that it had, removes all that they left, and the journal. */
 void update_abandon(Update *update);
+
+/* The same when another domain has its number, and such things of its own: the processes alone. */
+void update_leave(Update *update);
 
 /* TRUE, with an error, when the update was interrupted or its time is over. */
 gboolean update_should_stop(Update *update, GError **error);
