@@ -130,6 +130,7 @@ static gboolean unprepare(Update *update, GError **error)
     g_autofree char *path = update_path(update, STATE);
 
     unlink(path);
+    /* Here, where the guest was let run, so that another try doesn't undo somebody else's pause. */
     if (!control_retire_servers(update->control, update->spent, error) ||
         !end_taker(update, error)) {
         return FALSE;

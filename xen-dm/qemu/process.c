@@ -238,8 +238,8 @@ static gboolean is_roots_alone(const char *path)
 
 /*
  * A QEMU that gave up root: what /proc tells of it is its own word, so the launcher's takes its
- * place. Its program is what it runs now, if nobody but root could have put that there, nor what has
- * its name since an upgrade, which is started next.
+ * place. The program that it runs, and the file that has its name since an upgrade, are started
+ * again only if nobody but root could have put them there.
  */
 static void take_launchers_word(Process *process, GStrv *argv, GStrv *env)
 {

@@ -2,8 +2,7 @@
 # Updates that fail in every way that a new QEMU can: the old one comes back, and the guest goes on.
 # limit: 600
 
-patience=12
-[ -z "$QUICK" ] || patience=10
+patience=10
 hammer_config /tmp/g1.cfg g1 7
 check "xl create" xl create /tmp/g1.cfg
 check "the guest hammers" wait_for 120 says g1 "ABC"
