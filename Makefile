@@ -13,22 +13,37 @@ ifeq ($(V),0)
 say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
-# The library carries no name of a program; each part lists its own libraries.
+# A room is a folder whose code runs in one place. Each is compiled with its own headers, the public
+# ones, and those of the rooms that it names here; an include of any other room doesn't compile.
+ROOMS := xen-dm/lib xen-dm/shared xen-dm/monitor xen-dm/recorder xen-dm/preload xen-dm/launcher \
+	toolstack/domain toolstack/savefile toolstack/pictures toolstack/live-update toolstack
+uses-xen-dm/lib :=
+uses-xen-dm/shared :=
+uses-xen-dm/monitor := xen-dm/shared
+uses-xen-dm/recorder := xen-dm/shared xen-dm/monitor
+uses-xen-dm/preload := xen-dm/shared xen-dm/recorder
+uses-xen-dm/launcher := xen-dm/shared
+uses-toolstack/domain := xen-dm/monitor
+uses-toolstack/savefile := xen-dm/shared
+uses-toolstack/pictures := toolstack/savefile
+uses-toolstack/live-update := toolstack/domain xen-dm/monitor xen-dm/shared
+uses-toolstack := xen-dm/shared toolstack/domain toolstack/savefile toolstack/pictures toolstack/live-update
+
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARNINGS) $(HARDENING) $(SANITIZE) -fPIC -fvisibility=hidden \
 	-D_GNU_SOURCE -DXEN_PHYSMAP_VERSION='"$(VERSION)"' -DG_LOG_DOMAIN='"xen-physmap"' \
 	-DXEN_PHYSMAP_SYSCONFDIR='"$(sysconfdir)"' \
-	-Iinclude -Ixen-dm/qemu -Itoolstack $(LIB_CFLAGS) $(JSON_CFLAGS) $(CAIRO_CFLAGS)
+	-Iinclude $(ROOM_CFLAGS) $(LIB_CFLAGS) $(JSON_CFLAGS) $(CAIRO_CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) $(SANITIZE) -Wl,-z,relro,-z,now -Wl,--as-needed
 
 objects = $(patsubst %.c,build/obj/%.o,$(1))
-LIB_OBJECTS := $(call objects,$(wildcard xen-dm/*.c))
-QMP_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,json.c qmp.c survey.c))
-GATE_OBJECTS := $(call objects,xen-dm/qemu/gate.c)
-PRELOAD_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,preload.c component.c early.c)) $(GATE_OBJECTS) \
-	$(QMP_OBJECTS)
-UPDATE_OBJECTS := $(call objects,$(addprefix xen-dm/qemu/,control.c image.c monitor.c process.c start.c tap.c)) $(GATE_OBJECTS)
-TOOL_OBJECTS := $(call objects,$(wildcard toolstack/*.c)) $(QMP_OBJECTS) $(UPDATE_OBJECTS)
-TOOL_LIB_OBJECTS := $(filter-out build/obj/toolstack/main.o,$(TOOL_OBJECTS))
+room = $(call objects,$(wildcard $(1)/*.c))
+SHARED_OBJECTS := $(call room,xen-dm/shared)
+LAUNCHER_OBJECTS := $(call room,xen-dm/launcher) $(SHARED_OBJECTS)
+PRELOAD_OBJECTS := $(foreach r,preload recorder monitor shared,$(call room,xen-dm/$(r)))
+TOOL_OBJECTS := $(call room,toolstack) $(call room,toolstack/*) $(call room,xen-dm/monitor) $(SHARED_OBJECTS)
+# What tests reach into: all but the programs' main and what is to be preloaded.
+TESTED_OBJECTS := $(filter-out build/obj/toolstack/main.o,$(TOOL_OBJECTS)) $(call room,xen-dm/recorder)
+LIB_OBJECTS := $(call room,xen-dm/lib)
 MOCK_OBJECTS := $(call objects,$(wildcard tests/mocks/*.c))
 UNIT_TESTS := $(patsubst %.c,build/%,$(wildcard tests/unit/test-*.c))
 UNIT_SCRIPTS := $(wildcard tests/unit/test-*.sh)
@@ -50,15 +65,20 @@ build/obj/%.o: %.c build/config.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-build/obj/tests/%.o: ALL_CFLAGS += -Itests/mocks
+define room_flags
+build/obj/$(1)/%.o build/fuzz-obj/$(1)/%.o: private ROOM_CFLAGS := $(uses-$(1):%=-I%)
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_flags,$(r))))
+# Tests look into every room.
+build/obj/tests/%.o build/fuzz-obj/tests/%.o: private ROOM_CFLAGS := -Itests/mocks $(ROOMS:%=-I%)
 
 # The library's code, for the programs below: they work from the build folder and from anywhere,
 # and QEMU doesn't have to find a shared library of ours.
 build/libxenphysmap.a: $(LIB_OBJECTS)
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
-$(LIBRARY): $(LIB_OBJECTS) xen-dm/libxenphysmap.map
-	$(call say,LINK,$@)$(CC) -shared -Wl,-soname,$(@F) -Wl,--version-script=xen-dm/libxenphysmap.map \
+$(LIBRARY): $(LIB_OBJECTS) xen-dm/lib/libxenphysmap.map
+	$(call say,LINK,$@)$(CC) -shared -Wl,-soname,$(@F) -Wl,--version-script=xen-dm/lib/libxenphysmap.map \
 		$(ALL_LDFLAGS) -o $@ $(LIB_OBJECTS) $(LIB_LIBS)
 
 build/libxenphysmap.so: $(LIBRARY)
@@ -67,21 +87,23 @@ build/libxenphysmap.so: $(LIBRARY)
 build/xen-physmap: $(TOOL_OBJECTS) build/libxenphysmap.a
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm
 
-build/xen-physmap-qemu: $(call objects,$(addprefix xen-dm/qemu/,launcher.c start.c)) $(GATE_OBJECTS) build/libxenphysmap.a
-	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+build/xen-physmap-qemu: $(LAUNCHER_OBJECTS) build/libxenphysmap.a
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS)
 
-build/xen-physmap-qemu.so: $(PRELOAD_OBJECTS) build/libxenphysmap.a xen-dm/qemu/preload.map
-	$(call say,LINK,$@)$(CC) -shared -Wl,--version-script=xen-dm/qemu/preload.map $(ALL_LDFLAGS) \
+build/xen-physmap-qemu.so: $(PRELOAD_OBJECTS) build/libxenphysmap.a xen-dm/preload/preload.map
+	$(call say,LINK,$@)$(CC) -shared -Wl,--version-script=xen-dm/preload/preload.map $(ALL_LDFLAGS) \
 		-o $@ $(PRELOAD_OBJECTS) build/libxenphysmap.a $(LIB_LIBS) $(JSON_LIBS) -ldl -lpthread
 
-build/tests/%: build/obj/tests/%.o $(TOOL_LIB_OBJECTS) $(MOCK_OBJECTS) build/libxenphysmap.a
+build/tests/tested.a: $(TESTED_OBJECTS)
+	@mkdir -p $(@D)
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+build/tests/%: build/obj/tests/%.o $(MOCK_OBJECTS) build/tests/tested.a build/libxenphysmap.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm $(CMOCKA_LIBS)
 
 # Its calls come before the C library's, as in QEMU.
-build/tests/unit/test-early: build/obj/xen-dm/qemu/early.o
-
-build/tests/xenstored/test-restart: $(call objects,$(addprefix xen-dm/,qemu/component.c qemu/early.c state.c))
+build/tests/unit/test-standby: build/obj/xen-dm/preload/standby.o
 
 build/tests/xenstored/stub.so: build/obj/tests/xenstored/stub.o
 	@mkdir -p $(@D)
@@ -144,10 +166,10 @@ FUZZ_CC ?= $(if $(shell command -v clang),clang,$(CC))
 FUZZ_IS_CLANG = $(findstring clang,$(FUZZ_CC))
 FUZZ_CFLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FUZZ_MAIN := $(call objects,tests/fuzz/replay.c tests/fuzz/mutate.c)
-FUZZ_OBJECTS = $(patsubst build/obj/%,build/fuzz-obj/%,$(LIB_OBJECTS) $(TOOL_LIB_OBJECTS) \
+FUZZ_OBJECTS = $(patsubst build/obj/%,build/fuzz-obj/%,$(LIB_OBJECTS) $(TESTED_OBJECTS) \
 	$(if $(FUZZ_IS_CLANG),,$(FUZZ_MAIN)))
 
-build/tests/fuzz/replay-%: build/obj/tests/fuzz/fuzz-%.o $(FUZZ_MAIN) $(TOOL_LIB_OBJECTS) build/libxenphysmap.a
+build/tests/fuzz/replay-%: build/obj/tests/fuzz/fuzz-%.o $(FUZZ_MAIN) build/tests/tested.a build/libxenphysmap.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm
 
@@ -217,7 +239,7 @@ install: all
 	install -m 644 $(LIBRARY) $(DESTDIR)$(libdir)
 	ln -sf $(notdir $(LIBRARY)) $(DESTDIR)$(libdir)/libxenphysmap.so
 	sed -e 's,@prefix@,$(prefix),' -e 's,@libdir@,$(libdir),' -e 's,@includedir@,$(includedir),' \
-		-e 's,@version@,$(VERSION),' xen-dm/xen-physmap.pc.in \
+		-e 's,@version@,$(VERSION),' xen-dm/lib/xen-physmap.pc.in \
 		>$(DESTDIR)$(libdir)/pkgconfig/xen-physmap.pc
 	install -m 644 $(HEADERS) $(DESTDIR)$(includedir)/xen-physmap
 	install -m 644 $(ROOT_DOCS) $(wildcard docs/*.md) $(DESTDIR)$(docdir)

@@ -5,8 +5,8 @@
 
 #include <xen-physmap/guest.h>
 
-#include "agree.h"
-#include "present.h"
+#include "layout-check.h"
+#include "record-text.h"
 #include "verb.h"
 
 /* Appends the SHA-256 of each block's pages as the domain has them, in the table's order. */
@@ -41,14 +41,14 @@ static void add_strings(JsonObject *object, const char *member, const GPtrArray 
 static void print_json(const Domain *domain, const XenPhysmapTable *table,
                        const GPtrArray *findings, const GPtrArray *notes, const GPtrArray *hashes)
 {
-    JsonNode *node = present_json(table, domain->domid, "xenstore");
+    JsonNode *node = record_text_json(table, domain->domid, "xenstore");
 
     add_strings(json_node_get_object(node), "findings", findings);
     add_strings(json_node_get_object(node), "notes", notes);
     if (hashes->len) {
         add_strings(json_node_get_object(node), "sha256", hashes);
     }
-    present_print_json(stdout, node);
+    record_text_print_json(stdout, node);
 }
 
 static void print_text(const Domain *domain, const XenPhysmapTable *table,
@@ -97,7 +97,7 @@ int verb_check(int argc, char **argv)
     if (!(ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_HYPERVISOR, &error)) ||
         !(domain = domain_find(ops, argv[1], &error)) ||
         !(table = domain_records(ops, domain, &error)) ||
-        !(findings = agree_check(ops, domain, table, notes, &error)) ||
+        !(findings = layout_check(ops, domain, table, notes, &error)) ||
         (hash && findings->len == 0 &&
          !hash_blocks(ops, domain->domid, table, hashes, &error))) {
         return verb_fail(g_steal_pointer(&error));

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* xen-physmap convert: records from one form into another. */
-#include "codec.h"
-#include "present.h"
+#include "record-file.h"
+#include "record-text.h"
 #include "verb.h"
 
 int verb_convert(int argc, char **argv)
 {
     g_autofree char *from_name = NULL, *to_name = NULL;
-    CodecFormat from = CODEC_UNKNOWN, to = CODEC_JSON;
+    RecordForm from = RECORD_FORM_UNKNOWN, to = RECORD_FORM_JSON;
     const GOptionEntry entries[] = {
         { "to", 't', 0, G_OPTION_ARG_STRING, &to_name,
-          "one of " CODEC_NAMES "; the first is the default", "FORMAT" },
+          "one of " RECORD_FORM_NAMES "; the first is the default", "FORMAT" },
         { "from", 'f', 0, G_OPTION_ARG_STRING, &from_name,
           "likewise; found out when it isn't given", "FORMAT" },
         { 0 },
@@ -26,11 +26,11 @@ int verb_convert(int argc, char **argv)
                       "  xen-physmap convert --to libxl-record xen-4.4.save records", 2, 2)) {
         return EXIT_TROUBLE;
     }
-    if (!codec_format(from_name, &from, &error) || !codec_format(to_name, &to, &error)) {
+    if (!record_file_format(from_name, &from, &error) || !record_file_format(to_name, &to, &error)) {
         return verb_misused(g_steal_pointer(&error));
     }
-    if (!(table = codec_read_file(argv[1], from, &error)) ||
-        !codec_write_file(argv[2], table, to, PRESENT_NO_DOMID, argv[1], &error)) {
+    if (!(table = record_file_load(argv[1], from, &error)) ||
+        !record_file_save(argv[2], table, to, RECORD_TEXT_NO_DOMID, argv[1], &error)) {
         return verb_fail(g_steal_pointer(&error));
     }
     return EXIT_FINE;

@@ -5,10 +5,10 @@
 
 #include <xen-physmap/compare.h>
 
-#include "codec.h"
+#include "record-file.h"
 #include "domain.h"
 #include "input.h"
-#include "present.h"
+#include "record-text.h"
 #include "verb.h"
 
 /* The records of a file, or of a running domain where there is no file of that name. */
@@ -18,7 +18,7 @@ static XenPhysmapTable *read_side(const char *side, GError **error)
     g_autoptr(Domain) domain = NULL;
 
     if (input_is_file(side)) {
-        return codec_read_file(side, CODEC_UNKNOWN, error);
+        return record_file_load(side, RECORD_FORM_UNKNOWN, error);
     }
     domain = domain_open(side, XEN_PHYSMAP_OPS_XENSTORE, &ops, error);
     return domain ? domain_records(ops, domain, error) : NULL;
@@ -40,7 +40,7 @@ static void add_side(JsonObject *object, const char *member, gboolean has,
                      const XenPhysmapRecord *record)
 {
     if (has) {
-        json_object_set_object_member(object, member, present_record_json(record));
+        json_object_set_object_member(object, member, record_text_record_json(record));
     } else {
         json_object_set_null_member(object, member);
     }
@@ -72,7 +72,7 @@ static void print_json(const GArray *findings, gboolean safe, char **sides)
     }
     json_object_set_array_member(root, "blocks", blocks);
     json_node_take_object(node, root);
-    present_print_json(stdout, node);
+    record_text_print_json(stdout, node);
 }
 
 int verb_diff(int argc, char **argv)

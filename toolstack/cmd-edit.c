@@ -6,13 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "codec.h"
-#include "contents.h"
-#include "emulator.h"
+#include "record-file.h"
+#include "savefile.h"
+#include "emulator-data.h"
 #include "input.h"
-#include "legacy.h"
-#include "loose.h"
-#include "output.h"
+#include "legacy-blob.h"
+#include "raw-records.h"
+#include "atomic-file.h"
 #include "verb.h"
 
 /* What is asked for. */
@@ -110,13 +110,13 @@ static gboolean split_rename(const char *rename, char **block, const char **name
 }
 
 /* Gives a block another value, if it is among the records. */
-static gboolean change(Edit *edit, LooseRecords *records, const char *order, const char *block,
+static gboolean change(Edit *edit, RawRecords *records, const char *order, const char *block,
                        const char *field, const char *value, GError **error)
 {
     g_autofree char *spelt = spell(field, value, error);
     gboolean found = FALSE;
 
-    if (!spelt || !loose_set(records, block, field, spelt, &found, error)) {
+    if (!spelt || !raw_records_set(records, block, field, spelt, &found, error)) {
         return FALSE;
     }
     if (found) {
@@ -125,14 +125,14 @@ static gboolean change(Edit *edit, LooseRecords *records, const char *order, con
     return TRUE;
 }
 
-static gboolean carry_out_all(Edit *edit, LooseRecords *records, GError **error)
+static gboolean carry_out_all(Edit *edit, RawRecords *records, GError **error)
 {
     const Orders *orders = edit->orders;
 
     for (char **order = orders->removals; order && *order; order++) {
         gboolean found = FALSE;
 
-        if (!loose_remove(records, *order, &found, error)) {
+        if (!raw_records_remove(records, *order, &found, error)) {
             return FALSE;
         }
         if (found) {
@@ -162,7 +162,7 @@ static gboolean carry_out_all(Edit *edit, LooseRecords *records, GError **error)
 
 /* What the orders make of the records of one item. Only the result has to be a layout: what is to
  * be repaired is none, nor are two records in between that change places. */
-static XenPhysmapTable *edit_table(Edit *edit, const StreamItem *item, LooseRecords *records,
+static XenPhysmapTable *edit_table(Edit *edit, const StreamItem *item, RawRecords *records,
                                    GError **error)
 {
     g_autoptr(XenPhysmapTable) after = NULL;
@@ -170,14 +170,14 @@ static XenPhysmapTable *edit_table(Edit *edit, const StreamItem *item, LooseReco
     if (!carry_out_all(edit, records, error)) {
         return NULL;
     }
-    after = loose_table(records, error);
+    after = raw_records_table(records, error);
     edit->carried = TRUE;
     if (!after) {
         g_prefix_error(error, "the records at 0x%" G_GINT64_MODIFIER "x would be no layout: ",
                        item->offset);
         return NULL;
     }
-    return contents_add_records(edit->state, item, after, error) ? g_steal_pointer(&after) : NULL;
+    return savefile_add_records(edit->state, item, after, error) ? g_steal_pointer(&after) : NULL;
 }
 
 /* Every order has to have found its record in every state of the guest that has records at all. */
@@ -239,15 +239,15 @@ static gboolean edit_item(Edit *edit, const StreamItem *item, GError **error)
 {
     const Orders *orders = edit->orders;
     gboolean replace = orders->strip || orders->import;
-    g_autoptr(LooseRecords) read = loose_new(), none = loose_new();
+    g_autoptr(RawRecords) read = raw_records_new(), none = raw_records_new();
     g_autoptr(XenPhysmapTable) before = NULL, empty = xen_physmap_table_new(), after = NULL;
     g_autoptr(GByteArray) body = NULL;
     g_autoptr(GError) problem = NULL;
-    LooseRecords *records = read;
+    RawRecords *records = read;
     guint word = 0;
 
-    if (contents_read_pairs(edit->stream, item, &word, loose_add, read, &problem)) {
-        before = loose_table(read, NULL);
+    if (savefile_read_pairs(edit->stream, item, &word, raw_records_add, read, &problem)) {
+        before = raw_records_table(read, NULL);
     } else if (replace) {
         records = none;
     } else {
@@ -258,7 +258,7 @@ static gboolean edit_item(Edit *edit, const StreamItem *item, GError **error)
     }
     /* The first item of a state gets what is imported; further ones have nothing to add to it. */
     if (replace) {
-        loose_replace(records, orders->import && !edit->carried ? orders->import : empty);
+        raw_records_replace(records, orders->import && !edit->carried ? orders->import : empty);
     }
     after = edit_table(edit, item, records, error);
     if (!after) {
@@ -267,7 +267,7 @@ static gboolean edit_item(Edit *edit, const StreamItem *item, GError **error)
     if (before && xen_physmap_table_equal(before, after)) {
         return TRUE;
     }
-    if (!make_body(item, after, loose_others(records), word, &body, error)) {
+    if (!make_body(item, after, raw_records_others(records), word, &body, error)) {
         return FALSE;
     }
     return body ? stream_replace(edit->stream, body->data, body->len, error)
@@ -289,13 +289,13 @@ static gboolean is_place(const Edit *edit, const StreamItem *item)
 static gboolean insert_item(Edit *edit, const StreamItem *item, guint word, GError **error)
 {
     gboolean legacy = item->layer == STREAM_LEGACY_CHUNK;
-    g_autoptr(LooseRecords) records = loose_new();
+    g_autoptr(RawRecords) records = raw_records_new();
     g_autoptr(XenPhysmapTable) after = NULL;
     g_autoptr(GByteArray) body = NULL;
 
-    loose_replace(records, edit->orders->import);
+    raw_records_replace(records, edit->orders->import);
     after = edit_table(edit, item, records, error);
-    if (!after || !make_body(item, after, loose_others(records), word, &body, error)) {
+    if (!after || !make_body(item, after, raw_records_others(records), word, &body, error)) {
         return FALSE;
     }
     if (body) {
@@ -319,7 +319,7 @@ static gboolean edit_items(Edit *edit, GError **error)
         if (item.layer == STREAM_LEGACY_HEADER) {
             word = item.header.version;
         }
-        if (contents_has_records(&item)) {
+        if (savefile_has_records(&item)) {
             if (!edit_item(edit, &item, error)) {
                 return FALSE;
             }
@@ -328,7 +328,7 @@ static gboolean edit_items(Edit *edit, GError **error)
             return FALSE;
         }
         /* Ahead of what makes the state complete for the reader. */
-        if (contents_completes_state(&item, edit->libxl) && !end_state(edit, error)) {
+        if (savefile_completes_state(&item, edit->libxl) && !end_state(edit, error)) {
             return FALSE;
         }
     } while (item.layer != STREAM_END);
@@ -375,18 +375,18 @@ static gboolean is_same_file(int a, int b)
  * leaves nothing half-written; of a pipe there is only one pass. */
 static gboolean edit_file(int in, const char *out_name, const Orders *orders, GError **error)
 {
-    g_autoptr(Output) output = NULL;
+    g_autoptr(AtomicFile) output = NULL;
 
     if (lseek(in, 0, SEEK_CUR) >= 0 && !run(in, -1, orders, error)) {
         return FALSE;
     }
-    output = output_open(out_name, error);
-    if (output && is_same_file(in, output_fd(output))) {
+    output = atomic_file_open(out_name, error);
+    if (output && is_same_file(in, atomic_file_fd(output))) {
         return invalid(error, "the output goes into the input itself; give its name for OUT, and "
                               "it is replaced when the new one is whole");
     }
-    return output && run(in, output_fd(output), orders, error) &&
-           output_commit(output, error);
+    return output && run(in, atomic_file_fd(output), orders, error) &&
+           atomic_file_commit(output, error);
 }
 
 /* What is wrong with an order in itself is wrong usage, and said before anything is read. */
@@ -458,7 +458,7 @@ int verb_edit(int argc, char **argv)
     orders.removals = removals;
     orders.renames = renames;
     orders.settings = settings;
-    if (import && !(orders.import = codec_read_file(import, CODEC_UNKNOWN, &error))) {
+    if (import && !(orders.import = record_file_load(import, RECORD_FORM_UNKNOWN, &error))) {
         return verb_fail(g_steal_pointer(&error));
     }
     if (!check_orders(&orders, &error)) {

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "bytes.h"
-#include "contents.h"
+#include "savefile.h"
 #include "input.h"
-#include "output.h"
-#include "present.h"
+#include "atomic-file.h"
+#include "record-text.h"
 #include "verb.h"
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
@@ -33,7 +33,7 @@
 typedef struct Target {
     XenPhysmapRecord record;
     char *path;
-    Output *output;             /* only while the savefile is walked */
+    AtomicFile *output;             /* only while the savefile is walked */
     int fd;                     /* what is written in any order: the output itself, or `spool` */
     FILE *spool;                /* ahead of a pipe or a device; NULL: the output takes any order */
     guint8 *held;               /* a bit a page: the savefile has it */
@@ -45,7 +45,7 @@ static void target_clear(gpointer data)
 {
     Target *target = data;
 
-    output_close(target->output);
+    atomic_file_close(target->output);
     if (target->spool) {
         fclose(target->spool);
     }
@@ -236,10 +236,10 @@ static gboolean open_target(Target *target, GError **error)
     struct stat st;
 
     target->held = g_malloc0((target->record.size / PAGE + 7) / 8);
-    if (!(target->output = output_open(target->path, error))) {
+    if (!(target->output = atomic_file_open(target->path, error))) {
         return FALSE;
     }
-    target->fd = output_fd(target->output);
+    target->fd = atomic_file_fd(target->output);
     if (strcmp(target->path, "-") == 0 || fstat(target->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
         target->spool = tmpfile();
         if (!target->spool) {
@@ -282,7 +282,7 @@ static gboolean send_spool(const Target *target, GError **error)
     gssize n;
 
     for (guint64 at = 0; (n = pread(target->fd, chunk, CHUNK, at)) > 0; at += n) {
-        if (!output_write(target->output, chunk, n, error)) {
+        if (!atomic_file_write(target->output, chunk, n, error)) {
             return FALSE;
         }
     }
@@ -328,10 +328,10 @@ static gboolean finish_target(Target *target, GError **error)
         }
     }
     g_clear_pointer(&target->held, g_free);
-    if ((target->spool && !send_spool(target, error)) || !output_commit(target->output, error)) {
+    if ((target->spool && !send_spool(target, error)) || !atomic_file_commit(target->output, error)) {
         return FALSE;
     }
-    g_clear_pointer(&target->output, output_close);
+    g_clear_pointer(&target->output, atomic_file_close);
     g_clear_pointer(&target->spool, fclose);
     return TRUE;
 }
@@ -359,7 +359,7 @@ static gboolean extract(GArray *targets, int fd, guint64 end, GError **error)
                 return FALSE;
             }
         }
-        if (!contents_pages(fd, end, &pages, error)) {
+        if (!savefile_pages(fd, end, &pages, error)) {
             return FALSE;
         }
         for (guint i = 0; i < batch.count; i++) {
@@ -377,7 +377,7 @@ static void print_text(FILE *out, const GArray *targets)
 {
     for (guint i = 0; i < targets->len; i++) {
         const Target *target = &g_array_index(targets, Target, i);
-        g_autofree char *size = present_size(target->record.size);
+        g_autofree char *size = record_text_size(target->record.size);
         g_autofree char *path = xen_physmap_escape(target->path, -1);
 
         fprintf(out, "%s: %s from " HEX " to %s\n", target->record.name, size,
@@ -402,7 +402,7 @@ static void print_json(const GArray *targets, const char *source)
     json_object_set_string_member(object, "source", utf8);
     for (guint i = 0; i < targets->len; i++) {
         const Target *target = &g_array_index(targets, Target, i);
-        JsonObject *block = present_record_json(&target->record);
+        JsonObject *block = record_text_record_json(&target->record);
         g_autofree char *first = g_strdup_printf(HEX, target->first);
         g_autofree char *file = g_utf8_make_valid(target->path, -1);
 
@@ -419,7 +419,7 @@ static void print_json(const GArray *targets, const char *source)
     json_object_set_array_member(object, "blocks", blocks);
     node = json_node_init_object(json_node_alloc(), object);
     json_object_unref(object);
-    present_print_json(stdout, node);
+    record_text_print_json(stdout, node);
 }
 
 /* --- the command --- */
@@ -433,12 +433,12 @@ typedef struct Wish {
 
 static gboolean fulfil(const Wish *wish, GArray *targets, int fd, GError **error)
 {
-    g_autoptr(Contents) contents = NULL;
+    g_autoptr(Savefile) contents = NULL;
     const XenPhysmapRecord *record;
     g_autoptr(Stream) stream = stream_open(fd, error);
     gboolean alone = stream && wish->at && !stream_seekable(stream);
 
-    if (!stream || (!alone && !(contents = contents_read_file(fd, error)))) {
+    if (!stream || (!alone && !(contents = savefile_read_file(fd, error)))) {
         if (stream && !stream_seekable(stream)) {
             g_prefix_error(error, "without --at ADDRESS,SIZE: ");
         }

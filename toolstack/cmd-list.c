@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "domain.h"
-#include "present.h"
+#include "record-text.h"
 #include "verb.h"
 
 /* The heading of a domain's table, and why it is empty when it is. */
@@ -14,7 +14,7 @@ static void print_text(const Domain *domain, const XenPhysmapTable *table)
     if (xen_physmap_table_size(table) == 0) {
         puts("no records: its QEMU was started without xen-physmap-qemu, or has no ramblocks");
     } else {
-        present_text(stdout, table);
+        record_text_text(stdout, table);
     }
 }
 
@@ -48,7 +48,7 @@ static int list(const XenPhysmapOps *ops, GPtrArray *domains, gboolean one, gboo
         const XenPhysmapTable *table = g_ptr_array_index(tables, i);
 
         if (json) {
-            json_array_add_element(array, present_json(table, domain->domid, "xenstore"));
+            json_array_add_element(array, record_text_json(table, domain->domid, "xenstore"));
         } else {
             if (i > 0) {
                 putchar('\n');
@@ -57,12 +57,12 @@ static int list(const XenPhysmapOps *ops, GPtrArray *domains, gboolean one, gboo
         }
     }
     if (json && one) {
-        present_print_json(stdout, json_array_dup_element(array, 0));
+        record_text_print_json(stdout, json_array_dup_element(array, 0));
     } else if (json) {
         JsonObject *object = json_object_new();
 
         json_object_set_array_member(object, "domains", json_array_ref(array));
-        present_print_json(stdout, json_node_init_object(json_node_alloc(), object));
+        record_text_print_json(stdout, json_node_init_object(json_node_alloc(), object));
         json_object_unref(object);
     } else if (domains->len == 0 && end == EXIT_FINE) {
         puts("no domain has a device model");

@@ -10,12 +10,12 @@
 
 #include <cairo-svg.h>
 
-#include "contents.h"
+#include "savefile.h"
 #include "domain.h"
 #include "input.h"
 #include "map.h"
 #include "picture.h"
-#include "present.h"
+#include "record-text.h"
 #include "verb.h"
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
@@ -76,15 +76,15 @@ static gboolean page_named(guint64 pfn, gboolean stored, gpointer data)
 static gboolean read_saved(Layout *layout, const char *source, GError **error)
 {
     const StreamPages pages = { page_named, NULL, layout };
-    g_autoptr(Contents) contents = NULL;
+    g_autoptr(Savefile) contents = NULL;
     int fd = input_open(source, error);
     gboolean ok;
 
     if (fd < 0) {
         return FALSE;
     }
-    ok = (contents = contents_read_file(fd, error)) &&
-         contents_pages(fd, contents->end, &pages, error);
+    ok = (contents = savefile_read_file(fd, error)) &&
+         savefile_pages(fd, contents->end, &pages, error);
     close(fd);
     if (ok && layout->too_many) {
         g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
@@ -273,7 +273,7 @@ static void print_bar(const Bar *bar, const GArray *cells)
 
 static void print_range(const Bar *bar, const MapCell *cell, const char *name)
 {
-    g_autofree char *size = present_size(cell->end - cell->start);
+    g_autofree char *size = record_text_size(cell->end - cell->start);
 
     put_columns(bar, NULL, cell->kind, 1);
     printf("  %s, %s from " HEX " on\n", name, size, cell->start);
@@ -295,7 +295,7 @@ static void print_legend(const Bar *bar, const GArray *cells)
     put_columns(bar, NULL, MAP_HOLE, 1);
     printf("  MMIO hole, from " HEX " to 4 GiB\n", MAP_HOLE_START);
     for (guint i = 0; (record = xen_physmap_table_get(bar->layout->table, i)); i++) {
-        g_autofree char *size = present_size(record->size);
+        g_autofree char *size = record_text_size(record->size);
 
         put_columns(bar, record, MAP_BLOCK, 1);
         printf("  %s, %s at " HEX, record->name, size, record->start_addr);
@@ -338,7 +338,7 @@ static void print_text(const Layout *layout, const GArray *cells)
 static gboolean save_picture(const Layout *layout, const GArray *cells, const char *path,
                              gboolean svg, GError **error)
 {
-    g_autoptr(Output) output = output_open(path, error);
+    g_autoptr(AtomicFile) output = atomic_file_open(path, error);
     Picture picture = { output, NULL };
     cairo_surface_t *surface;
     cairo_status_t status;

@@ -2,16 +2,16 @@
 /* xen-physmap restore: records from a file or pipe into xenstore, for a toolstack's restore. */
 #include <xen-physmap/xenstore.h>
 
-#include "codec.h"
+#include "record-file.h"
 #include "domain.h"
 #include "verb.h"
 
 int verb_restore(int argc, char **argv)
 {
     g_autofree char *name = NULL;
-    CodecFormat format = CODEC_UNKNOWN;
+    RecordForm format = RECORD_FORM_UNKNOWN;
     const GOptionEntry entries[] = {
-        { "format", 'f', 0, G_OPTION_ARG_STRING, &name, "one of " CODEC_NAMES "; found out when "
+        { "format", 'f', 0, G_OPTION_ARG_STRING, &name, "one of " RECORD_FORM_NAMES "; found out when "
           "it isn't given", "FORMAT" },
         { 0 },
     };
@@ -27,10 +27,10 @@ int verb_restore(int argc, char **argv)
                       "savefiles.\nIt restores no guest; that is for xl restore.", 1, 2)) {
         return EXIT_TROUBLE;
     }
-    if (!codec_format(name, &format, &error)) {
+    if (!record_file_format(name, &format, &error)) {
         return verb_misused(g_steal_pointer(&error));
     }
-    if (!(table = codec_read_file(argc > 2 ? argv[2] : "-", format, &error)) ||
+    if (!(table = record_file_load(argc > 2 ? argv[2] : "-", format, &error)) ||
         !(ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_XENSTORE, &error)) ||
         !(domain = domain_find(ops, argv[1], &error)) ||
         !xen_physmap_xenstore_store(ops, domain->domid, domain->dm_domid, NULL, table, &error)) {

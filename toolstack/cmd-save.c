@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* xen-physmap save: a running domain's records to a file or pipe, for a toolstack's save. */
-#include "codec.h"
+#include "record-file.h"
 #include "domain.h"
 #include "verb.h"
 
-static gboolean save(const char *name, const char *file, CodecFormat format, GError **error)
+static gboolean save(const char *name, const char *file, RecordForm format, GError **error)
 {
     g_autoptr(XenPhysmapOps) ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_XENSTORE, error);
     g_autoptr(Domain) domain = ops ? domain_find(ops, name, error) : NULL;
     g_autoptr(XenPhysmapTable) table = domain ? domain_records(ops, domain, error) : NULL;
 
-    return table && codec_write_file(file, table, format, domain->domid, "xenstore", error);
+    return table && record_file_save(file, table, format, domain->domid, "xenstore", error);
 }
 
 int verb_save(int argc, char **argv)
 {
     g_autofree char *name = NULL;
-    CodecFormat format = CODEC_JSON;
+    RecordForm format = RECORD_FORM_JSON;
     const GOptionEntry entries[] = {
-        { "format", 'f', 0, G_OPTION_ARG_STRING, &name, "one of " CODEC_NAMES "; the first is "
+        { "format", 'f', 0, G_OPTION_ARG_STRING, &name, "one of " RECORD_FORM_NAMES "; the first is "
           "the default", "FORMAT" },
         { 0 },
     };
@@ -35,7 +35,7 @@ int verb_save(int argc, char **argv)
                       "32-bit", 1, 2)) {
         return EXIT_TROUBLE;
     }
-    if (!codec_format(name, &format, &error)) {
+    if (!record_file_format(name, &format, &error)) {
         return verb_misused(g_steal_pointer(&error));
     }
     if (!save(argv[1], argc > 2 ? argv[2] : "-", format, &error)) {

@@ -7,7 +7,7 @@
 
 #include <xen-physmap/guest.h>
 
-#include "contents.h"
+#include "savefile.h"
 #include "domain.h"
 #include "input.h"
 #include "picture.h"
@@ -88,7 +88,7 @@ static gboolean prepare(Shot *shot, const XenPhysmapRecord *record, guint64 *fir
 /* --- out of a savefile --- */
 
 /* The mode in the device model's state, if there is one whose end counts. */
-static gboolean saved_mode(Shot *shot, int fd, const Contents *contents,
+static gboolean saved_mode(Shot *shot, int fd, const Savefile *contents,
                            const XenPhysmapRecord *record, GError **error)
 {
     const char *slash = strrchr(record->name, '/');
@@ -137,7 +137,7 @@ static gboolean page_read(guint64 pfn, const guint8 *page, gpointer data, GError
 static gboolean take_saved(Shot *shot, guint64 *first, GError **error)
 {
     int fd = input_open(shot->source, error);
-    g_autoptr(Contents) contents = NULL;
+    g_autoptr(Savefile) contents = NULL;
     const XenPhysmapRecord *record = NULL;
     const StreamPages pages = { page_named, page_read, shot };
     gboolean ok;
@@ -145,10 +145,10 @@ static gboolean take_saved(Shot *shot, guint64 *first, GError **error)
     if (fd < 0) {
         return FALSE;
     }
-    contents = contents_read_file(fd, error);
+    contents = savefile_read_file(fd, error);
     record = contents ? find_videoram(contents->table, error) : NULL;
     ok = record && (shot->size || saved_mode(shot, fd, contents, record, error)) &&
-         prepare(shot, record, first, error) && contents_pages(fd, contents->end, &pages, error);
+         prepare(shot, record, first, error) && savefile_pages(fd, contents->end, &pages, error);
     close(fd);
     return ok;
 }
@@ -191,7 +191,7 @@ static gboolean take_live(Shot *shot, guint64 *first, GError **error)
 
 static gboolean save_png(const Shot *shot, const guint8 *bytes, const char *path, GError **error)
 {
-    g_autoptr(Output) output = output_open(path, error);
+    g_autoptr(AtomicFile) output = atomic_file_open(path, error);
     Picture picture = { output, NULL };
 
     return output && picture_finish(&picture, screen_draw(&shot->mode, bytes),

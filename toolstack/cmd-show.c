@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "contents.h"
-#include "emulator.h"
+#include "savefile.h"
+#include "emulator-data.h"
 #include "input.h"
-#include "present.h"
+#include "record-text.h"
 #include "verb.h"
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
@@ -21,11 +21,11 @@ static void print_carrier(const Carrier *carrier, gboolean all)
     }
     putchar('\n');
     if (all && carrier->table) {
-        present_text(stdout, carrier->table);
+        record_text_text(stdout, carrier->table);
     }
 }
 
-static void print_text(const Contents *contents, const char *source, gboolean all)
+static void print_text(const Savefile *contents, const char *source, gboolean all)
 {
     g_autofree char *shown = xen_physmap_escape(source, -1);
 
@@ -51,7 +51,7 @@ static void print_text(const Contents *contents, const char *source, gboolean al
         print_carrier(contents->carriers->pdata[i], all);
     }
     putchar('\n');
-    present_text(stdout, contents->table);
+    record_text_text(stdout, contents->table);
     if (xen_physmap_table_size(contents->table) == 0) {
         puts("no records: the device model wrote none into xenstore, or the guest has none");
     }
@@ -81,7 +81,7 @@ static JsonObject *carrier_json(const Carrier *carrier, gboolean all)
         json_object_set_null_member(object, "index");
     }
     if (all && carrier->table) {
-        g_autoptr(JsonNode) node = present_json(carrier->table, PRESENT_NO_DOMID, "");
+        g_autoptr(JsonNode) node = record_text_json(carrier->table, RECORD_TEXT_NO_DOMID, "");
 
         json_object_set_member(object, "records",
                                json_object_dup_member(json_node_get_object(node), "records"));
@@ -89,9 +89,9 @@ static JsonObject *carrier_json(const Carrier *carrier, gboolean all)
     return object;
 }
 
-static void print_json(const Contents *contents, const char *source, gboolean all)
+static void print_json(const Savefile *contents, const char *source, gboolean all)
 {
-    JsonNode *node = present_json(contents->table, PRESENT_NO_DOMID, source);
+    JsonNode *node = record_text_json(contents->table, RECORD_TEXT_NO_DOMID, source);
     JsonObject *object = json_node_get_object(node), *pages = json_object_new();
     JsonArray *streams = json_array_new(), *carriers = json_array_new();
 
@@ -112,7 +112,7 @@ static void print_json(const Contents *contents, const char *source, gboolean al
                                       carrier_json(contents->carriers->pdata[i], all));
     }
     json_object_set_array_member(object, "emulators", carriers);
-    present_print_json(stdout, node);
+    record_text_print_json(stdout, node);
 }
 
 int verb_show(int argc, char **argv)
@@ -126,7 +126,7 @@ int verb_show(int argc, char **argv)
     };
     g_autoptr(GError) error = NULL;
     g_autoptr(Stream) stream = NULL;
-    g_autoptr(Contents) contents = NULL;
+    g_autoptr(Savefile) contents = NULL;
     int fd;
 
     if (!verb_options(&argc, &argv, entries, "SAVEFILE|-",
@@ -136,7 +136,7 @@ int verb_show(int argc, char **argv)
     }
     fd = input_open(argv[1], &error);
     stream = fd >= 0 ? stream_open(fd, &error) : NULL;
-    contents = stream ? contents_read(stream, all, &error) : NULL;
+    contents = stream ? savefile_read(stream, all, &error) : NULL;
     if (fd >= 0) {
         close(fd);
     }

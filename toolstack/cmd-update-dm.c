@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "present.h"
+#include "record-text.h"
 #include "update.h"
 #include "verb.h"
 
@@ -270,7 +270,7 @@ int verb_update_dm(int argc, char **argv)
     answer = json_object_new();
     json_object_set_array_member(answer, "domains", results);
     if (wish.json) {
-        present_print_json(stdout, json_node_init_object(json_node_alloc(), answer));
+        record_text_print_json(stdout, json_node_init_object(json_node_alloc(), answer));
     }
     json_object_unref(answer);
     return end;

@@ -5,11 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "contents.h"
-#include "emulator.h"
+#include "savefile.h"
+#include "emulator-data.h"
 #include "input.h"
-#include "pageset.h"
-#include "present.h"
+#include "page-index.h"
+#include "record-text.h"
 #include "stream-layers.h"
 #include "verb.h"
 
@@ -59,7 +59,7 @@ typedef struct Verify {
     GPtrArray *findings;
     guint counts[3];
     Config config;
-    PageSet *pages;
+    PageIndex *pages;
     guint64 n_pages;
     gsize legacy_word;
 
@@ -172,7 +172,7 @@ static gboolean read_config(Verify *verify, const StreamItem *item, GError **err
         return TRUE;
     }
     length = strnlen((char *)body + 4, length);
-    root = present_load_json((char *)body + 4, length, &problem);
+    root = record_text_load_json((char *)body + 4, length, &problem);
     if (!root) {
         add(verify, WARNING, item->offset + item->head + 4, "the configuration: %s",
             problem->message);
@@ -211,7 +211,7 @@ static gboolean check_pfn(Verify *verify, const StreamItem *item, guint32 index,
     if (type >= 5 && type <= 8) {
         add(verify, ERROR, at, "PAGE_DATA: pfn %u is of type %u, which is none", index, type);
     }
-    pageset_put(verify->pages, pfn & PFN_MASK, type < PAGELESS);
+    page_index_put(verify->pages, pfn & PFN_MASK, type < PAGELESS);
     return type < PAGELESS;
 }
 
@@ -261,7 +261,7 @@ static void check_legacy_pages(Verify *verify, const StreamItem *item)
             add(verify, ERROR, item->offset + 4 + i * verify->legacy_word,
                 "page batch: pfn %u is of type %u, which is none", i, type);
         }
-        pageset_put(verify->pages, pfn & LEGACY_PFN_MASK, type < PAGELESS);
+        page_index_put(verify->pages, pfn & LEGACY_PFN_MASK, type < PAGELESS);
     }
     verify->n_pages += item->pages.stored;
 }
@@ -408,8 +408,8 @@ static void check_records(Verify *verify, const StreamItem *item)
     g_autoptr(XenPhysmapTable) table = NULL;
 
     verify->carrier = item->offset;
-    table = contents_read_records(verify->stream, item, &problem);
-    if (!table || !contents_add_records(verify->state, item, table, &problem)) {
+    table = savefile_read_records(verify->stream, item, &problem);
+    if (!table || !savefile_add_records(verify->state, item, table, &problem)) {
         add(verify, ERROR, item->offset, "%s", problem->message);
     }
 }
@@ -510,13 +510,13 @@ static gboolean check_item(Verify *verify, const StreamItem *item, GError **erro
     if (!check_body(verify, item, error)) {
         return FALSE;
     }
-    if (contents_has_records(item)) {
+    if (savefile_has_records(item)) {
         check_records(verify, item);
     }
     if (!check_padding(verify, item, error)) {
         return FALSE;
     }
-    if (contents_completes_state(item, verify->libxl)) {
+    if (savefile_completes_state(item, verify->libxl)) {
         end_state(verify);
     }
     return TRUE;
@@ -552,7 +552,7 @@ static void check_pages(Verify *verify, const XenPhysmapRecord *record)
 {
     guint64 first = record->start_addr >> XEN_PHYSMAP_PAGE_SHIFT;
     guint64 n = record->size >> XEN_PHYSMAP_PAGE_SHIFT, missing_at;
-    guint64 missing = pageset_missing(verify->pages, first, n, &missing_at);
+    guint64 missing = page_index_missing(verify->pages, first, n, &missing_at);
 
     if (missing > 0) {
         add(verify, ERROR, verify->table_at,
@@ -580,8 +580,8 @@ static void check_videoram(Verify *verify)
         add(verify, WARNING, verify->table_at,
             "the configuration has a VGA, and there is no record of its videoram");
     } else if (verify->config.std && verify->config.video && verify->config.video != vram->size) {
-        g_autofree char *has = present_size(vram->size);
-        g_autofree char *wants = present_size(verify->config.video);
+        g_autofree char *has = record_text_size(vram->size);
+        g_autofree char *wants = record_text_size(verify->config.video);
 
         add(verify, ERROR, verify->table_at, "%s has %s, and the configuration's videoram is %s",
             vram->name, has, wants);
@@ -600,11 +600,11 @@ static void check_layout(Verify *verify)
     }
     for (guint i = 0; (record = xen_physmap_table_get(verify->table, i)); i++) {
         check_ram(verify, record);
-        if (pageset_is_whole(verify->pages)) {
+        if (page_index_is_whole(verify->pages)) {
             check_pages(verify, record);
         }
     }
-    if (!pageset_is_whole(verify->pages)) {
+    if (!page_index_is_whole(verify->pages)) {
         add(verify, NOTE, verify->table_at, "the pfns are too far apart to keep account of");
     }
     check_videoram(verify);
@@ -675,7 +675,7 @@ static void print_json(const Verify *verify, const char *source)
     JsonArray *array = json_array_new();
     g_autoptr(XenPhysmapTable) none = xen_physmap_table_new();
 
-    node = present_json(verify->table ? verify->table : none, PRESENT_NO_DOMID, source);
+    node = record_text_json(verify->table ? verify->table : none, RECORD_TEXT_NO_DOMID, source);
     for (guint i = 0; i < verify->findings->len; i++) {
         const Finding *finding = verify->findings->pdata[i];
         JsonObject *object = json_object_new();
@@ -689,7 +689,7 @@ static void print_json(const Verify *verify, const char *source)
     json_object_set_int_member(json_node_get_object(node), "errors", verify->counts[ERROR]);
     json_object_set_int_member(json_node_get_object(node), "warnings", verify->counts[WARNING]);
     json_object_set_int_member(json_node_get_object(node), "notes", verify->counts[NOTE]);
-    present_print_json(stdout, node);
+    record_text_print_json(stdout, node);
 }
 
 int verb_verify(int argc, char **argv)
@@ -717,7 +717,7 @@ int verb_verify(int argc, char **argv)
     }
     verify.findings = g_ptr_array_new_with_free_func(finding_free);
     verify.state = xen_physmap_table_new();
-    verify.pages = pageset_new();
+    verify.pages = page_index_new();
     fd = input_open(argv[1], &error);
     if (fd >= 0) {
         readable = verify_fd(&verify, fd, &error);
@@ -735,6 +735,6 @@ int verb_verify(int argc, char **argv)
     g_ptr_array_unref(verify.findings);
     xen_physmap_table_free(verify.state);
     xen_physmap_table_free(verify.table);
-    pageset_free(verify.pages);
+    page_index_free(verify.pages);
     return end;
 }

@@ -13,7 +13,7 @@
 #include <xenstore.h>
 
 #include "domain.h"
-#include "present.h"
+#include "record-text.h"
 #include "verb.h"
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
@@ -97,7 +97,7 @@ static void say(const Watch *watch, const Domain *domain, const XenPhysmapRecord
     if (watch->json) {
         say_json(time, domain, event, record, from, to);
     } else {
-        g_autofree char *size = present_size(record->size);
+        g_autofree char *size = record_text_size(record->size);
 
         printf("%s %u (%s) %s %s, %s, %s%s%s\n", time, domain->domid, domain->name, event,
                record->name, size, from ? from : "", from && to ? " -> " : "", to ? to : "");

@@ -61,59 +61,59 @@ static void allocate(void)
 }
 
 /* A new guest: the block is allocated, recorded, filled, and moved to where its BAR is mapped. */
-static gboolean start(XenIOState *state, GError **error)
+static gboolean start(XenPhysmapState *state, GError **error)
 {
     guint32 *words;
     gsize size;
 
     allocate();
-    if (!xen_io_state_block_add(state, NAME, PHYS_OFFSET, SIZE, error) ||
-        !(words = xen_io_state_map(state, PHYS_OFFSET, PROT_READ | PROT_WRITE, &size, error))) {
+    if (!xen_physmap_state_block_add(state, NAME, PHYS_OFFSET, SIZE, error) ||
+        !(words = xen_physmap_state_map(state, PHYS_OFFSET, PROT_READ | PROT_WRITE, &size, error))) {
         return FALSE;
     }
     for (guint i = 0; i < size / sizeof *words; i++) {
         words[i] = content(i);
     }
-    xen_io_state_unmap(state, words, size);
-    return xen_io_state_region_add(state, PHYS_OFFSET, START_ADDR, SIZE, error);
+    xen_physmap_state_unmap(state, words, size);
+    return xen_physmap_state_region_add(state, PHYS_OFFSET, START_ADDR, SIZE, error);
 }
 
 /*
  * A restored guest: Xen brought the pages, the toolstack the records. Nothing is allocated; the
  * block is laid out as its record says, or the guest must not run.
  */
-static gboolean restore(XenIOState *state, GError **error)
+static gboolean restore(XenPhysmapState *state, GError **error)
 {
     const XenPhysmapRecord *record;
     guint32 *words;
     gsize size;
     guint wrong = 0;
 
-    if (!xen_io_state_load(state, error)) {
+    if (!xen_physmap_state_load(state, error)) {
         return FALSE;
     }
-    record = xen_physmap_table_find_name(xen_io_state_table(state), NAME);
+    record = xen_physmap_table_find_name(xen_physmap_state_table(state), NAME);
     if (!record || record->size != SIZE) {
         fail("the guest was saved without the block " NAME);
     }
-    if (!(words = xen_io_state_map(state, record->phys_offset, PROT_READ, &size, error))) {
+    if (!(words = xen_physmap_state_map(state, record->phys_offset, PROT_READ, &size, error))) {
         return FALSE;
     }
     for (guint i = 0; i < size / sizeof *words; i++) {
         wrong += words[i] != content(i);
     }
-    xen_io_state_unmap(state, words, size);
+    xen_physmap_state_unmap(state, words, size);
     if (wrong) {
         fail("the block is not what was saved");
     }
-    return xen_io_state_publish(state, error);
+    return xen_physmap_state_publish(state, error);
 }
 
 int main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(XenPhysmapOps) ops = NULL;
-    g_autoptr(XenIOState) state = NULL;
+    g_autoptr(XenPhysmapState) state = NULL;
     xendevicemodel_handle *dmod;
     ioservid_t server;
     gboolean restores = argc == 3 && strcmp(argv[2], "--restore") == 0;
@@ -138,11 +138,11 @@ int main(int argc, char **argv)
         xendevicemodel_set_ioreq_server_state(dmod, domid, server, 1)) {
         fail("can't register with Xen");
     }
-    state = xen_io_state_open(ops, domid, own_domid);
+    state = xen_physmap_state_open(ops, domid, own_domid);
     if (!(restores ? restore : start)(state, &error)) {
         fail(error->message);
     }
-    xen_io_state_phys_to_guest(state, PHYS_OFFSET, &where);
+    xen_physmap_state_phys_to_guest(state, PHYS_OFFSET, &where);
     printf("%s is at 0x%" G_GINT64_MODIFIER "x%s\n", NAME, where,
            restores ? ", with what was saved" : "");
     fflush(stdout);

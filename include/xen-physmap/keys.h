@@ -14,7 +14,7 @@ G_BEGIN_DECLS
  *     physmap/2000000/size         1000000
  *     physmap/2000000/name         0000:00:03.0/vga.vram
  *
- * All numbers are lower-case hexadecimal without 0x. Source of the format: QEMU's
+ * All numbers are lower-case hexadecimal without 0x. ByteSource of the format: QEMU's
  * XEN_COMPAT_PHYSMAP writer and libxl's reader in libxl_dom_save.c; see docs/formats.md.
  */
 #define XEN_PHYSMAP_KEYS_PER_RECORD 3

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* XenIOState: a device model's own view of its ramblocks, kept true in the guest and in xenstore. */
+/* XenPhysmapState: a device model's own view of its ramblocks, kept true in the guest and in xenstore. */
 #ifndef XEN_PHYSMAP_STATE_H
 #define XEN_PHYSMAP_STATE_H
 
@@ -11,49 +11,49 @@ G_BEGIN_DECLS
 /*
  * The life of a device model with one framebuffer:
  *
- *     state = xen_io_state_open(ops, domid, own_domid, &error);
- *     new guest:  xen_io_state_block_add(state, "0000:00:03.0/vga.vram", 0x2000000, 0x1000000, ...)
- *     restore:    xen_io_state_load(state, ...), then lay the blocks out as the table says
- *     BAR mapped: xen_io_state_region_add(state, 0x2000000, 0xf1000000, 0x1000000, ...)
- *     unmapped:   xen_io_state_region_del(state, 0xf1000000, 0x1000000, ...)
- *     unplugged:  xen_io_state_block_del(state, 0x2000000, ...)
- *     running:    xen_io_state_publish(state, ...)   (after a restore: puts the records back)
- *     xen_io_state_close(state)
+ *     state = xen_physmap_state_open(ops, domid, own_domid, &error);
+ *     new guest:  xen_physmap_state_block_add(state, "0000:00:03.0/vga.vram", 0x2000000, 0x1000000, ...)
+ *     restore:    xen_physmap_state_load(state, ...), then lay the blocks out as the table says
+ *     BAR mapped: xen_physmap_state_region_add(state, 0x2000000, 0xf1000000, 0x1000000, ...)
+ *     unmapped:   xen_physmap_state_region_del(state, 0xf1000000, 0x1000000, ...)
+ *     unplugged:  xen_physmap_state_block_del(state, 0x2000000, ...)
+ *     running:    xen_physmap_state_publish(state, ...)   (after a restore: puts the records back)
+ *     xen_physmap_state_close(state)
  *
  * A state is not locked: one thread at a time. It doesn't survive fork.
  *
  * A call that changes something does the guest's pages first, then the table, then xenstore in one
  * transaction. When only xenstore fails, the table is true all the same, the error says so, and
- * the next successful call or xen_io_state_publish brings xenstore up to date.
+ * the next successful call or xen_physmap_state_publish brings xenstore up to date.
  */
-typedef struct XenIOState XenIOState;
+typedef struct XenPhysmapState XenPhysmapState;
 
 /*
  * A state with an empty table; touches nothing. `ops` must outlive it. dm_domid is the domain that
- * this device model runs in (xen_physmap_xenstore_own_domid). Close it with xen_io_state_close.
+ * this device model runs in (xen_physmap_xenstore_own_domid). Close it with xen_physmap_state_close.
  */
-XEN_PHYSMAP_API XenIOState *xen_io_state_open(const XenPhysmapOps *ops, guint32 domid,
+XEN_PHYSMAP_API XenPhysmapState *xen_physmap_state_open(const XenPhysmapOps *ops, guint32 domid,
                                               guint32 dm_domid);
 
 /* Frees the state; the guest and xenstore stay as they are. NULL is allowed. */
-XEN_PHYSMAP_API void xen_io_state_close(XenIOState *state);
+XEN_PHYSMAP_API void xen_physmap_state_close(XenPhysmapState *state);
 
 /*
  * QEMU's xen_read_physmap: rebuilds the table from the domain's records. All or nothing: on an
  * error (see xen_physmap_xenstore_load) the state is as before.
  */
-XEN_PHYSMAP_API gboolean xen_io_state_load(XenIOState *state, GError **error);
+XEN_PHYSMAP_API gboolean xen_physmap_state_load(XenPhysmapState *state, GError **error);
 
 /* The records as the state has them. The table is the state's, and read only. */
-XEN_PHYSMAP_API const XenPhysmapTable *xen_io_state_table(const XenIOState *state);
+XEN_PHYSMAP_API const XenPhysmapTable *xen_physmap_state_table(const XenPhysmapState *state);
 
 /* A ramblock came to be, in place: its pages are at phys_offset. */
-XEN_PHYSMAP_API gboolean xen_io_state_block_add(XenIOState *state, const char *name,
+XEN_PHYSMAP_API gboolean xen_physmap_state_block_add(XenPhysmapState *state, const char *name,
                                                 guint64 phys_offset, guint64 size,
                                                 GError **error);
 
 /* The ramblock at phys_offset went away, and its record with it. */
-XEN_PHYSMAP_API gboolean xen_io_state_block_del(XenIOState *state, guint64 phys_offset,
+XEN_PHYSMAP_API gboolean xen_physmap_state_block_del(XenPhysmapState *state, guint64 phys_offset,
                                                 GError **error);
 
 /*
@@ -63,44 +63,44 @@ XEN_PHYSMAP_API gboolean xen_io_state_block_del(XenIOState *state, guint64 phys_
  * hypervisor's refusal is SYSTEM or ACCESS; it moves page by page, so a page that isn't there can
  * leave those before it moved.
  */
-XEN_PHYSMAP_API gboolean xen_io_state_region_add(XenIOState *state, guint64 phys_offset,
+XEN_PHYSMAP_API gboolean xen_physmap_state_region_add(XenPhysmapState *state, guint64 phys_offset,
                                                  guint64 start_addr, guint64 size,
                                                  GError **error);
 
 /* The ramblock at start_addr is unmapped: its pages move back to its phys_offset. */
-XEN_PHYSMAP_API gboolean xen_io_state_region_del(XenIOState *state, guint64 start_addr,
+XEN_PHYSMAP_API gboolean xen_physmap_state_region_del(XenPhysmapState *state, guint64 start_addr,
                                                  guint64 size, GError **error);
 
 /*
  * For an observer whose device model moves the pages by itself: takes a copy of `actual` as the
  * truth, and writes what differs from what xenstore was last known to hold.
  */
-XEN_PHYSMAP_API gboolean xen_io_state_update(XenIOState *state, const XenPhysmapTable *actual,
+XEN_PHYSMAP_API gboolean xen_physmap_state_update(XenPhysmapState *state, const XenPhysmapTable *actual,
                                              GError **error);
 
 /* Replaces all of the domain's records in xenstore by the table, whatever was there. */
-XEN_PHYSMAP_API gboolean xen_io_state_publish(XenIOState *state, GError **error);
+XEN_PHYSMAP_API gboolean xen_physmap_state_publish(XenPhysmapState *state, GError **error);
 
 /* Where the byte at phys_offset is in guest-physical space. FALSE when no block holds it. */
-XEN_PHYSMAP_API gboolean xen_io_state_phys_to_guest(const XenIOState *state, guint64 phys_offset,
+XEN_PHYSMAP_API gboolean xen_physmap_state_phys_to_guest(const XenPhysmapState *state, guint64 phys_offset,
                                                     guint64 *guest_addr);
 
 /* The other way. FALSE when no recorded block is there. */
-XEN_PHYSMAP_API gboolean xen_io_state_guest_to_phys(const XenIOState *state, guint64 guest_addr,
+XEN_PHYSMAP_API gboolean xen_physmap_state_guest_to_phys(const XenPhysmapState *state, guint64 guest_addr,
                                                     guint64 *phys_offset);
 
 /*
  * Maps the ramblock at phys_offset, all of it, from where its pages are. `prot` is mmap's. *size
  * becomes its length in bytes. NOT_FOUND when a page isn't populated; then nothing stays mapped.
- * Unmap it with xen_io_state_unmap.
+ * Unmap it with xen_physmap_state_unmap.
  */
-XEN_PHYSMAP_API void *xen_io_state_map(const XenIOState *state, guint64 phys_offset, int prot,
+XEN_PHYSMAP_API void *xen_physmap_state_map(const XenPhysmapState *state, guint64 phys_offset, int prot,
                                        gsize *size, GError **error);
 
-/* Takes back what xen_io_state_map gave, with the same size. */
-XEN_PHYSMAP_API void xen_io_state_unmap(const XenIOState *state, void *address, gsize size);
+/* Takes back what xen_physmap_state_map gave, with the same size. */
+XEN_PHYSMAP_API void xen_physmap_state_unmap(const XenPhysmapState *state, void *address, gsize size);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(XenIOState, xen_io_state_close)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(XenPhysmapState, xen_physmap_state_close)
 
 G_END_DECLS
 

@@ -14,13 +14,13 @@
 
 static volatile guint64 sink;
 
-static double ask_table(const XenIOState *state, const guint64 *questions, int n)
+static double ask_table(const XenPhysmapState *state, const guint64 *questions, int n)
 {
     double start = now();
     guint64 sum = 0, answer = 0;
 
     for (int i = 0; i < n; i++) {
-        sum += xen_io_state_phys_to_guest(state, questions[i], &answer) ? answer : 0;
+        sum += xen_physmap_state_phys_to_guest(state, questions[i], &answer) ? answer : 0;
     }
     sink = sum;
     return (now() - start) / n;
@@ -50,7 +50,7 @@ static void measure(guint blocks)
 {
     g_autoptr(XenPhysmapTable) table = xen_physmap_table_new();
     XenPhysmapOps ops = { .transaction_start = no_transaction };
-    g_autoptr(XenIOState) state = xen_io_state_open(&ops, 1, 0);
+    g_autoptr(XenPhysmapState) state = xen_physmap_state_open(&ops, 1, 0);
     g_autoptr(GRand) random = g_rand_new_with_seed(blocks);
     g_autofree guint64 *questions = g_new(guint64, MOST_QUESTIONS);
     ListEntry *list = NULL;
@@ -74,9 +74,9 @@ static void measure(guint blocks)
         questions[i] = (guint64)g_rand_int_range(random, 0, blocks) * BLOCK +
                        g_rand_int_range(random, 0, BLOCK);
     }
-    xen_io_state_update(state, table, &error);
+    xen_physmap_state_update(state, table, &error);
     g_clear_error(&error);
-    if (xen_physmap_table_size(xen_io_state_table(state)) != blocks) {
+    if (xen_physmap_table_size(xen_physmap_state_table(state)) != blocks) {
         g_error("the state has no table");
     }
     ask_table(state, questions, n);     /* warm caches */

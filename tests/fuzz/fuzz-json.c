@@ -4,20 +4,20 @@
 
 #include <string.h>
 
-#include "present.h"
+#include "record-text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(XenPhysmapTable) read = present_parse_json((const char *)data, size, &error);
+    g_autoptr(XenPhysmapTable) read = record_text_parse_json((const char *)data, size, &error);
     g_autoptr(XenPhysmapTable) again = NULL;
 
     g_assert((read == NULL) == (error != NULL));
     if (read) {
-        g_autoptr(JsonNode) node = present_json(read, PRESENT_NO_DOMID, "");
+        g_autoptr(JsonNode) node = record_text_json(read, RECORD_TEXT_NO_DOMID, "");
         g_autofree char *text = json_to_string(node, FALSE);
 
-        again = present_parse_json(text, strlen(text), NULL);
+        again = record_text_parse_json(text, strlen(text), NULL);
         g_assert(again && xen_physmap_table_equal(read, again));
     }
     return 0;

@@ -2,7 +2,7 @@
 /* EMULATOR_XENSTORE_DATA: what is read comes back from what is written. */
 #include "fuzz.h"
 
-#include "emulator.h"
+#include "emulator-data.h"
 
 static void try(const uint8_t *data, size_t size, gboolean big_endian)
 {

@@ -2,7 +2,7 @@
 /* The toolstack blob: what is read comes back from what is written, in the same layout. */
 #include "fuzz.h"
 
-#include "legacy.h"
+#include "legacy-blob.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

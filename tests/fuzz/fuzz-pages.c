@@ -3,14 +3,14 @@
  * file and from a pipe, which have to agree. */
 #include "fuzz.h"
 
-#include "contents.h"
-#include "pageset.h"
+#include "savefile.h"
+#include "page-index.h"
 
 /* What came of one walk. */
 typedef struct Walk {
     gboolean fine;
     guint sum;                  /* of what was named and read, in its order */
-    PageSet *set;
+    PageIndex *set;
     guint64 last;               /* the pfn that was named last */
 } Walk;
 
@@ -20,7 +20,7 @@ static gboolean named(guint64 pfn, gboolean stored, gpointer data)
 
     walk->sum = walk->sum * 31 + pfn * 2 + stored;
     walk->last = pfn;
-    pageset_put(walk->set, pfn, stored);
+    page_index_put(walk->set, pfn, stored);
     /* Some pages are passed over, as most are. */
     return pfn % 3 != 0;
 }
@@ -40,15 +40,15 @@ static gboolean page(guint64 pfn, const guint8 *bytes, gpointer data, GError **e
 static Walk try(int fd)
 {
     g_autoptr(GError) error = NULL;
-    Walk walk = { .set = pageset_new() };
+    Walk walk = { .set = page_index_new() };
     const StreamPages pages = { named, page, &walk };
     guint64 where;
 
-    walk.fine = contents_pages(fd, G_MAXUINT64, &pages, &error);
+    walk.fine = savefile_pages(fd, G_MAXUINT64, &pages, &error);
     g_assert(walk.fine == (error == NULL));
-    walk.sum += pageset_missing(walk.set, walk.last & ~0xfULL, 16, &where);
-    g_assert(pageset_missing(walk.set, walk.last, 1, &where) <= 1);
-    pageset_free(walk.set);
+    walk.sum += page_index_missing(walk.set, walk.last & ~0xfULL, 16, &where);
+    g_assert(page_index_missing(walk.set, walk.last, 1, &where) <= 1);
+    page_index_free(walk.set);
     return walk;
 }
 

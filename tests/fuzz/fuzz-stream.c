@@ -2,14 +2,14 @@
 /* The walker and all behind it, on a file and on a pipe, which have to agree. */
 #include "fuzz.h"
 
-#include "contents.h"
+#include "savefile.h"
 
 /* Reads it as show does; FALSE when it is refused. */
 static gboolean try(int fd)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(Stream) stream = stream_open(fd, &error);
-    g_autoptr(Contents) contents = stream ? contents_read(stream, TRUE, &error) : NULL;
+    g_autoptr(Savefile) contents = stream ? savefile_read(stream, TRUE, &error) : NULL;
 
     g_assert((contents == NULL) == (error != NULL));
     g_assert(!error || error->domain == XEN_PHYSMAP_ERROR);

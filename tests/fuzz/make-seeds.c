@@ -119,19 +119,19 @@ static void keep_vga(void)
 }
 
 /* The forms of which the first bytes tell. */
-static void keep_codec(void)
+static void keep_record_file(void)
 {
     static const char pairs[] = MAKER_PAIRS MAKER_ROM_PAIRS;
     Maker maker = MAKER_INIT;
 
     maker_emulator(&maker, 2, 2, pairs, sizeof pairs - 1);
-    keep(&maker, "codec/libxl-record");
+    keep(&maker, "record-file/libxl-record");
 
     maker = (Maker)MAKER_INIT;
     maker_u32(&maker, 1);
     maker_u32(&maker, 1);
     maker_legacy_entry(&maker, 64, 0x2000000, 0xf1000000, 0x1000000, "vga.vram");
-    keep(&maker, "codec/legacy");
+    keep(&maker, "record-file/legacy");
 }
 
 int main(int argc, char **argv)
@@ -146,6 +146,6 @@ int main(int argc, char **argv)
     keep_legacy(64);
     keep_pages();
     keep_vga();
-    keep_codec();
+    keep_record_file();
     return 0;
 }

@@ -12,6 +12,8 @@
 #include <xen-physmap/state.h>
 #include <xen-physmap/xenstore.h>
 
+/* QEMU's own name, so that one of ours that is the same doesn't compile. */
+typedef struct XenIOState XenIOState;
 typedef uint64_t hwaddr;
 typedef uint64_t ram_addr_t;
 typedef unsigned __int128 Int128;

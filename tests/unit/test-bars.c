@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A guest that reprograms the BARs of its cards at random, and XenIOState against flat arrays. */
+/* A guest that reprograms the BARs of its cards at random, and XenPhysmapState against flat arrays. */
 #include "expect.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ typedef struct Test {
     GRand *rand;
     FakeHost *host;
     XenPhysmapOps ops;
-    XenIOState *state;
+    XenPhysmapState *state;
     Device devices[DEVICES];
     /* The model: of each page of either space, 1 + the page of the other one; 0 is none. */
     guint16 guest_of[SPACE], phys_of[SPACE];
@@ -98,13 +98,13 @@ static void name_bar(const Test *test, const Device *device, const Bar *bar, cha
 static void look_up(const Test *test, guint page)
 {
     guint64 address = address_of(page) + page, other;
-    gboolean found = xen_io_state_phys_to_guest(test->state, address, &other);
+    gboolean found = xen_physmap_state_phys_to_guest(test->state, address, &other);
 
     assert_int_equal(found, test->guest_of[page] != 0);
     if (found) {
         assert_int_equal(other, address_of(test->guest_of[page] - 1) + page);
     }
-    found = xen_io_state_guest_to_phys(test->state, address, &other);
+    found = xen_physmap_state_guest_to_phys(test->state, address, &other);
     assert_int_equal(found, test->phys_of[page] != 0);
     if (found) {
         assert_int_equal(other, address_of(test->phys_of[page] - 1) + page);
@@ -136,7 +136,7 @@ static void compare_all(Test *test)
         look_up(test, page);
     }
     assert_memory_equal(memory, test->phys_of, sizeof memory);
-    expect_records_of(test, xen_io_state_table(test->state));
+    expect_records_of(test, xen_physmap_state_table(test->state));
     if (!test->stale) {
         g_autoptr(XenPhysmapTable) stored =
             xen_physmap_xenstore_load(&test->ops, DOMID, 0, NULL);
@@ -222,7 +222,7 @@ static void map(Test *test, const Bar *bar, guint to)
     gboolean allowed = may_move(test, bar, to);
     Fault fault = allowed && place_of(test, bar) != to ? order_fault(test, TRUE) : NO_FAULT;
     GError *error = NULL;
-    gboolean done = xen_io_state_region_add(test->state, address_of(bar->phys), address_of(to),
+    gboolean done = xen_physmap_state_region_add(test->state, address_of(bar->phys), address_of(to),
                                             address_of(bar->pages), &error);
 
     moved(test, bar, to, allowed, fault, done, error);
@@ -234,7 +234,7 @@ static void unmap(Test *test, const Bar *bar)
     gboolean allowed = may_move(test, bar, bar->phys);
     Fault fault = allowed && from != bar->phys ? order_fault(test, TRUE) : NO_FAULT;
     GError *error = NULL;
-    gboolean done = xen_io_state_region_del(test->state, address_of(from), address_of(bar->pages),
+    gboolean done = xen_physmap_state_region_del(test->state, address_of(from), address_of(bar->pages),
                                             &error);
 
     moved(test, bar, bar->phys, allowed, fault, done, error);
@@ -252,7 +252,7 @@ static void add_block(Test *test, Device *device)
     gboolean done;
 
     name_bar(test, device, bar, name);
-    done = xen_io_state_block_add(test->state, name, address_of(bar->phys),
+    done = xen_physmap_state_block_add(test->state, name, address_of(bar->phys),
                                   address_of(bar->pages), &error);
     for (guint i = bar->phys; allowed && i < bar->phys + bar->pages; i++) {
         test->guest_of[i] = test->phys_of[i] = memory[i] = i + 1;
@@ -266,7 +266,7 @@ static void del_block(Test *test, const Bar *bar)
 {
     Fault fault = order_fault(test, FALSE);
     GError *error = NULL;
-    gboolean done = xen_io_state_block_del(test->state, address_of(bar->phys), &error);
+    gboolean done = xen_physmap_state_block_del(test->state, address_of(bar->phys), &error);
     guint place = place_of(test, bar);
 
     for (guint i = 0; i < bar->pages; i++) {
@@ -322,7 +322,7 @@ static void size_bar(Test *test, const Device *device, const Bar *bar)
 
     unmap(test, bar);
     gboolean done =
-        xen_io_state_region_add(test->state, address_of(bar->phys), -size, size, &error);
+        xen_physmap_state_region_add(test->state, address_of(bar->phys), -size, size, &error);
 
     end_step(test, done, error, FALSE, NO_FAULT, bar->phys);
     g_clear_error(&error);
@@ -363,12 +363,12 @@ static void swap(Test *test, const Device *a, Bar *x, const Device *b, Bar *y)
 static void reload(Test *test)
 {
     if (test->stale) {
-        assert_true(xen_io_state_publish(test->state, NULL));
+        assert_true(xen_physmap_state_publish(test->state, NULL));
         test->stale = FALSE;
     }
-    xen_io_state_close(test->state);
-    test->state = xen_io_state_open(&test->ops, DOMID, 0);
-    assert_true(xen_io_state_load(test->state, NULL));
+    xen_physmap_state_close(test->state);
+    test->state = xen_physmap_state_open(&test->ops, DOMID, 0);
+    assert_true(xen_physmap_state_load(test->state, NULL));
     compare_all(test);
 }
 
@@ -381,19 +381,19 @@ static void stray_call(Test *test, const Bar *bar)
 
     switch (g_rand_int_range(test->rand, 0, 4)) {
     case 0:
-        done = xen_io_state_region_add(test->state, phys, address_of(random_page(test)),
+        done = xen_physmap_state_region_add(test->state, phys, address_of(random_page(test)),
                                        size + XEN_PHYSMAP_PAGE_SIZE, &error);
         break;
     case 1:
-        done = xen_io_state_region_add(test->state, phys, address_of(random_page(test)) + 0x800,
+        done = xen_physmap_state_region_add(test->state, phys, address_of(random_page(test)) + 0x800,
                                        size, &error);
         break;
     case 2:
-        done = xen_io_state_region_del(test->state, address_of(place_of(test, bar)),
+        done = xen_physmap_state_region_del(test->state, address_of(place_of(test, bar)),
                                        size + XEN_PHYSMAP_PAGE_SIZE, &error);
         break;
     default:
-        done = xen_io_state_block_del(test->state, phys + 0x800, &error);
+        done = xen_physmap_state_block_del(test->state, phys + 0x800, &error);
     }
     end_step(test, done, error, FALSE, NO_FAULT, bar->phys);
     g_clear_error(&error);
@@ -460,12 +460,12 @@ static void test_against_model(void **unused)
     memset(memory, 0, sizeof memory);
     fake_host_write(host, DM "/state", "running");
     test.ops.relocate_memory = relocate;
-    test.state = xen_io_state_open(&test.ops, DOMID, 0);
+    test.state = xen_physmap_state_open(&test.ops, DOMID, 0);
     while (test.steps < operations) {
         random_step(&test);
     }
     reload(&test);
-    xen_io_state_close(test.state);
+    xen_physmap_state_close(test.state);
     expect_no_leaks(host);
     print_message("# %" G_GUINT64_FORMAT " calls: %" G_GUINT64_FORMAT " allowed, %" G_GUINT64_FORMAT
                   " refused, %" G_GUINT64_FORMAT " of the allowed with a fault\n",

@@ -15,7 +15,7 @@
 #include <glib/gstdio.h>
 
 #include "../mocks/run-verb.h"
-#include "contents.h"
+#include "savefile.h"
 
 /* Runs a verb with the arguments that follow. */
 #define RUN(verb, input, ...) run_verb(verb, input, (const char *const[]){ __VA_ARGS__ })
@@ -449,7 +449,7 @@ static void test_reads_its_own(void **unused)
     put_tail(&maker);
     file = maker_file(&maker);
     before = bytes_read();
-    assert_true(contents_pages(file, G_MAXUINT64, &pages, &error));
+    assert_true(savefile_pages(file, G_MAXUINT64, &pages, &error));
     after = bytes_read();
     assert_int_equal(count, 4);
     assert_in_range(after - before, 0, batches * (16 + 8 * 8) + 4 * 4096 + 2048);

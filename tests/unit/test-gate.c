@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "gate.h"
+#include "restore-policy.h"
 
 #define VRAM "0000:00:03.0/vga.vram"
 #define ROM4 "0000:00:04.0/e1000.rom"
@@ -100,21 +101,21 @@ static void assert_says(const Case *c, const char *words)
 
 static void test_policy(void **unused)
 {
-    GatePolicy policy;
+    RestorePolicy policy;
 
     (void)unused;
-    assert_true(gate_policy_parse("warn", &policy));
-    assert_int_equal(policy, GATE_WARN);
-    assert_true(gate_policy_parse("off", &policy));
-    assert_int_equal(policy, GATE_OFF);
-    assert_true(gate_policy_parse("refuse", &policy));
-    assert_int_equal(policy, GATE_REFUSE);
-    assert_string_equal(gate_policy_name(GATE_WARN), "warn");
+    assert_true(restore_policy_parse("warn", &policy));
+    assert_int_equal(policy, RESTORE_WARN);
+    assert_true(restore_policy_parse("off", &policy));
+    assert_int_equal(policy, RESTORE_OFF);
+    assert_true(restore_policy_parse("refuse", &policy));
+    assert_int_equal(policy, RESTORE_REFUSE);
+    assert_string_equal(restore_policy_name(RESTORE_WARN), "warn");
     /* What is no policy is the safe one. */
-    policy = GATE_OFF;
-    assert_false(gate_policy_parse("Warn", &policy));
-    assert_int_equal(policy, GATE_REFUSE);
-    assert_false(gate_policy_parse(NULL, &policy));
+    policy = RESTORE_OFF;
+    assert_false(restore_policy_parse("Warn", &policy));
+    assert_int_equal(policy, RESTORE_REFUSE);
+    assert_false(restore_policy_parse(NULL, &policy));
 }
 
 static void test_same(void **state)

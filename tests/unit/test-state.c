@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* XenIOState: guest pages, table and xenstore agree after every step, and after every fault. */
+/* XenPhysmapState: guest pages, table and xenstore agree after every step, and after every fault. */
 #include "expect.h"
 
 #include <errno.h>
@@ -37,14 +37,14 @@ static FakeHost *new_host(void)
 }
 
 /* A state of a guest that was just created, with both blocks in place. */
-static XenIOState *new_guest(FakeHost *host)
+static XenPhysmapState *new_guest(FakeHost *host)
 {
-    XenIOState *state = xen_io_state_open(fake_host_ops(host), 5, 0);
+    XenPhysmapState *state = xen_physmap_state_open(fake_host_ops(host), 5, 0);
     GError *error = NULL;
 
-    xen_io_state_block_add(state, VRAM_NAME, VRAM, SIZE, &error);
+    xen_physmap_state_block_add(state, VRAM_NAME, VRAM, SIZE, &error);
     expect_no_error(error);
-    xen_io_state_block_add(state, rom.name, rom.phys_offset, rom.size, &error);
+    xen_physmap_state_block_add(state, rom.name, rom.phys_offset, rom.size, &error);
     expect_no_error(error);
     return state;
 }
@@ -82,26 +82,26 @@ static void expect_no_pages(FakeHost *host, guint64 guest_addr)
 static void test_life(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
-    g_autoptr(XenIOState) state = new_guest(host);
+    g_autoptr(XenPhysmapState) state = new_guest(host);
     GError *error = NULL;
 
     (void)unused;
-    expect_records(xen_io_state_table(state), in_place, rom);
+    expect_records(xen_physmap_state_table(state), in_place, rom);
     expect_stored(host, in_place, rom);
 
-    assert_true(xen_io_state_region_add(state, VRAM, BAR, SIZE, &error));
-    expect_records(xen_io_state_table(state), in_bar, rom);
+    assert_true(xen_physmap_state_region_add(state, VRAM, BAR, SIZE, &error));
+    expect_records(xen_physmap_state_table(state), in_bar, rom);
     expect_stored(host, in_bar, rom);
     expect_pages(host, BAR);
     expect_no_pages(host, VRAM);
 
-    assert_true(xen_io_state_region_del(state, BAR, SIZE, &error));
+    assert_true(xen_physmap_state_region_del(state, BAR, SIZE, &error));
     expect_stored(host, in_place, rom);
     expect_pages(host, VRAM);
     expect_no_pages(host, BAR);
 
-    assert_true(xen_io_state_block_del(state, VRAM, &error));
-    expect_records(xen_io_state_table(state), rom);
+    assert_true(xen_physmap_state_block_del(state, VRAM, &error));
+    expect_records(xen_physmap_state_table(state), rom);
     expect_stored(host, rom);
     expect_no_leaks(host);
 }
@@ -109,24 +109,24 @@ static void test_life(void **unused)
 static void test_close_leaves_everything(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
-    XenIOState *state = new_guest(host);
+    XenPhysmapState *state = new_guest(host);
 
     (void)unused;
-    assert_true(xen_io_state_region_add(state, VRAM, BAR, SIZE, NULL));
-    xen_io_state_close(state);
+    assert_true(xen_physmap_state_region_add(state, VRAM, BAR, SIZE, NULL));
+    xen_physmap_state_close(state);
     expect_stored(host, in_bar, rom);
     expect_pages(host, BAR);
-    xen_io_state_close(NULL);
+    xen_physmap_state_close(NULL);
 }
 
 static void test_open_touches_nothing(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
-    g_autoptr(XenIOState) state = xen_io_state_open(fake_host_ops(host), 5, 0);
+    g_autoptr(XenPhysmapState) state = xen_physmap_state_open(fake_host_ops(host), 5, 0);
 
     (void)unused;
     assert_int_equal(fake_host_calls(host, FAKE_ANY), 0);
-    assert_int_equal(xen_physmap_table_size(xen_io_state_table(state)), 0);
+    assert_int_equal(xen_physmap_table_size(xen_physmap_state_table(state)), 0);
 }
 
 /* Xen restored the pages where the records say; the new device model maps the BAR again. */
@@ -136,25 +136,25 @@ static void test_restore(void **unused)
     GError *error = NULL;
 
     (void)unused;
-    xen_io_state_close(new_guest(host));
+    xen_physmap_state_close(new_guest(host));
     {
-        g_autoptr(XenIOState) state = xen_io_state_open(fake_host_ops(host), 5, 0);
+        g_autoptr(XenPhysmapState) state = xen_physmap_state_open(fake_host_ops(host), 5, 0);
 
-        assert_true(xen_io_state_load(state, &error));
-        assert_true(xen_io_state_region_add(state, VRAM, BAR, SIZE, &error));
+        assert_true(xen_physmap_state_load(state, &error));
+        assert_true(xen_physmap_state_region_add(state, VRAM, BAR, SIZE, &error));
     }
-    g_autoptr(XenIOState) restored = xen_io_state_open(fake_host_ops(host), 5, 0);
+    g_autoptr(XenPhysmapState) restored = xen_physmap_state_open(fake_host_ops(host), 5, 0);
 
-    assert_true(xen_io_state_load(restored, &error));
-    expect_records(xen_io_state_table(restored), in_bar, rom);
+    assert_true(xen_physmap_state_load(restored, &error));
+    expect_records(xen_physmap_state_table(restored), in_bar, rom);
     fake_host_behave(host);
-    assert_true(xen_io_state_region_add(restored, VRAM, BAR, SIZE, &error));
+    assert_true(xen_physmap_state_region_add(restored, VRAM, BAR, SIZE, &error));
     assert_int_equal(fake_host_calls(host, FAKE_RELOCATE), 0);
     expect_pages(host, BAR);
-    assert_true(xen_io_state_publish(restored, &error));
+    assert_true(xen_physmap_state_publish(restored, &error));
     expect_stored(host, in_bar, rom);
     /* And the guest moves it on. */
-    assert_true(xen_io_state_region_del(restored, BAR, SIZE, &error));
+    assert_true(xen_physmap_state_region_del(restored, BAR, SIZE, &error));
     expect_pages(host, VRAM);
     expect_stored(host, in_place, rom);
 }
@@ -162,32 +162,32 @@ static void test_restore(void **unused)
 static void test_publish_replaces(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
-    g_autoptr(XenIOState) state = new_guest(host);
+    g_autoptr(XenPhysmapState) state = new_guest(host);
 
     (void)unused;
     fake_host_rm(host, PHYSMAP "/2000000/size");
     fake_host_write(host, PHYSMAP "/9000/junk", "x");
-    assert_true(xen_io_state_publish(state, NULL));
+    assert_true(xen_physmap_state_publish(state, NULL));
     expect_stored(host, in_place, rom);
 }
 
 static void test_failed_load_changes_nothing(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
-    g_autoptr(XenIOState) state = new_guest(host);
+    g_autoptr(XenPhysmapState) state = new_guest(host);
     GError *error = NULL;
 
     (void)unused;
     fake_host_write(host, PHYSMAP "/2000000/size", "junk");
-    assert_false(xen_io_state_load(state, &error));
+    assert_false(xen_physmap_state_load(state, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_INVALID, "'junk' is not a number");
-    expect_records(xen_io_state_table(state), in_place, rom);
+    expect_records(xen_physmap_state_table(state), in_place, rom);
 }
 
 static void test_refused(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
-    g_autoptr(XenIOState) state = new_guest(host);
+    g_autoptr(XenPhysmapState) state = new_guest(host);
     static const struct {
         guint64 phys_offset, start_addr, size;
         XenPhysmapError code;
@@ -208,25 +208,25 @@ static void test_refused(void **unused)
     g_autofree char *before = fake_host_dump(host, "/");
 
     for (guint i = 0; i < G_N_ELEMENTS(adds); i++) {
-        assert_false(xen_io_state_region_add(state, adds[i].phys_offset, adds[i].start_addr,
+        assert_false(xen_physmap_state_region_add(state, adds[i].phys_offset, adds[i].start_addr,
                                              adds[i].size, &error));
         expect_error(&error, adds[i].code, adds[i].reason);
     }
-    assert_false(xen_io_state_region_del(state, BAR, SIZE, &error));
+    assert_false(xen_physmap_state_region_del(state, BAR, SIZE, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_NOT_FOUND, "guest address 0xf1000000");
-    assert_false(xen_io_state_region_del(state, VRAM, 0x1000, &error));
+    assert_false(xen_physmap_state_region_del(state, VRAM, 0x1000, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_NOT_FOUND, "size 0x1000");
-    assert_false(xen_io_state_block_add(state, "other", VRAM, 0x1000, &error));
+    assert_false(xen_physmap_state_block_add(state, "other", VRAM, 0x1000, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_INVALID, "overlaps");
-    assert_false(xen_io_state_block_add(state, "", 0x9000000, 0x1000, &error));
+    assert_false(xen_physmap_state_block_add(state, "", 0x9000000, 0x1000, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_INVALID, "is empty");
-    assert_false(xen_io_state_block_del(state, VRAM + 0x1000, &error));
+    assert_false(xen_physmap_state_block_del(state, VRAM + 0x1000, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_NOT_FOUND, "0x2001000");
 
     g_autofree char *after = fake_host_dump(host, "/");
 
     assert_string_equal(before, after);
-    expect_records(xen_io_state_table(state), in_place, rom);
+    expect_records(xen_physmap_state_table(state), in_place, rom);
     expect_pages(host, VRAM);
     expect_no_leaks(host);
 }
@@ -245,18 +245,18 @@ static void test_hypervisor_refuses(void **unused)
     (void)unused;
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(FakeHost) host = new_host();
-        g_autoptr(XenIOState) state = new_guest(host);
+        g_autoptr(XenPhysmapState) state = new_guest(host);
         GError *error = NULL;
 
         fake_host_fail(host, FAKE_RELOCATE, 1, cases[i].errnum);
-        assert_false(xen_io_state_region_add(state, VRAM, BAR, SIZE, &error));
+        assert_false(xen_physmap_state_region_add(state, VRAM, BAR, SIZE, &error));
         expect_error(&error, cases[i].code,
                      "can't move " VRAM_NAME " from 0x2000000 to 0xf1000000 in domain 5");
-        expect_records(xen_io_state_table(state), in_place, rom);
+        expect_records(xen_physmap_state_table(state), in_place, rom);
         expect_stored(host, in_place, rom);
         expect_pages(host, VRAM);
         /* It was for once. */
-        assert_true(xen_io_state_region_add(state, VRAM, BAR, SIZE, &error));
+        assert_true(xen_physmap_state_region_add(state, VRAM, BAR, SIZE, &error));
         expect_stored(host, in_bar, rom);
     }
 }
@@ -264,10 +264,10 @@ static void test_hypervisor_refuses(void **unused)
 static void test_pin(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
-    g_autoptr(XenIOState) state = new_guest(host);
+    g_autoptr(XenPhysmapState) state = new_guest(host);
 
     (void)unused;
-    assert_true(xen_io_state_region_add(state, VRAM, BAR, SIZE, NULL));
+    assert_true(xen_physmap_state_region_add(state, VRAM, BAR, SIZE, NULL));
     for (guint64 gfn = BAR >> 12; gfn < (BAR + SIZE) >> 12; gfn++) {
         assert_true(fake_host_is_pinned(host, gfn));
     }
@@ -279,12 +279,12 @@ static void test_pin(void **unused)
 static void test_pin_refused(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
-    g_autoptr(XenIOState) state = new_guest(host);
+    g_autoptr(XenPhysmapState) state = new_guest(host);
     GError *error = NULL;
 
     (void)unused;
     fake_host_fail(host, FAKE_PIN, 1, ENOSYS);
-    assert_true(xen_io_state_region_add(state, VRAM, BAR, SIZE, &error));
+    assert_true(xen_physmap_state_region_add(state, VRAM, BAR, SIZE, &error));
     expect_no_error(error);
     expect_stored(host, in_bar, rom);
     expect_pages(host, BAR);
@@ -293,14 +293,14 @@ static void test_pin_refused(void **unused)
 static void test_unpopulated_source(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
-    g_autoptr(XenIOState) state = new_guest(host);
+    g_autoptr(XenPhysmapState) state = new_guest(host);
     GError *error = NULL;
 
     (void)unused;
     fake_host_depopulate(host, VRAM >> 12);
-    assert_false(xen_io_state_region_add(state, VRAM, BAR, SIZE, &error));
+    assert_false(xen_physmap_state_region_add(state, VRAM, BAR, SIZE, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_SYSTEM, "can't move");
-    expect_records(xen_io_state_table(state), in_place, rom);
+    expect_records(xen_physmap_state_table(state), in_place, rom);
     expect_no_pages(host, BAR);
 }
 
@@ -308,25 +308,25 @@ static void test_unpopulated_source(void **unused)
 static void test_xenstore_fails_and_recovers(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
-    g_autoptr(XenIOState) state = new_guest(host);
+    g_autoptr(XenPhysmapState) state = new_guest(host);
     GError *error = NULL;
 
     (void)unused;
     fake_host_fail(host, FAKE_WRITE, 1, ENOSPC);
-    assert_false(xen_io_state_region_add(state, VRAM, BAR, SIZE, &error));
+    assert_false(xen_physmap_state_region_add(state, VRAM, BAR, SIZE, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_QUOTA, "quota");
     expect_pages(host, BAR);
-    expect_records(xen_io_state_table(state), in_bar, rom);
+    expect_records(xen_physmap_state_table(state), in_bar, rom);
     expect_stored(host, in_place, rom);
 
-    assert_true(xen_io_state_block_del(state, rom.phys_offset, &error));
+    assert_true(xen_physmap_state_block_del(state, rom.phys_offset, &error));
     expect_stored(host, in_bar);
 
     fake_host_fail(host, FAKE_TRANSACTION_START, 1, EIO);
-    assert_false(xen_io_state_region_del(state, BAR, SIZE, &error));
+    assert_false(xen_physmap_state_region_del(state, BAR, SIZE, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_UNAVAILABLE, "is xenstored running?");
     expect_stored(host, in_bar);
-    assert_true(xen_io_state_publish(state, &error));
+    assert_true(xen_physmap_state_publish(state, &error));
     expect_stored(host, in_place);
 }
 
@@ -334,87 +334,87 @@ static void test_xenstore_fails_and_recovers(void **unused)
 static void test_lost_answer(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
-    g_autoptr(XenIOState) state = new_guest(host);
+    g_autoptr(XenPhysmapState) state = new_guest(host);
     GError *error = NULL;
 
     (void)unused;
     fake_host_lose_answer(host, EIO);
-    assert_false(xen_io_state_block_add(state, "0000:00:05.0/e1000.rom", 0x3040000, 0x1000,
+    assert_false(xen_physmap_state_block_add(state, "0000:00:05.0/e1000.rom", 0x3040000, 0x1000,
                                         &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_UNAVAILABLE, "is xenstored running?");
-    assert_true(xen_io_state_block_del(state, 0x3040000, &error));
+    assert_true(xen_physmap_state_block_del(state, 0x3040000, &error));
     expect_stored(host, in_place, rom);
 }
 
 static void test_update(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
-    g_autoptr(XenIOState) state = new_guest(host);
+    g_autoptr(XenPhysmapState) state = new_guest(host);
     g_autoptr(XenPhysmapTable) actual = table_of(in_bar);
     GError *error = NULL;
 
     (void)unused;
     fake_host_behave(host);
-    assert_true(xen_io_state_update(state, actual, &error));
-    expect_records(xen_io_state_table(state), in_bar);
+    assert_true(xen_physmap_state_update(state, actual, &error));
+    expect_records(xen_physmap_state_table(state), in_bar);
     expect_stored(host, in_bar);
     /* An observer moves nothing, and keeps a copy. */
     assert_int_equal(fake_host_calls(host, FAKE_RELOCATE), 0);
     assert_true(xen_physmap_table_remove(actual, VRAM, NULL));
-    expect_records(xen_io_state_table(state), in_bar);
+    expect_records(xen_physmap_state_table(state), in_bar);
     /* It is itself what it keeps; nothing differs. */
-    assert_true(xen_io_state_update(state, xen_io_state_table(state), &error));
-    expect_records(xen_io_state_table(state), in_bar);
+    assert_true(xen_physmap_state_update(state, xen_physmap_state_table(state), &error));
+    expect_records(xen_physmap_state_table(state), in_bar);
 }
 
 static void test_addresses(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
-    g_autoptr(XenIOState) state = new_guest(host);
+    g_autoptr(XenPhysmapState) state = new_guest(host);
     guint64 address = 1;
 
     (void)unused;
-    assert_true(xen_io_state_region_add(state, VRAM, BAR, SIZE, NULL));
-    assert_true(xen_io_state_phys_to_guest(state, VRAM + 0x1234, &address));
+    assert_true(xen_physmap_state_region_add(state, VRAM, BAR, SIZE, NULL));
+    assert_true(xen_physmap_state_phys_to_guest(state, VRAM + 0x1234, &address));
     assert_int_equal(address, BAR + 0x1234);
-    assert_true(xen_io_state_guest_to_phys(state, BAR + SIZE - 1, &address));
+    assert_true(xen_physmap_state_guest_to_phys(state, BAR + SIZE - 1, &address));
     assert_int_equal(address, VRAM + SIZE - 1);
-    assert_true(xen_io_state_phys_to_guest(state, 0x3000000, &address));
+    assert_true(xen_physmap_state_phys_to_guest(state, 0x3000000, &address));
     assert_int_equal(address, 0x3000000);
     address = 1;
-    assert_false(xen_io_state_phys_to_guest(state, VRAM + SIZE, &address));
-    assert_false(xen_io_state_phys_to_guest(state, BAR, &address));
-    assert_false(xen_io_state_guest_to_phys(state, VRAM, &address));
+    assert_false(xen_physmap_state_phys_to_guest(state, VRAM + SIZE, &address));
+    assert_false(xen_physmap_state_phys_to_guest(state, BAR, &address));
+    assert_false(xen_physmap_state_guest_to_phys(state, VRAM, &address));
     assert_int_equal(address, 1);
 }
 
 static void test_map(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
-    g_autoptr(XenIOState) state = new_guest(host);
+    g_autoptr(XenPhysmapState) state = new_guest(host);
     GError *error = NULL;
     gsize size = 0;
 
     (void)unused;
     /* What is drawn through a mapping goes with the pages when they move. */
-    guint64 *words = xen_io_state_map(state, VRAM, PROT_READ | PROT_WRITE, &size, &error);
+    guint64 *words = xen_physmap_state_map(state, VRAM, PROT_READ | PROT_WRITE, &size, &error);
 
     assert_non_null(words);
     assert_int_equal(size, SIZE);
     assert_int_equal(words[0], TAG);
     assert_int_equal(words[SIZE / 8 - 512], TAG + PAGES - 1);
     words[0] = 0xd4a3;
-    xen_io_state_unmap(state, words, size);
-    assert_true(xen_io_state_region_add(state, VRAM, BAR, SIZE, &error));
-    words = xen_io_state_map(state, VRAM + 0x1234, PROT_READ, &size, &error);
+    xen_physmap_state_unmap(state, words, size);
+    assert_true(xen_physmap_state_region_add(state, VRAM, BAR, SIZE, &error));
+    words = xen_physmap_state_map(state, VRAM + 0x1234, PROT_READ, &size, &error);
     assert_non_null(words);
     assert_int_equal(words[0], 0xd4a3);
-    xen_io_state_unmap(state, words, size);
+    xen_physmap_state_unmap(state, words, size);
 
-    assert_null(xen_io_state_map(state, 0x5000000, PROT_READ, &size, &error));
+    assert_null(xen_physmap_state_map(state, 0x5000000, PROT_READ, &size, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_NOT_FOUND, "no ramblock holds phys_offset 0x5000000");
     fake_host_depopulate(host, (BAR >> 12) + 3);
-    assert_null(xen_io_state_map(state, VRAM, PROT_READ, &size, &error));
+    assert_null(xen_physmap_state_map(state, VRAM, PROT_READ, &size, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_NOT_FOUND,
                  VRAM_NAME ": domain 5 has no page at guest address 0xf1003000");
     expect_no_leaks(host);
@@ -425,7 +425,7 @@ static void test_map(void **unused)
 
 static gpointer setup(FakeHost *host)
 {
-    XenIOState *state;
+    XenPhysmapState *state;
 
     fake_host_write(host, DM "/state", "running");
     fake_host_populate(host, VRAM >> 12, PAGES, TAG);
@@ -436,15 +436,15 @@ static gpointer setup(FakeHost *host)
 
 static gpointer setup_in_bar(FakeHost *host)
 {
-    XenIOState *state = setup(host);
+    XenPhysmapState *state = setup(host);
 
-    assert_true(xen_io_state_region_add(state, VRAM, BAR, SIZE, NULL));
+    assert_true(xen_physmap_state_region_add(state, VRAM, BAR, SIZE, NULL));
     return state;
 }
 
 static gpointer setup_junk(FakeHost *host)
 {
-    XenIOState *state = setup(host);
+    XenPhysmapState *state = setup(host);
 
     fake_host_rm(host, PHYSMAP "/2000000");
     fake_host_write(host, PHYSMAP "/junk", "x");
@@ -454,25 +454,25 @@ static gpointer setup_junk(FakeHost *host)
 static gboolean run_block_add(FakeHost *host, gpointer state, GError **error)
 {
     (void)host;
-    return xen_io_state_block_add(state, "0000:00:05.0/e1000.rom", 0x3040000, 0x4000, error);
+    return xen_physmap_state_block_add(state, "0000:00:05.0/e1000.rom", 0x3040000, 0x4000, error);
 }
 
 static gboolean run_block_del(FakeHost *host, gpointer state, GError **error)
 {
     (void)host;
-    return xen_io_state_block_del(state, VRAM, error);
+    return xen_physmap_state_block_del(state, VRAM, error);
 }
 
 static gboolean run_region_add(FakeHost *host, gpointer state, GError **error)
 {
     (void)host;
-    return xen_io_state_region_add(state, VRAM, BAR, SIZE, error);
+    return xen_physmap_state_region_add(state, VRAM, BAR, SIZE, error);
 }
 
 static gboolean run_region_del(FakeHost *host, gpointer state, GError **error)
 {
     (void)host;
-    return xen_io_state_region_del(state, BAR, SIZE, error);
+    return xen_physmap_state_region_del(state, BAR, SIZE, error);
 }
 
 static gboolean run_update(FakeHost *host, gpointer state, GError **error)
@@ -480,26 +480,26 @@ static gboolean run_update(FakeHost *host, gpointer state, GError **error)
     g_autoptr(XenPhysmapTable) actual = table_of(in_bar);
 
     (void)host;
-    return xen_io_state_update(state, actual, error);
+    return xen_physmap_state_update(state, actual, error);
 }
 
 static gboolean run_publish(FakeHost *host, gpointer state, GError **error)
 {
     (void)host;
-    return xen_io_state_publish(state, error);
+    return xen_physmap_state_publish(state, error);
 }
 
 static gboolean run_load(FakeHost *host, gpointer state, GError **error)
 {
     (void)host;
-    return xen_io_state_load(state, error);
+    return xen_physmap_state_load(state, error);
 }
 
 /* Whatever failed: the pages are where the table says, and one good call later so is xenstore. */
 static void check(FakeHost *host, gpointer state, gboolean done)
 {
-    const XenPhysmapRecord *record = xen_physmap_table_find_phys(xen_io_state_table(state), VRAM);
-    g_autoptr(XenPhysmapTable) next = xen_physmap_table_copy(xen_io_state_table(state));
+    const XenPhysmapRecord *record = xen_physmap_table_find_phys(xen_physmap_state_table(state), VRAM);
+    g_autoptr(XenPhysmapTable) next = xen_physmap_table_copy(xen_physmap_state_table(state));
     const XenPhysmapRecord dimm = { "dimm", 0x8000000, 0x8000000, 0x1000 };
     GError *error = NULL;
 
@@ -507,7 +507,7 @@ static void check(FakeHost *host, gpointer state, gboolean done)
     if (record) {
         expect_pages(host, record->start_addr);
     }
-    assert_true(xen_io_state_block_add(state, dimm.name, dimm.phys_offset, dimm.size, &error));
+    assert_true(xen_physmap_state_block_add(state, dimm.name, dimm.phys_offset, dimm.size, &error));
     expect_no_error(error);
     assert_true(xen_physmap_table_add(next, &dimm, NULL));
     g_autoptr(XenPhysmapTable) now = stored(host);
@@ -521,15 +521,15 @@ static void check_store(FakeHost *host, gpointer state, gboolean done)
     GError *error = NULL;
 
     (void)done;
-    assert_true(xen_io_state_publish(state, &error));
+    assert_true(xen_physmap_state_publish(state, &error));
     g_autoptr(XenPhysmapTable) now = stored(host);
 
-    assert_true(xen_physmap_table_equal(now, xen_io_state_table(state)));
+    assert_true(xen_physmap_table_equal(now, xen_physmap_state_table(state)));
 }
 
 static void teardown(gpointer state)
 {
-    xen_io_state_close(state);
+    xen_physmap_state_close(state);
 }
 
 static void test_sweep(void **unused)
@@ -557,7 +557,7 @@ static void test_random_life(void **unused)
     guint64 seed = environment_number("XEN_PHYSMAP_TEST_SEED", g_random_int());
     g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
     g_autoptr(FakeHost) host = fake_host_new();
-    g_autoptr(XenIOState) state = xen_io_state_open(fake_host_ops(host), 5, 0);
+    g_autoptr(XenPhysmapState) state = xen_physmap_state_open(fake_host_ops(host), 5, 0);
     guint64 where[BLOCKS];
 
     (void)unused;
@@ -568,7 +568,7 @@ static void test_random_life(void **unused)
 
         where[i] = (guint64)(i + 1) << 20;
         fake_host_populate(host, where[i] >> 12, 2, (i + 1) * 0x100);
-        assert_true(xen_io_state_block_add(state, name, where[i], 0x2000, NULL));
+        assert_true(xen_physmap_state_block_add(state, name, where[i], 0x2000, NULL));
     }
     for (guint step = 0; step < 3000; step++) {
         guint i = g_rand_int_range(rand, 0, BLOCKS);
@@ -587,8 +587,8 @@ static void test_random_life(void **unused)
         if (g_rand_int_range(rand, 0, 8) == 0) {
             fake_host_fail(host, FAKE_WRITE, 1, EIO);
         }
-        done = unmap ? xen_io_state_region_del(state, where[i], 0x2000, NULL)
-                     : xen_io_state_region_add(state, home, bar, 0x2000, NULL);
+        done = unmap ? xen_physmap_state_region_del(state, where[i], 0x2000, NULL)
+                     : xen_physmap_state_region_add(state, home, bar, 0x2000, NULL);
         /* With xenstore failing, the pages move all the same. */
         assert_true(allowed || !done);
         if (allowed) {
@@ -600,13 +600,13 @@ static void test_random_life(void **unused)
 
             assert_int_equal(fake_host_tag(host, where[j] >> 12), (j + 1) * 0x100);
             assert_int_equal(fake_host_tag(host, (where[j] >> 12) + 1), (j + 1) * 0x100 + 1);
-            assert_true(xen_io_state_phys_to_guest(state, (guint64)(j + 1) << 20, &address));
+            assert_true(xen_physmap_state_phys_to_guest(state, (guint64)(j + 1) << 20, &address));
             assert_int_equal(address, where[j]);
         }
         if (done) {
             g_autoptr(XenPhysmapTable) now = stored(host);
 
-            assert_true(xen_physmap_table_equal(now, xen_io_state_table(state)));
+            assert_true(xen_physmap_table_equal(now, xen_physmap_state_table(state)));
         }
     }
     expect_no_leaks(host);

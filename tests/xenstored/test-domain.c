@@ -179,16 +179,16 @@ static void test_numbers(void **state)
 
 static void test_life(void **state)
 {
-    g_autoptr(XenIOState) io = xen_io_state_open(stub, GUEST, STUB);
+    g_autoptr(XenPhysmapState) io = xen_physmap_state_open(stub, GUEST, STUB);
     g_autoptr(XenPhysmapTable) both = table_of(in_bar, rom4);
     g_autoptr(XenPhysmapTable) one = table_of(in_bar);
     GError *error = NULL;
 
     (void)state;
-    assert_true(xen_io_state_block_add(io, vram.name, vram.phys_offset, vram.size, &error));
-    assert_true(xen_io_state_block_add(io, rom4.name, rom4.phys_offset, rom4.size, &error));
+    assert_true(xen_physmap_state_block_add(io, vram.name, vram.phys_offset, vram.size, &error));
+    assert_true(xen_physmap_state_block_add(io, rom4.name, rom4.phys_offset, rom4.size, &error));
     /* The relocation as an observer records it: there is no hypervisor that would move pages. */
-    assert_true(xen_io_state_update(io, both, &error));
+    assert_true(xen_physmap_state_update(io, both, &error));
     expect_loaded(stub, both);
     expect_loaded(dom0, both);
     g_autoptr(XenPhysmapTable) saved = save_as_libxl();
@@ -200,7 +200,7 @@ static void test_life(void **state)
     assert_non_null(strstr(run.out, "domain 3 (guest), device model in domain 7"));
     assert_non_null(strstr(run.out, VRAM_NAME));
     run_clear(&run);
-    assert_true(xen_io_state_block_del(io, rom4.phys_offset, &error));
+    assert_true(xen_physmap_state_block_del(io, rom4.phys_offset, &error));
     expect_loaded(dom0, one);
 }
 
@@ -226,16 +226,16 @@ static void test_list_all(void **state)
 /* Domain 0 writes the records of a savefile back, and the stub domain may change them. */
 static void test_restore(void **state)
 {
-    g_autoptr(XenIOState) io = xen_io_state_open(stub, GUEST, STUB);
+    g_autoptr(XenPhysmapState) io = xen_physmap_state_open(stub, GUEST, STUB);
     g_autoptr(XenPhysmapTable) next = table_of(vram, rom5);
     GError *error = NULL;
 
     (void)state;
     xen_physmap_keys_foreach(&in_bar, write_as_libxl, NULL, NULL);
     xen_physmap_keys_foreach(&rom4, write_as_libxl, NULL, NULL);
-    assert_true(xen_io_state_load(io, &error));
-    expect_records(xen_io_state_table(io), in_bar, rom4);
-    assert_true(xen_io_state_update(io, next, &error));
+    assert_true(xen_physmap_state_load(io, &error));
+    expect_records(xen_physmap_state_table(io), in_bar, rom4);
+    assert_true(xen_physmap_state_update(io, next, &error));
     expect_no_error(error);
     expect_loaded(dom0, next);
 }
@@ -299,7 +299,7 @@ static void test_no_folder(void **state)
 /* Either daemon gives a domain 1000 nodes when it isn't told otherwise; a record has four. */
 static void test_quota(void **state)
 {
-    g_autoptr(XenIOState) io = xen_io_state_open(stub, GUEST, STUB);
+    g_autoptr(XenPhysmapState) io = xen_physmap_state_open(stub, GUEST, STUB);
     g_autoptr(XenPhysmapTable) old = table_of(in_bar, rom4);
     g_autoptr(XenPhysmapTable) next = table_of(vram, rom5);
     g_autoptr(XenPhysmapTable) many = xen_physmap_table_new();
@@ -312,12 +312,12 @@ static void test_quota(void **state)
 
         assert_true(xen_physmap_table_add(many, &record, NULL));
     }
-    assert_true(xen_io_state_update(io, old, &error));
-    assert_false(xen_io_state_update(io, many, &error));
+    assert_true(xen_physmap_state_update(io, old, &error));
+    assert_false(xen_physmap_state_update(io, many, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_QUOTA, "quota-maxentity");
     expect_loaded(dom0, old);
     /* And what fits is recorded again. */
-    assert_true(xen_io_state_update(io, next, &error));
+    assert_true(xen_physmap_state_update(io, next, &error));
     expect_no_error(error);
     expect_loaded(dom0, next);
     /* Domain 0 has no such limit. */

@@ -18,7 +18,7 @@
 
 #include <xen-physmap/xenstore.h>
 
-#include "component.h"
+#include "recorder.h"
 #include "fake-qmp.h"
 
 #define DM "/local/domain/0/device-model/5"
@@ -227,11 +227,11 @@ static void test_restart(void **state)
     }
     fake_qmp_start(steps, G_N_ELEMENTS(steps), &qmp);
     ops->write(ops->opaque, 0, DM "/state", "", 0);
-    component_init(5, qmp, NULL, GATE_REFUSE, -1);
-    assert_true(component_running(resume, NULL));
+    recorder_init(5, qmp, NULL, RESTORE_REFUSE, NULL);
+    assert_true(recorder_running(resume, NULL));
     expect_soon(ops, first);
     vram_moved = TRUE;
-    component_poke();
+    recorder_poke();
     expect_soon(ops, second);
     assert_true(running);
     xen_physmap_ops_close(ops);
@@ -239,7 +239,7 @@ static void test_restart(void **state)
     /* It goes, and the layout changes without it: that is said, and QEMU is not held up. */
     kill_daemon();
     rom5_there = TRUE;
-    component_poke();
+    recorder_poke();
     expect_said("is xenstored running?; the guest runs on, and this is tried again");
     /* It comes back and knows no domain, for which nothing may be recorded. */
     start_daemon();
@@ -256,7 +256,7 @@ static void test_restart(void **state)
     ops = connect_anew();
     ops->write(ops->opaque, 0, DM "/state", "running", 7);
     rom5_there = FALSE;
-    component_poke();
+    recorder_poke();
     expect_soon(ops, second);
     xen_physmap_ops_close(ops);
     kill_daemon();

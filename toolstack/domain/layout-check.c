@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Holds a running domain's records against its QEMU and its pages. */
+#include "layout-check.h"
+
+#include <xen-physmap/guest.h>
+
+#include "survey.h"
+
+#define QMP_TIMEOUT_MS 10000
+
+gboolean layout_check_pages(const XenPhysmapOps *ops, guint32 domid, const GArray *findings,
+                           GPtrArray *lines, GError **error)
+{
+    for (guint i = 0; i < findings->len; i++) {
+        const XenPhysmapFinding *finding = &g_array_index(findings, XenPhysmapFinding, i);
+        const XenPhysmapRecord *record = &finding->recorded;
+        guint64 missing, first;
+
+        if (!finding->has_recorded || !finding->has_actual ||
+            record->size != finding->actual.size) {
+            continue;
+        }
+        if (!xen_physmap_guest_missing(ops, domid, record->start_addr, record->size, &missing,
+                                       &first, error)) {
+            return FALSE;
+        }
+        if (missing) {
+            g_ptr_array_add(lines,
+                            g_strdup_printf("%s: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                                            " pages are not in the domain, the first at 0x%"
+                                            G_GINT64_MODIFIER "x",
+                                            record->name, missing,
+                                            record->size >> XEN_PHYSMAP_PAGE_SHIFT, first));
+        }
+    }
+    return TRUE;
+}
+
+GPtrArray *layout_check(const XenPhysmapOps *ops, const Domain *domain,
+                       const XenPhysmapTable *table, GPtrArray *notes, GError **error)
+{
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(QmpClient) qmp = qmp_client_connect(domain->domid, error);
+    g_autoptr(Survey) actual =
+        qmp ? survey_take(qmp, ops, domain->domid, NULL, QMP_TIMEOUT_MS, error) : NULL;
+    g_autoptr(GArray) findings = NULL;
+
+    if (!actual) {
+        return NULL;
+    }
+    findings = xen_physmap_compare(table, actual->table, actual->absent);
+    for (guint i = 0; i < findings->len; i++) {
+        const XenPhysmapFinding *finding = &g_array_index(findings, XenPhysmapFinding, i);
+        gboolean harmless = finding->verdict == XEN_PHYSMAP_UNSEEN;
+
+        if (finding->verdict != XEN_PHYSMAP_SAME) {
+            g_ptr_array_add(harmless ? notes : lines, xen_physmap_finding_describe(finding));
+        }
+    }
+    if (!layout_check_pages(ops, domain->domid, findings, lines, error)) {
+        return NULL;
+    }
+    return g_steal_pointer(&lines);
+}

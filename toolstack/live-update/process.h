@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A QEMU as a process: what it was started with, started again, and ended. */
+#ifndef XEN_PHYSMAP_PROCESS_H
+#define XEN_PHYSMAP_PROCESS_H
+
+#include "launch-record.h"
+
+/* What a running QEMU was started with, so that one like it can be started. */
+typedef struct Process {
+    ProcessId id;
+    char *exe;                      /* the program's file */
+    gboolean replaced;              /* another file has that name now, or none */
+    char *folder;                   /* its working directory */
+    char *log;                      /* the file behind its stderr, or /dev/null */
+    char *launcher;                 /* our launcher; NULL if it didn't come through it */
+    GStrv args;                     /* without the program, what the launcher added, and -incoming */
+    GStrv env;                      /* without what the launcher added */
+    GStrv cgroups;                  /* folders of the control groups that it is in */
+    char *distrust;                 /* why none of this may be relied on; NULL: it may */
+} Process;
+
+/* The process of this pid, which has to be a QEMU for the domain. */
+Process *process_read(pid_t pid, guint32 domid, GError **error);
+
+/* NULL is allowed. */
+void process_free(Process *process);
+
+/* Kills it and waits until it is gone; none is fine. */
+gboolean process_end(const ProcessId *id, GError **error);
+
+/* A copy of the program that a process runs, also when its file was replaced meanwhile. */
+gboolean process_copy_program(pid_t pid, const char *path, GError **error);
+
+/*
+ * Sets an option's value where the option is, or appends both. One that can be given several
+ * times, as -device, is always appended; and so is a flag, whose value is NULL.
+ */
+void process_set_argument(GStrv *args, const char *option, const char *value);
+
+/* A process that was started, and is held before it takes the guest over. */
+typedef struct ProcessStart {
+    ProcessId id;
+    int hold;                       /* a socket to it; -1: none */
+} ProcessStart;
+
+/*
+ * Starts a QEMU through the launcher of `model`, with its environment, folder, log and control
+ * groups, and these arguments; `qemu` is the program, and `state` the file with the device state
+ * that it is to load, which has to be there and can be empty so far. QEMU sets all its devices up
+ * while another serves the guest (standby.h), and doesn't load the state before process_go; it ends
+ * if we do, and that never comes.
+ */
+gboolean process_prepare(const Process *model, const char *qemu, GStrv args, const char *state,
+                         ProcessStart *start, GError **error);
+
+/* Waits for it to be set up. FALSE when it isn't yet, or ended. */
+gboolean process_is_held(const ProcessStart *start, int timeout_ms);
+
+gboolean process_go(ProcessStart *start, GError **error);
+
+/* How a child of ours ended, in words; NULL while it runs or when it is no child of ours. */
+char *process_ending(const ProcessId *id);
+
+/*
+ * Runs a program with the arguments, a NULL-ended list that begins with it, for at most ten
+ * seconds, and returns what it printed. `env` is its environment; NULL: ours. An error when it
+ * fails, and says so with its last line.
+ */
+char *process_ask(const char *const *argv, char **env, GError **error);
+
+/*
+ * Runs "qemu -version" with the component of the launcher of `model` preloaded, as process_prepare
+ * has it. *loaded is whether it was. An error when the program fails.
+ */
+gboolean process_probe(const Process *model, const char *qemu, gboolean *loaded, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Process, process_free)
+
+#endif

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is looked at before an update: whether everything can be carried, and the new program. */
+#include "update.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+#include <xen-physmap/record.h>
+
+#include "layout-check.h"
+#include "image.h"
+#include "monitor.h"
+#include "qemu-args.h"
+
+/* More than any device state seen, beside the pages that are kept. */
+#define STATE_ROOM (16 * 1024 * 1024)
+
+typedef struct Ready {
+    Update *update;
+    GPtrArray *reasons;             /* to refuse */
+    char *vnc_service;              /* the port that the VNC server has; NULL: none */
+} Ready;
+
+static void refuse(Ready *ready, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void refuse(Ready *ready, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    g_ptr_array_add(ready->reasons, g_strdup_vprintf(format, args));
+    va_end(args);
+}
+
+static void note(Update *update, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void note(Update *update, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    g_ptr_array_add(update->notes, g_strdup_vprintf(format, args));
+    va_end(args);
+}
+
+static gboolean look_at_domain(Ready *ready, GError **error)
+{
+    Update *update = ready->update;
+    IoreqInfo info;
+
+    if (!ioreq_info(update->control, &info, error)) {
+        return FALSE;
+    }
+    if (!info.hvm) {
+        refuse(ready, "it is no HVM guest");
+    }
+    if (update->domain->dm_domid != 0) {
+        refuse(ready, "its device model runs in stub domain %u", update->domain->dm_domid);
+    }
+    if (info.dying || info.shutdown) {
+        refuse(ready, "it is shut down");
+    } else if (info.paused) {
+        refuse(ready, "it is paused, or being saved or migrated; xl unpause it first");
+    }
+    update->servers = ioreq_servers(update->control);
+    if (__builtin_popcount(update->servers) != 1) {
+        refuse(ready, "Xen has %d I/O request servers for it in this domain, and only one can be "
+               "QEMU's: another emulator serves it too", __builtin_popcount(update->servers));
+    }
+    return TRUE;
+}
+
+static Process *find_qemu(Update *update, GError **error)
+{
+    g_autofree char *node =
+        g_strdup_printf("/local/domain/%u/image/device-model-pid", update->domain->domid);
+    g_autofree char *text = update_read_node(update, node);
+    guint64 pid;
+
+    if (!text || !g_ascii_string_to_unsigned(text, 10, 1, G_MAXINT, &pid, NULL)) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
+                    "%s in xenstore names no device model", node);
+        return NULL;
+    }
+    return process_read(pid, update->domain->domid, error);
+}
+
+static void look_at_backend(Update *update, const char *path, gpointer data)
+{
+    g_autofree char *frontend_node = g_strconcat(path, "/frontend", NULL);
+    g_autofree char *frontend = update_read_node(update, frontend_node);
+    g_autofree char *state_node = g_strconcat(frontend ? frontend : "", "/state", NULL);
+    g_autofree char *state = frontend ? update_read_node(update, state_node) : NULL;
+
+    /* XenbusStateInitialised and XenbusStateConnected. */
+    if (g_strcmp0(state, "3") == 0 || g_strcmp0(state, "4") == 0) {
+        refuse(data, "QEMU itself serves %s, and the guest is connected to it", path);
+    }
+}
+
+static gboolean has_entries(Update *update, const char *path)
+{
+    unsigned int num = 0;
+    char **entries = update->ops->directory(update->ops->opaque, 0, path, &num);
+
+    free(entries);
+    return entries && num > 0;
+}
+
+/* The value of "name=" in a comma-separated argument, which may be given as "NAME=VALUE,...". */
+static gboolean has_property(const char *argument, const char *name)
+{
+    const char *at = argument;
+
+    while ((at = strstr(at, name))) {
+        if (at == argument || at[-1] == ',') {
+            return TRUE;
+        }
+        at++;
+    }
+    return FALSE;
+}
+
+static void look_at_arguments(Ready *ready)
+{
+    char **args = ready->update->old->args;
+    g_autofree char *pci =
+        g_strdup_printf("/local/domain/0/backend/pci/%u", ready->update->domain->domid);
+
+    if (has_entries(ready->update, pci)) {
+        refuse(ready, "a PCI device of the host is passed through to it");
+    }
+    for (guint i = 0; args[i]; i++) {
+        g_autofree char *shown = xen_physmap_escape(args[i], -1);
+
+        if (has_property(args[i], "fd=") || has_property(args[i], "fds=") ||
+            has_property(args[i], "vhostfd=")) {
+            refuse(ready, "QEMU was given an open descriptor, as for a restricted device model, "
+                   "and another QEMU can't be: %s", shown);
+        }
+        if (i > 0 && strcmp(args[i - 1], "-serial") == 0 && strcmp(args[i], "pty") == 0) {
+            note(ready->update, "the serial console gets another pseudo-terminal; a console that "
+                 "is attached has to be attached again");
+        }
+    }
+}
+
+/* The old QEMU gives its images up with its state, and opens them again if it is to go on. */
+static gboolean look_at_images(Ready *ready, QmpClient *qmp, GError **error)
+{
+    g_autoptr(GPtrArray) images = monitor_images(qmp, error);
+
+    for (guint i = 0; images && i < images->len; i++) {
+        const MonitorImage *image = g_ptr_array_index(images, i);
+        g_autofree char *shown = xen_physmap_escape(image->path, -1);
+        g_autofree char *trouble =
+            image_trouble(ready->update->old->id.pid, image->path, image->read_only);
+
+        if (trouble) {
+            refuse(ready, "its QEMU couldn't open the disk image %s again: %s", shown, trouble);
+        }
+    }
+    return images != NULL;
+}
+
+static gboolean look_at_qemu(Ready *ready, GError **error)
+{
+    Update *update = ready->update;
+    g_autoptr(QmpClient) qmp = NULL;
+    g_autoptr(MonitorVnc) vnc = NULL;
+    gboolean running;
+
+    if (update->old->distrust) {
+        refuse(ready, "%s", update->old->distrust);
+        return TRUE;
+    }
+    if (!update->old->launcher) {
+        refuse(ready, "its QEMU wasn't started through xen-physmap-qemu, so its layout is not "
+               "recorded; name that in device_model_override and restart or migrate the guest");
+        return TRUE;
+    }
+    if (access(update->old->launcher, X_OK)) {
+        refuse(ready, "%s: %s", update->old->launcher, g_strerror(errno));
+    }
+    if (!(qmp = qmp_client_connect(update->domain->domid, error)) ||
+        !monitor_running(qmp, &running, error) || !(vnc = monitor_vnc(qmp, error))) {
+        return FALSE;
+    }
+    if (!running) {
+        refuse(ready, "its QEMU has stopped the machine");
+    }
+    for (guint i = 0; i < vnc->clients->len; i++) {
+        note(update, "the VNC client %s will be disconnected",
+             (char *)g_ptr_array_index(vnc->clients, i));
+    }
+    ready->vnc_service = g_strdup(vnc->service);
+    return look_at_images(ready, qmp, error);
+}
+
+static gboolean look_at_layout(Ready *ready, GError **error)
+{
+    Update *update = ready->update;
+    g_autoptr(XenPhysmapTable) table = domain_records(update->ops, update->domain, error);
+    g_autoptr(GPtrArray) findings =
+        table ? layout_check(update->ops, update->domain, table, update->notes, error) : NULL;
+    const XenPhysmapRecord *block;
+    struct statvfs fs;
+    guint64 room = STATE_ROOM;
+
+    if (!findings) {
+        return FALSE;
+    }
+    if (xen_physmap_table_size(table) == 0) {
+        refuse(ready, "it has no records");
+    }
+    for (guint i = 0; i < findings->len; i++) {
+        refuse(ready, "check finds: %s", (char *)g_ptr_array_index(findings, i));
+    }
+    for (guint i = 0; (block = xen_physmap_table_get(table, i)); i++) {
+        room += block->start_addr == block->phys_offset ? block->size : 0;
+    }
+    if (statvfs(UPDATE_FOLDER, &fs) == 0 && (guint64)fs.f_bavail * fs.f_frsize < room) {
+        refuse(ready, UPDATE_FOLDER " has less than the %" G_GUINT64_FORMAT " MiB of room that "
+               "this takes", room >> 20);
+    }
+    return TRUE;
+}
+
+/* The line of "-machine help" that begins with this type, or NULL. */
+static char *line_of(const char *text, const char *word)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    gsize length = strlen(word);
+
+    for (guint i = 0; lines[i]; i++) {
+        if (strncmp(lines[i], word, length) == 0 && g_ascii_isspace(lines[i][length])) {
+            return xen_physmap_escape(g_strchomp(lines[i]), -1);
+        }
+    }
+    return NULL;
+}
+
+/* The type that an alias stands for, or NULL. */
+static char *alias_in(const char *line)
+{
+    const char *alias = strstr(line, "(alias of ");
+
+    return alias ? g_strndup(alias + strlen("(alias of "), strcspn(alias + strlen("(alias of "), ")"))
+                 : NULL;
+}
+
+static void look_at_machine(Ready *ready)
+{
+    Update *update = ready->update;
+    const char *given = qemu_args_value((const char *const *)update->new_args, "-machine");
+    g_autoptr(GError) problem = NULL;
+    g_autofree char *type = NULL, *old = NULL, *new = NULL, *old_line = NULL, *new_line = NULL;
+    g_autofree char *old_alias = NULL, *new_alias = NULL;
+
+    if (!given) {
+        given = qemu_args_value((const char *const *)update->new_args, "-M");
+    }
+    if (!given) {
+        return;
+    }
+    type = g_strndup(given, strcspn(given, ","));
+    new = process_ask((const char *[]){ update->new_program, "-machine", "help", NULL }, NULL,
+                      &problem);
+    if (!new) {
+        refuse(ready, "%s", problem->message);
+        return;
+    }
+    if (!(new_line = line_of(new, type))) {
+        refuse(ready, "%s doesn't know the machine type %s", update->new_program, type);
+        return;
+    }
+    old = process_ask((const char *[]){ update->old_program, "-machine", "help", NULL }, NULL,
+                      NULL);
+    old_line = old ? line_of(old, type) : NULL;
+    old_alias = old_line ? alias_in(old_line) : NULL;
+    new_alias = alias_in(new_line);
+    if (old_line && g_strcmp0(old_alias, new_alias) != 0) {
+        refuse(ready, "the machine type %s is %s to the old QEMU and %s to the new one; name the "
+               "old one's in --set-arg '-machine ...'", type, old_alias ? old_alias : type,
+               new_alias ? new_alias : type);
+    }
+}
+
+static void look_at_devices(Ready *ready)
+{
+    Update *update = ready->update;
+    g_autoptr(GError) problem = NULL;
+    g_autofree char *known =
+        process_ask((const char *[]){ update->new_program, "-device", "help", NULL }, NULL,
+                    &problem);
+    char **args = update->new_args;
+
+    if (!known) {
+        refuse(ready, "%s", problem->message);
+        return;
+    }
+    for (guint i = 0; args[i] && args[i + 1]; i++) {
+        if (strcmp(args[i], "-device") == 0 && *args[i + 1] != '{') {
+            g_autofree char *driver = g_strndup(args[i + 1], strcspn(args[i + 1], ","));
+            g_autofree char *name = g_strdup_printf("name \"%s\"", driver);
+            g_autofree char *alias = g_strdup_printf("alias \"%s\"", driver);
+
+            if (!strstr(known, name) && !strstr(known, alias)) {
+                refuse(ready, "%s doesn't know the device %s", update->new_program, driver);
+            }
+        }
+    }
+}
+
+static void look_at_program(Ready *ready)
+{
+    Update *update = ready->update;
+    g_autoptr(GError) problem = NULL;
+    gboolean loaded;
+
+    if (access(update->new_program, X_OK)) {
+        refuse(ready, "%s: %s", update->new_program, g_strerror(errno));
+        return;
+    }
+    if (!process_probe(update->old, update->new_program, &loaded, &problem)) {
+        refuse(ready, "%s", problem->message);
+        return;
+    }
+    /* Nothing would keep such a one from the guest that another QEMU still serves. */
+    if (!loaded) {
+        refuse(ready, "%s doesn't load the component: its file has to have 'qemu' in its name, and "
+               "be linked dynamically, without capabilities or set-user-ID", update->new_program);
+        return;
+    }
+    look_at_machine(ready);
+    look_at_devices(ready);
+}
+
+/* QEMU finds its ROMs from where its program is, and a copy elsewhere has to be told. */
+static gboolean keep_data_folders(Update *update, GError **error)
+{
+    g_autofree char *program = g_strdup_printf("/proc/%d/exe", (int)update->old->id.pid);
+    g_autofree char *text =
+        process_ask((const char *[]){ program, "-L", "help", NULL }, NULL, error);
+    g_auto(GStrv) folders = text ? g_strsplit(text, "\n", -1) : NULL;
+
+    for (guint i = 0; folders && folders[i]; i++) {
+        if (*folders[i] == '/') {
+            process_set_argument(&update->old->args, "-L", folders[i]);
+        }
+    }
+    return text != NULL;
+}
+
+/* The program to go back to has to be there when the old process isn't any more. */
+static gboolean secure_old_program(Update *update, GError **error)
+{
+    const Process *old = update->old;
+
+    update->old_program = g_strdup(old->exe);
+    if (!old->replaced) {
+        return TRUE;
+    }
+    g_mkdir_with_parents(UPDATE_PROGRAM_FOLDER, 0700);
+    g_free(update->old_program);
+    update->old_program =
+        g_strdup_printf(UPDATE_PROGRAM_FOLDER "/qemu-%u", update->domain->domid);
+    note(update, "%s was replaced since the guest was started; to go back, a copy of the one that "
+         "runs is kept in %s", old->exe, update->old_program);
+    return process_copy_program(old->id.pid, update->old_program, error) &&
+           keep_data_folders(update, error);
+}
+
+/* With "to=", QEMU would find the old one's port taken, and settle on another. */
+static void keep_display(Update *update, const char *service)
+{
+    const char *given = qemu_args_value((const char *const *)update->new_args, "-vnc");
+    const char *colon = given ? strchr(given, ':') : NULL;
+    g_autoptr(GString) value = g_string_new(NULL);
+    g_auto(GStrv) parts = NULL;
+    guint64 port;
+
+    if (!colon || !service || !g_ascii_string_to_unsigned(service, 10, 5900, 65535, &port, NULL)) {
+        return;
+    }
+    parts = g_strsplit(given, ",", -1);
+    if (!(colon = strrchr(parts[0], ':'))) {
+        return;
+    }
+    g_string_append_printf(value, "%.*s:%u", (int)(colon - parts[0]), parts[0],
+                           (guint)port - 5900);
+    for (guint i = 1; parts[i]; i++) {
+        if (!g_str_has_prefix(parts[i], "to=")) {
+            g_string_append_printf(value, ",%s", parts[i]);
+        }
+    }
+    process_set_argument(&update->new_args, "-vnc", value->str);
+}
+
+/* A port that writes to a file begins it anew, unless it is told to go on. */
+static void keep_serial_files(GStrv *args)
+{
+    for (guint i = 0; (*args)[i] && (*args)[i + 1]; i++) {
+        char **value = &(*args)[i + 1];
+
+        if (strcmp((*args)[i], "-serial") == 0 && g_str_has_prefix(*value, "file:")) {
+            g_autoptr(GString) path = g_string_new(*value + strlen("file:"));
+            g_autofree char *chardev = NULL;
+
+            g_string_replace(path, ",", ",,", 0);
+            chardev =
+                g_strdup_printf("file,id=serial-file-%u,append=on,path=%s", i, path->str);
+            g_free(*value);
+            *value = g_strdup_printf("chardev:serial-file-%u", i);
+            process_set_argument(args, "-chardev", chardev);
+        }
+    }
+}
+
+static void set_arguments(Update *update, const char *vnc_service, char **set_args)
+{
+    /* Also for the old program, should it have to be started again. */
+    keep_serial_files(&update->old->args);
+    update->new_args = g_strdupv(update->old->args);
+    keep_display(update, vnc_service);
+    for (guint i = 0; set_args && set_args[i]; i++) {
+        g_auto(GStrv) part = g_strsplit(set_args[i], " ", 2);
+
+        process_set_argument(&update->new_args, part[0], part[1]);
+    }
+}
+
+GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **error)
+{
+    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+    Ready ready = { update, reasons, NULL };
+    g_autofree char *vnc_service = NULL;
+
+    update->timeout_s = options->timeout_s;
+    if (update_is_unfinished(update)) {
+        refuse(&ready, "an earlier update was cut off; run xen-physmap update-dm --resume %u",
+               update->domain->domid);
+        return g_steal_pointer(&reasons);
+    }
+    if (!look_at_domain(&ready, error)) {
+        return NULL;
+    }
+    if (reasons->len) {
+        return g_steal_pointer(&reasons);
+    }
+    if (!(update->old = find_qemu(update, error)) || !look_at_qemu(&ready, error)) {
+        return NULL;
+    }
+    vnc_service = ready.vnc_service;
+    if (reasons->len) {
+        return g_steal_pointer(&reasons);
+    }
+    if (!look_at_layout(&ready, error)) {
+        return NULL;
+    }
+    /* It is started in the old one's folder. */
+    update->new_program = options->qemu ? g_canonicalize_filename(options->qemu, NULL)
+                                        : g_strdup(update->old->exe);
+    set_arguments(update, vnc_service, options->set_args);
+    if (!secure_old_program(update, error)) {
+        return NULL;
+    }
+    look_at_arguments(&ready);
+    update_each_backend(update, look_at_backend, &ready);
+    look_at_program(&ready);
+    return g_steal_pointer(&reasons);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A new device model under a running guest: what is checked, the steps, and the way back. */
+#ifndef XEN_PHYSMAP_UPDATE_H
+#define XEN_PHYSMAP_UPDATE_H
+
+#include <stdio.h>
+
+#include "ioreq-server.h"
+#include "domain.h"
+#include "process.h"
+
+/* Where a domain's update keeps its journal and what it needs to go back. */
+#define UPDATE_FOLDER "/run/xen-physmap"
+
+/* Where a copy of a QEMU goes whose file was replaced; /run is often mounted noexec. */
+#define UPDATE_PROGRAM_FOLDER "/var/lib/xen-physmap"
+
+typedef struct UpdateOptions {
+    const char *qemu;               /* the new program; NULL: the file of the running one */
+    char **set_args;                /* "-option value" or "-flag" each; may be NULL */
+    int timeout_s;                  /* for all that happens while the guest is paused */
+} UpdateOptions;
+
+/* How an update ended. */
+typedef enum {
+    UPDATE_DONE,                    /* the new QEMU serves the guest */
+    UPDATE_BACK,                    /* the old one does, and the guest goes on */
+    UPDATE_STUCK,                   /* the guest is whole, paused or not; --resume tries again */
+    UPDATE_GONE,                    /* the domain was destroyed meanwhile */
+} UpdateOutcome;
+
+typedef struct Update {
+    XenPhysmapOps *ops;             /* the caller's */
+    IoreqControl *control;
+    Domain *domain;                 /* the caller's */
+    int lock;
+
+    /* What the journal keeps. */
+    char *uuid;                     /* so that a later domain of this domid isn't meant */
+    Process *old;
+    char *old_program, *new_program;
+    GStrv new_args;
+    int timeout_s;
+    char *step;                     /* the one under way */
+    gboolean back;                  /* it is being undone */
+    gboolean saved;                 /* the device state is whole */
+    guint servers;                  /* I/O request servers of the old QEMU, a bit for each id */
+    guint spent;                    /* what its first process left, when it was started again */
+    ProcessId taker;                /* the new QEMU */
+    ProcessId returner;             /* the old one, started again */
+    char *failed_step, *reason;     /* why it went back */
+
+    /* What belongs to this run. */
+    ProcessStart held;              /* the new QEMU, until it is its turn */
+    gint64 paused_at, pause_us;     /* monotonic; the time that the guest stood still */
+    gint64 deadline;
+    GPtrArray *notes;               /* what the operator should know */
+} Update;
+
+/* For a domain, with its lock taken. An error when another update of it is at work. */
+Update *update_new(XenPhysmapOps *ops, Domain *domain, GError **error);
+
+/* NULL is allowed. */
+void update_free(Update *update);
+
+/*
+ * Before anything is touched: finds all that can't be carried. Returns the reasons to refuse,
+ * empty when there are none, and NULL with an error when it couldn't look. Notes are what the
+ * operator should know. On the way it collects what the steps need.
+ */
+GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **error);
+
+/* What would happen, a line for each step. */
+void update_tell(const Update *update, FILE *out);
+
+/* Does the steps; goes back when one fails. */
+UpdateOutcome update_run(Update *update, GError **error);
+
+/* Whether an update of this domain was left unfinished. */
+gboolean update_is_unfinished(const Update *update);
+
+/* Finishes such an update or goes back. */
+UpdateOutcome update_resume(Update *update, GError **error);
+
+/* Stops the update at the next moment that allows it; for a signal handler. */
+void update_interrupt(void);
+
+/* The rest is shared by the files of the update. */
+
+/* A file of this domain's update; free with g_free. */
+char *update_path(const Update *update, const char *file);
+
+/* The journal: written whole and synced; read back; and removed with all that it needs. */
+gboolean update_journal_write(const Update *update, GError **error);
+gboolean update_journal_read(Update *update, GError **error);
+void update_journal_remove(const Update *update);
+
+/* A node of xenstore under the domain's own path, or an absolute one; NULL when it isn't there. */
+char *update_read_node(const Update *update, const char *path);
+gboolean update_write_node(const Update *update, const char *path, const char *value,
+                           GError **error);
+
+/* The states of backends that QEMU itself serves: calls `func` with each backend's path. */
+typedef void (*UpdateBackendFunc)(Update *update, const char *path, gpointer data);
+void update_each_backend(Update *update, UpdateBackendFunc func, gpointer data);
+
+/* One step and how it is undone; both can be run again after they were cut off anywhere. */
+typedef struct UpdateStep {
+    const char *name;
+    const char *text;               /* what it does, for a person */
+    gboolean (*act)(Update *update, GError **error);
+    gboolean (*undo)(Update *update, GError **error);
+} UpdateStep;
+
+/* In their order, ended by one without a name. */
+extern const UpdateStep update_steps[];
+
+/* From this step on the guest may have run on the new QEMU, and there is no way back. */
+#define UPDATE_STEP_COMMIT "unpause"
+
+/* Up to this one, an update that was cut off is undone; behind it, it is finished. */
+#define UPDATE_STEP_START "start"
+
+/* The domain is gone: ends the QEMUs that it had, removes all that they left, and the journal. */
+void update_abandon(Update *update);
+
+/* The same when another domain has its number, and such things of its own: the processes alone. */
+void update_leave(Update *update);
+
+/* TRUE, with an error, when the update was interrupted or its time is over. */
+gboolean update_should_stop(Update *update, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Update, update_free)
+
+#endif

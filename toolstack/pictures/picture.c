@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Between cairo's stream of bytes, which knows of success only, and an output with its errors. */
+#include "picture.h"
+
+cairo_status_t picture_write(void *closure, const unsigned char *bytes, unsigned int length)
+{
+    Picture *picture = closure;
+
+    return !picture->error && atomic_file_write(picture->output, bytes, length, &picture->error)
+               ? CAIRO_STATUS_SUCCESS
+               : CAIRO_STATUS_WRITE_ERROR;
+}
+
+gboolean picture_finish(Picture *picture, cairo_surface_t *surface, cairo_status_t status,
+                        gboolean png, GError **error)
+{
+    if (status == CAIRO_STATUS_SUCCESS && png) {
+        status = cairo_surface_write_to_png_stream(surface, picture_write, picture);
+    }
+    cairo_surface_finish(surface);
+    status = status ? status : cairo_surface_status(surface);
+    cairo_surface_destroy(surface);
+    if (picture->error) {
+        g_propagate_error(error, picture->error);
+        return FALSE;
+    }
+    if (status != CAIRO_STATUS_SUCCESS) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                    "can't make the picture: %s", cairo_status_to_string(status));
+        return FALSE;
+    }
+    return atomic_file_commit(picture->output, error);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Bitmaps of 128 MiB of guest memory each, made as they are needed. */
+#include "page-index.h"
+
+#define BLOCK_SHIFT 15
+#define BLOCK_BITS (1U << BLOCK_SHIFT)
+
+/* 1 TiB of guest memory, in 32 MiB of ours: a guest's memory lies together, a forger's may not. */
+#define BLOCKS_MAX 8192
+
+struct PageIndex {
+    GHashTable *blocks;         /* number of the block to its guint64[BLOCK_BITS / 64] */
+    gboolean overflowed;
+};
+
+PageIndex *page_index_new(void)
+{
+    PageIndex *set = g_new0(PageIndex, 1);
+
+    set->blocks = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+    return set;
+}
+
+void page_index_free(PageIndex *set)
+{
+    g_hash_table_unref(set->blocks);
+    g_free(set);
+}
+
+void page_index_put(PageIndex *set, guint64 pfn, gboolean page)
+{
+    guint64 number = pfn >> BLOCK_SHIFT, bit = G_GUINT64_CONSTANT(1) << pfn % 64;
+    guint64 *block = g_hash_table_lookup(set->blocks, &number);
+
+    if (!block && !page) {
+        return;
+    }
+    if (!block) {
+        if (g_hash_table_size(set->blocks) >= BLOCKS_MAX) {
+            set->overflowed = TRUE;
+            return;
+        }
+        block = g_new0(guint64, BLOCK_BITS / 64);
+        g_hash_table_insert(set->blocks, g_memdup2(&number, sizeof number), block);
+    }
+    block += pfn % BLOCK_BITS / 64;
+    *block = page ? *block | bit : *block & ~bit;
+}
+
+gboolean page_index_is_whole(const PageIndex *set)
+{
+    return !set->overflowed;
+}
+
+static gboolean has(const guint64 *block, guint64 pfn)
+{
+    return block && block[pfn % BLOCK_BITS / 64] >> pfn % 64 & 1;
+}
+
+guint64 page_index_missing(const PageIndex *set, guint64 first, guint64 n, guint64 *where)
+{
+    GHashTableIter iter;
+    gpointer key, value;
+    guint64 there = 0;
+
+    /* By what there is: a forged size must not make us look at every page of an empty space. */
+    g_hash_table_iter_init(&iter, set->blocks);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        guint64 from = *(guint64 *)key << BLOCK_SHIFT;
+
+        for (guint64 pfn = MAX(from, first); pfn < MIN(from + BLOCK_BITS, first + n); pfn++) {
+            there += has(value, pfn);
+        }
+    }
+    *where = first;
+    while (there < n) {
+        guint64 number = *where >> BLOCK_SHIFT;
+
+        if (!has(g_hash_table_lookup(set->blocks, &number), *where)) {
+            break;
+        }
+        ++*where;
+    }
+    return n - there;
+}

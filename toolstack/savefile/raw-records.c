@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Groups pairs by the offset in their key, and leaves it to keys.h what they are worth. */
+#include "raw-records.h"
+
+#include <string.h>
+
+#include <xen-physmap/keys.h>
+
+#define PREFIX "physmap/"
+
+typedef struct Node {
+    char *name;                 /* what follows the offset in the key: "/size", or nothing */
+    char *value;
+} Node;
+
+typedef struct RawRecord {
+    char *offset;               /* as it is spelt */
+    GArray *nodes;
+} RawRecord;
+
+struct RawRecords {
+    GPtrArray *records;
+    GHashTable *by_offset;      /* as they were read: what raw_records_set does isn't followed */
+    GPtrArray *others;
+};
+
+static void clear_node(gpointer data)
+{
+    Node *node = data;
+
+    g_free(node->name);
+    g_free(node->value);
+}
+
+static void free_record(gpointer data)
+{
+    RawRecord *record = data;
+
+    g_free(record->offset);
+    g_array_unref(record->nodes);
+    g_free(record);
+}
+
+RawRecords *raw_records_new(void)
+{
+    RawRecords *loose = g_new0(RawRecords, 1);
+
+    loose->records = g_ptr_array_new_with_free_func(free_record);
+    loose->by_offset = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    loose->others = g_ptr_array_new_with_free_func(g_free);
+    return loose;
+}
+
+void raw_records_free(RawRecords *loose)
+{
+    if (loose) {
+        g_ptr_array_unref(loose->records);
+        g_hash_table_unref(loose->by_offset);
+        g_ptr_array_unref(loose->others);
+        g_free(loose);
+    }
+}
+
+/* The record under this offset, which is made when there is none. */
+static RawRecord *get_record(RawRecords *loose, const char *offset, gsize length)
+{
+    g_autofree char *key = g_strndup(offset, length);
+    RawRecord *record = g_hash_table_lookup(loose->by_offset, key);
+
+    if (!record) {
+        record = g_new0(RawRecord, 1);
+        record->offset = g_strdup(key);
+        record->nodes = g_array_new(FALSE, FALSE, sizeof(Node));
+        g_array_set_clear_func(record->nodes, clear_node);
+        g_ptr_array_add(loose->records, record);
+        g_hash_table_insert(loose->by_offset, g_steal_pointer(&key), record);
+    }
+    return record;
+}
+
+static void add_node(RawRecord *record, const char *name, const char *value)
+{
+    Node node = { g_strdup(name), g_strdup(value) };
+
+    g_array_append_val(record->nodes, node);
+}
+
+gboolean raw_records_add(const char *key, const char *value, gpointer data, GError **error)
+{
+    RawRecords *loose = data;
+    const char *offset = key + strlen(PREFIX);
+    gsize length;
+
+    (void)error;
+    if (g_str_has_prefix(key, PREFIX)) {
+        length = strcspn(offset, "/");
+        add_node(get_record(loose, offset, length), offset + length, value);
+    } else {
+        g_ptr_array_add(loose->others, g_strdup(key));
+        g_ptr_array_add(loose->others, g_strdup(value));
+    }
+    return TRUE;
+}
+
+void raw_records_replace(RawRecords *loose, const XenPhysmapTable *table)
+{
+    const XenPhysmapRecord *record;
+
+    g_ptr_array_set_size(loose->records, 0);
+    g_hash_table_remove_all(loose->by_offset);
+    for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
+        xen_physmap_keys_foreach(record, raw_records_add, loose, NULL);
+    }
+}
+
+static gboolean add_keys(XenPhysmapKeys *keys, const RawRecord *record, GError **error)
+{
+    for (guint i = 0; i < record->nodes->len; i++) {
+        const Node *node = &g_array_index(record->nodes, Node, i);
+        g_autofree char *key = g_strconcat(PREFIX, record->offset, node->name, NULL);
+
+        if (!xen_physmap_keys_add(keys, key, strlen(key), node->value, strlen(node->value),
+                                  error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+XenPhysmapTable *raw_records_table(const RawRecords *loose, GError **error)
+{
+    g_autoptr(XenPhysmapKeys) keys = xen_physmap_keys_new();
+
+    for (guint i = 0; i < loose->records->len; i++) {
+        if (!add_keys(keys, loose->records->pdata[i], error)) {
+            return NULL;
+        }
+    }
+    return xen_physmap_keys_table(keys, error);
+}
+
+GPtrArray *raw_records_others(const RawRecords *loose)
+{
+    return loose->others;
+}
+
+/* How well the record's offset fits what follows the "@": 2 as it is spelt, 1 as a number. */
+static guint fit_offset(const RawRecord *record, const char *offset)
+{
+    const char *digits = offset + (g_str_has_prefix(offset, "0x") ? 2 : 0);
+    guint64 wanted, has;
+
+    if (strcmp(record->offset, offset) == 0) {
+        return 2;
+    }
+    return g_ascii_string_to_unsigned(digits, 16, 0, G_MAXUINT64, &wanted, NULL) &&
+           g_ascii_string_to_unsigned(record->offset, 16, 0, G_MAXUINT64, &has, NULL) &&
+           wanted == has;
+}
+
+/* The same of a name: 2 the whole, 1 that of its region. */
+static guint fit_name(const RawRecord *record, const char *block)
+{
+    guint best = 0;
+
+    for (guint i = 0; i < record->nodes->len && best < 2; i++) {
+        const Node *node = &g_array_index(record->nodes, Node, i);
+
+        if (strcmp(node->name, "/name") == 0) {
+            best = strcmp(node->value, block) == 0 ? 2
+                   : strcmp(xen_physmap_region_name(node->value), block) == 0 ? 1
+                                                                              : best;
+        }
+    }
+    return best;
+}
+
+/* The one record that is meant; NULL in *record when there is none, and FALSE when there are
+ * several. */
+static gboolean find(const RawRecords *loose, const char *block, RawRecord **record, GError **error)
+{
+    g_autofree char *shown = NULL, *offset = NULL;
+    guint best = 0, n = 0;
+
+    *record = NULL;
+    for (guint i = 0; i < loose->records->len; i++) {
+        RawRecord *candidate = loose->records->pdata[i];
+        guint fits = *block == '@' ? fit_offset(candidate, block + 1) : fit_name(candidate, block);
+
+        if (fits > best) {
+            n = 0;
+            best = fits;
+        }
+        if (fits > 0 && fits == best && n++ == 0) {
+            *record = candidate;
+        }
+    }
+    if (n <= 1) {
+        return TRUE;
+    }
+    shown = xen_physmap_escape(block, -1);
+    offset = xen_physmap_escape((*record)->offset, -1);
+    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                "'%s' fits %u records; name one of them by its offset, as in @%s", shown, n,
+                offset);
+    return FALSE;
+}
+
+/* Drops all nodes of this name; FALSE when there is none. */
+static gboolean drop_nodes(RawRecord *record, const char *name)
+{
+    guint before = record->nodes->len;
+
+    for (guint i = before; i-- > 0;) {
+        if (strcmp(g_array_index(record->nodes, Node, i).name, name) == 0) {
+            g_array_remove_index(record->nodes, i);
+        }
+    }
+    return record->nodes->len < before;
+}
+
+gboolean raw_records_remove(RawRecords *loose, const char *block, gboolean *found, GError **error)
+{
+    const char *node = *block == '@' ? strchr(block, '/') : NULL;
+    g_autofree char *name = node ? g_strndup(block, node - block) : g_strdup(block);
+    RawRecord *record;
+
+    if (!find(loose, name, &record, error)) {
+        return FALSE;
+    }
+    if (record && node) {
+        *found |= drop_nodes(record, node);
+    } else if (record) {
+        *found = g_ptr_array_remove(loose->records, record);
+    }
+    return TRUE;
+}
+
+gboolean raw_records_set(RawRecords *loose, const char *block, const char *field, const char *value,
+                   gboolean *found, GError **error)
+{
+    g_autofree char *name = g_strconcat("/", field, NULL);
+    RawRecord *record;
+
+    if (!find(loose, block, &record, error)) {
+        return FALSE;
+    }
+    if (!record) {
+        return TRUE;
+    }
+    *found = TRUE;
+    if (strcmp(field, "phys_offset") == 0) {
+        g_free(record->offset);
+        record->offset = g_strdup(value);
+        return TRUE;
+    }
+    drop_nodes(record, name);
+    add_node(record, name, value);
+    return TRUE;
+}

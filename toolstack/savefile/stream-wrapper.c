@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What toolstacks put around a stream: xl's and libvirt's headers, XAPI's records. */
+#include "stream-layers.h"
+
+#include <string.h>
+
+#define XL_MAGIC "Xen saved domain, xl format\n \0 \r"
+#define XL_BYTEORDER 0x01020304U
+#define XL_FLAG_STREAM_V2 (1U << 1)
+#define XL_FLAGS_KNOWN 3U
+
+#define LIBVIRT_MAGIC "libvirt-xml\n \0 \r"
+#define XAPI_MAGIC "XenSavedDomv2-\n"
+
+/* A configuration longer than this is taken for a forgery. */
+#define CONFIG_MAX (64U << 20)
+
+/* The length of a string literal that has NULs within. */
+#define LENGTH(literal) (sizeof(literal) - 1)
+
+static gboolean check_config(const StreamItem *item, GError **error)
+{
+    return item->length <= CONFIG_MAX ||
+           stream_invalid(item, error,
+                          "its configuration is %" G_GUINT64_FORMAT " bytes long, and more than "
+                          "%u is refused",
+                          item->length, CONFIG_MAX);
+}
+
+/* Reads a head that starts with a magic. */
+static gboolean magic_head(Stream *stream, StreamItem *item, guint8 *head, gsize length,
+                           const char *magic, gsize magic_length, GError **error)
+{
+    if (!stream_head(stream, item, head, length, error)) {
+        return FALSE;
+    }
+    if (memcmp(head, magic, magic_length) != 0) {
+        return stream_invalid(item, error, "its magic is damaged");
+    }
+    return TRUE;
+}
+
+static gboolean xl_next(Stream *stream, StreamItem *item, GError **error)
+{
+    guint8 head[48];
+    guint32 mandatory;
+
+    item->type = WRAPPER_XL;
+    if (!magic_head(stream, item, head, sizeof head, XL_MAGIC, LENGTH(XL_MAGIC), error)) {
+        return FALSE;
+    }
+    item->big_endian = bytes_u32(head + 32, TRUE) == XL_BYTEORDER;
+    if (bytes_u32(head + 32, item->big_endian) != XL_BYTEORDER) {
+        return stream_invalid(item, error, "its byteorder is 0x%08x, and not 0x%08x in any order",
+                              bytes_u32(head + 32, FALSE), XL_BYTEORDER);
+    }
+    mandatory = bytes_u32(head + 36, item->big_endian);
+    if (mandatory & ~XL_FLAGS_KNOWN) {
+        return stream_invalid(item, error, "it has mandatory flags 0x%x that are not known",
+                              mandatory & ~XL_FLAGS_KNOWN);
+    }
+    item->length = bytes_u32(head + 44, item->big_endian);
+    stream->next =
+        mandatory & XL_FLAG_STREAM_V2 ? stream_libxl_header_next : stream_legacy_header_next;
+    return check_config(item, error);
+}
+
+static gboolean libvirt_next(Stream *stream, StreamItem *item, GError **error)
+{
+    guint8 head[64];
+    guint32 version;
+
+    item->type = WRAPPER_LIBVIRT;
+    if (!magic_head(stream, item, head, sizeof head, LIBVIRT_MAGIC, LENGTH(LIBVIRT_MAGIC),
+                    error)) {
+        return FALSE;
+    }
+    version = bytes_u32(head + 16, FALSE);
+    if (version > 0xffff) {
+        item->big_endian = TRUE;
+        version = bytes_u32(head + 16, TRUE);
+    }
+    if (version < 1 || version > 2) {
+        return stream_invalid(item, error, "version %u, where only 1 and 2 are known", version);
+    }
+    item->length = bytes_u32(head + 20, item->big_endian);
+    stream->next = version == 2 ? stream_libxl_header_next : stream_legacy_header_next;
+    return check_config(item, error);
+}
+
+static gboolean xapi_magic_next(Stream *stream, StreamItem *item, GError **error)
+{
+    guint8 head[LENGTH(XAPI_MAGIC)];
+
+    item->type = WRAPPER_XAPI;
+    if (!magic_head(stream, item, head, sizeof head, XAPI_MAGIC, LENGTH(XAPI_MAGIC), error)) {
+        return FALSE;
+    }
+    stream->in_xapi = TRUE;
+    stream->next = stream_xapi_next;
+    return TRUE;
+}
+
+gboolean stream_wrapper_next(Stream *stream, StreamItem *item, GError **error)
+{
+    /* In eight bytes everything that there is differs. */
+    static const struct {
+        char start[9];
+        StreamLayerFunc next;
+    } formats[] = {
+        { "Xen save", xl_next },
+        { "libvirt-", libvirt_next },
+        { "XenSaved", xapi_magic_next },
+        { "LibxlFmt", stream_libxl_header_next },
+        { "\xff\xff\xff\xff\xff\xff\xff\xff", stream_libxc_header_next },
+    };
+    const guint8 *bytes;
+    gsize got;
+
+    item->layer = STREAM_WRAPPER;
+    if (!byte_source_peek(stream->source, 8, &bytes, &got, error)) {
+        return FALSE;
+    }
+    for (guint i = 0; got >= 8 && i < G_N_ELEMENTS(formats); i++) {
+        if (memcmp(bytes, formats[i].start, 8) == 0) {
+            return formats[i].next(stream, item, error);
+        }
+    }
+    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                got == 0 ? "the input is empty"
+                         : "this is no savefile: it starts neither as one of xl, libvirt or XAPI, "
+                           "nor as a libxl or libxc stream");
+    return FALSE;
+}
+
+static const struct {
+    XapiType type;
+    const char *name;
+    StreamLayerFunc next;       /* what follows it at once, instead of a body */
+} xapi_records[] = {
+    { XAPI_XENOPS, "Xenops", NULL },
+    { XAPI_LIBXC, "Libxc", stream_libxc_header_next },
+    { XAPI_LIBXL, "Libxl", stream_libxl_header_next },
+    { XAPI_LIBXC_LEGACY, "Libxc_legacy", stream_legacy_header_next },
+    { XAPI_QEMU_TRADITIONAL, "Qemu_trad", NULL },
+    { XAPI_QEMU_UPSTREAM, "Qemu_xen", NULL },
+    { XAPI_VGPU, "Demu", NULL },
+    { XAPI_VARSTORED, "Varstored", NULL },
+    { XAPI_SWTPM_OLD, "Swtpm0", NULL },
+    { XAPI_SWTPM, "Swtpm", NULL },
+    { XAPI_END, "End_of_image", NULL },
+};
+
+const char *stream_xapi_name(guint32 type)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(xapi_records); i++) {
+        if (xapi_records[i].type == type) {
+            return xapi_records[i].name;
+        }
+    }
+    return NULL;
+}
+
+/* The stream within an XAPI image; a second one would be a second guest. */
+static gboolean xapi_stream(Stream *stream, StreamItem *item, StreamLayerFunc next,
+                            GError **error)
+{
+    if (stream->xapi_stream_seen) {
+        return stream_invalid(item, error, "it is the second stream");
+    }
+    stream->xapi_stream_seen = TRUE;
+    stream->next = next;
+    item->length = 0;
+    return TRUE;
+}
+
+gboolean stream_xapi_next(Stream *stream, StreamItem *item, GError **error)
+{
+    guint8 head[16];
+    guint64 type;
+
+    item->layer = STREAM_XAPI_RECORD;
+    item->type = G_MAXUINT32;
+    if (!stream_head(stream, item, head, sizeof head, error)) {
+        return FALSE;
+    }
+    type = bytes_u64(head, FALSE);
+    item->length = bytes_u64(head + 8, FALSE);
+    item->type = MIN(type, G_MAXUINT32);
+    for (guint i = 0; i < G_N_ELEMENTS(xapi_records); i++) {
+        if (xapi_records[i].type == item->type && xapi_records[i].next) {
+            return xapi_stream(stream, item, xapi_records[i].next, error);
+        }
+    }
+    if (!stream_xapi_name(item->type)) {
+        return stream_invalid(item, error, "its type is 0x%" G_GINT64_MODIFIER "x", type);
+    }
+    if (item->type == XAPI_END) {
+        if (item->length != 0) {
+            return stream_invalid(item, error, "its length is %" G_GUINT64_FORMAT ", and not 0",
+                                  item->length);
+        }
+        stream->next = NULL;
+    }
+    /* A device model's state is some MiB; no number of this size can be added to an offset. */
+    if (item->length > G_MAXINT32) {
+        return stream_invalid(item, error,
+                              "its length is %" G_GUINT64_FORMAT ", and more than %d is refused",
+                              item->length, G_MAXINT32);
+    }
+    return TRUE;
+}

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The walker: hands each item out, passes over what isn't wanted, and knows libxl's layer. */
+#include "stream-layers.h"
+
+#include <string.h>
+
+#include "emulator-data.h"
+
+#define HEX "0x%" G_GINT64_MODIFIER "x"
+
+#define LIBXL_VERSION 2
+#define LIBXL_OPTION_BIG_ENDIAN 1U
+
+/* Offsets in messages and elsewhere are from the input's first byte. */
+
+Stream *stream_open(int fd, GError **error)
+{
+    ByteSource *source = byte_source_open(fd, error);
+
+    return source ? stream_new(source) : NULL;
+}
+
+Stream *stream_new(ByteSource *source)
+{
+    Stream *stream = g_new0(Stream, 1);
+
+    stream->source = source;
+    stream->next = stream_wrapper_next;
+    return stream;
+}
+
+void stream_close(Stream *stream)
+{
+    if (stream) {
+        byte_source_close(stream->source);
+        g_free(stream->batch);
+        g_free(stream);
+    }
+}
+
+guint stream_checkpoints(const Stream *stream)
+{
+    return stream->checkpoints;
+}
+
+gboolean stream_cut(const Stream *stream)
+{
+    return stream->checkpoints > 0 && byte_source_ended(stream->source);
+}
+
+gboolean stream_seekable(const Stream *stream)
+{
+    return byte_source_seekable(stream->source);
+}
+
+guint64 stream_offset(const Stream *stream)
+{
+    return byte_source_offset(stream->source);
+}
+
+/* The records of libxl, by type. */
+static const struct {
+    const char *name;
+    guint32 least, most;        /* of the body's length */
+} libxl_records[] = {
+    [LIBXL_END] = { "END", 0, 0 },
+    [LIBXL_LIBXC_CONTEXT] = { "LIBXC_CONTEXT", 0, 0 },
+    /* Here and not only where it is read, so that a forged length isn't taken for a cut. */
+    [LIBXL_EMULATOR_XENSTORE_DATA] = { "EMULATOR_XENSTORE_DATA", 8, EMULATOR_BODY_MAX },
+    [LIBXL_EMULATOR_CONTEXT] = { "EMULATOR_CONTEXT", 8, G_MAXUINT32 },
+    [LIBXL_CHECKPOINT_END] = { "CHECKPOINT_END", 0, 0 },
+    [LIBXL_CHECKPOINT_STATE] = { "CHECKPOINT_STATE", 4, 8 },
+};
+
+const char *stream_item_name(const StreamItem *item)
+{
+    const char *name = NULL;
+
+    switch (item->layer) {
+    case STREAM_WRAPPER:
+        name = item->type == WRAPPER_XL        ? "xl"
+               : item->type == WRAPPER_LIBVIRT ? "libvirt"
+                                               : "xapi";
+        break;
+    case STREAM_XAPI_RECORD:
+        name = stream_xapi_name(item->type);
+        break;
+    case STREAM_LIBXL_RECORD:
+        name = item->type < G_N_ELEMENTS(libxl_records) ? libxl_records[item->type].name : NULL;
+        break;
+    case STREAM_LIBXC_RECORD:
+        name = stream_libxc_name(item->type);
+        break;
+    case STREAM_LEGACY_CHUNK:
+        name = stream_legacy_name(item->type);
+        break;
+    case STREAM_LIBXL_HEADER:
+    case STREAM_LIBXC_HEADER:
+    case STREAM_LEGACY_HEADER:
+        return "header";
+    case STREAM_DOMAIN_HEADER:
+        return "domain header";
+    case STREAM_END:
+        return "end";
+    }
+    if (name) {
+        return name;
+    }
+    return (item->layer == STREAM_LIBXL_RECORD || item->layer == STREAM_LIBXC_RECORD) &&
+                   item->type & STREAM_OPTIONAL
+               ? "(optional)"
+               : "of unknown type";
+}
+
+/* What a message calls the item, as in "libxc record PAGE_DATA at 0x1000". */
+static char *describe(const StreamItem *item)
+{
+    static const char *const layers[] = {
+        [STREAM_WRAPPER] = "wrapper of",
+        [STREAM_XAPI_RECORD] = "XAPI record",
+        [STREAM_LIBXL_HEADER] = "libxl",
+        [STREAM_LIBXL_RECORD] = "libxl record",
+        [STREAM_LIBXC_HEADER] = "libxc image",
+        [STREAM_DOMAIN_HEADER] = "libxc",
+        [STREAM_LIBXC_RECORD] = "libxc record",
+        [STREAM_LEGACY_HEADER] = "legacy stream's",
+        [STREAM_LEGACY_CHUNK] = "legacy chunk",
+        [STREAM_END] = "the stream's",
+    };
+
+    return g_strdup_printf("%s %s at " HEX, layers[item->layer], stream_item_name(item),
+                           item->offset);
+}
+
+gboolean stream_invalid(const StreamItem *item, GError **error, const char *format, ...)
+{
+    g_autofree char *where = describe(item);
+    g_autofree char *reason = NULL;
+    va_list args;
+
+    va_start(args, format);
+    reason = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID, "%s: %s", where, reason);
+    return FALSE;
+}
+
+/* Puts the item's name ahead of an error of the source. */
+static gboolean prefixed(const StreamItem *item, gboolean ok, GError **error)
+{
+    if (!ok) {
+        g_autofree char *where = describe(item);
+
+        g_prefix_error(error, "%s: ", where);
+    }
+    return ok;
+}
+
+gboolean stream_head(Stream *stream, StreamItem *item, void *buffer, gsize length,
+                     GError **error)
+{
+    item->head += length;
+    return prefixed(item, byte_source_read(stream->source, buffer, length, error), error);
+}
+
+StreamLayerFunc stream_after(const Stream *stream)
+{
+    return stream->in_xapi ? stream_xapi_next : NULL;
+}
+
+gboolean stream_record(Stream *stream, StreamItem *item, gboolean (*wants)(guint32 type),
+                       guint8 body[8], GError **error)
+{
+    const guint8 *bytes;
+    guint8 head[8];
+    gsize got;
+
+    if (!byte_source_peek(stream->source, sizeof head, &bytes, &got, error)) {
+        return FALSE;
+    }
+    if (got < sizeof head) {
+        /* There is no type yet to name in the message. */
+        g_autofree char *where = g_strdup_printf(
+            "%s record at " HEX, item->layer == STREAM_LIBXL_RECORD ? "libxl" : "libxc",
+            item->offset);
+
+        byte_source_read(stream->source, head, sizeof head, error);
+        g_prefix_error(error, "%s: ", where);
+        return FALSE;
+    }
+    item->type = bytes_u32(bytes, item->big_endian);
+    item->length = bytes_u32(bytes + 4, item->big_endian);
+    item->padding = -item->length & 7;
+    if (item->length < 8 || !wants(item->type)) {
+        return stream_head(stream, item, head, sizeof head, error);
+    }
+    if (!byte_source_peek(stream->source, sizeof head + 8, &bytes, &got, error)) {
+        return FALSE;
+    }
+    if (got < sizeof head + 8) {
+        return stream_head(stream, item, head, sizeof head, error) &&
+               stream_head(stream, item, head, sizeof head, error);
+    }
+    memcpy(body, bytes + sizeof head, 8);
+    return stream_head(stream, item, head, sizeof head, error);
+}
+
+gboolean stream_libxl_header_next(Stream *stream, StreamItem *item, GError **error)
+{
+    guint8 head[16];
+
+    item->layer = STREAM_LIBXL_HEADER;
+    if (!stream_head(stream, item, head, sizeof head, error)) {
+        return FALSE;
+    }
+    item->header.version = bytes_u32(head + 8, TRUE);
+    item->header.options = bytes_u32(head + 12, TRUE);
+    if (memcmp(head, "LibxlFmt", 8) != 0) {
+        return stream_invalid(item, error, "it doesn't start with \"LibxlFmt\"");
+    }
+    if (item->header.version != LIBXL_VERSION) {
+        return stream_invalid(item, error, "version %u, where only 2 is known",
+                              item->header.version);
+    }
+    stream->libxl = TRUE;
+    stream->libxl_big_endian = (item->header.options & LIBXL_OPTION_BIG_ENDIAN) != 0;
+    stream->next = stream_libxl_next;
+    return TRUE;
+}
+
+static gboolean is_emulator(guint32 type)
+{
+    return type == LIBXL_EMULATOR_XENSTORE_DATA || type == LIBXL_EMULATOR_CONTEXT;
+}
+
+/* What a record of libxl means for what may come next. */
+static gboolean libxl_follow(Stream *stream, const StreamItem *item, GError **error)
+{
+    switch (item->type) {
+    case LIBXL_END:
+        if (stream->in_checkpoint) {
+            return stream_invalid(item, error, "it is within a checkpoint");
+        }
+        stream->next = stream_after(stream);
+        break;
+    case LIBXL_LIBXC_CONTEXT:
+        if (stream->libxc_seen) {
+            return stream_invalid(item, error, "it is the second one");
+        }
+        stream->libxc_seen = TRUE;
+        stream->next = stream_libxc_header_next;
+        break;
+    case LIBXL_CHECKPOINT_END:
+        if (!stream->in_checkpoint) {
+            return stream_invalid(item, error, "there is no checkpoint that it could end");
+        }
+        stream->in_checkpoint = FALSE;
+        stream->after_checkpoint = TRUE;
+        stream->checkpoints++;
+        stream->next = stream_libxc_next;
+        break;
+    case LIBXL_CHECKPOINT_STATE:
+        if (!stream->after_checkpoint) {
+            return stream_invalid(item, error, "it is not behind a checkpoint");
+        }
+        stream->next = stream_libxc_next;
+        break;
+    default:
+        break;
+    }
+    stream->after_checkpoint = item->type == LIBXL_CHECKPOINT_END;
+    return TRUE;
+}
+
+gboolean stream_libxl_next(Stream *stream, StreamItem *item, GError **error)
+{
+    guint8 body[8];
+
+    item->layer = STREAM_LIBXL_RECORD;
+    item->big_endian = stream->libxl_big_endian;
+    if (!stream_record(stream, item, is_emulator, body, error)) {
+        return FALSE;
+    }
+    if (item->type & STREAM_OPTIONAL) {
+        stream->after_checkpoint = FALSE;
+        return TRUE;
+    }
+    if (item->type >= G_N_ELEMENTS(libxl_records)) {
+        return stream_invalid(item, error, "its type is 0x%x, and it isn't optional", item->type);
+    }
+    if (item->length < libxl_records[item->type].least ||
+        item->length > libxl_records[item->type].most) {
+        return stream_invalid(item, error,
+                              "its length is %" G_GUINT64_FORMAT ", where %u to %u are allowed",
+                              item->length, libxl_records[item->type].least,
+                              libxl_records[item->type].most);
+    }
+    if (is_emulator(item->type)) {
+        item->emulator.id = bytes_u32(body, item->big_endian);
+        item->emulator.index = bytes_u32(body + 4, item->big_endian);
+    }
+    return libxl_follow(stream, item, error);
+}
+
+/* Passes over what is left of the item that was given out last, and lets it go to the tee. */
+static gboolean finish_item(Stream *stream, GError **error)
+{
+    guint64 left = stream->left;
+
+    stream->left = 0;
+    return prefixed(&stream->item,
+                    byte_source_skip(stream->source, left, error) &&
+                        byte_source_flush(stream->source, error),
+                    error);
+}
+
+gboolean stream_next(Stream *stream, StreamItem *item, GError **error)
+{
+    if (!finish_item(stream, error)) {
+        return FALSE;
+    }
+    memset(item, 0, sizeof *item);
+    item->offset = byte_source_offset(stream->source);
+    if (!stream->next) {
+        item->layer = STREAM_END;
+    } else if (!stream->next(stream, item, error) ||
+               !prefixed(item,
+                         byte_source_check(stream->source, item->length + item->padding, error),
+                         error)) {
+        return FALSE;
+    }
+    stream->left = item->length + item->padding;
+    stream->item = *item;
+    return TRUE;
+}
+
+guint8 *stream_body(Stream *stream, gsize most, GError **error)
+{
+    gsize length = stream->item.length;
+    g_autofree guint8 *body = NULL;
+
+    g_return_val_if_fail(stream->left == length + stream->item.padding, NULL);
+    if (stream->item.length > most) {
+        stream_invalid(&stream->item, error,
+                       "its length is %" G_GUINT64_FORMAT ", and more than %" G_GSIZE_FORMAT
+                       " is refused",
+                       stream->item.length, most);
+        return NULL;
+    }
+    body = g_malloc(length + 1);
+    body[length] = '\0';
+    return stream_read(stream, body, length, error) ? g_steal_pointer(&body) : NULL;
+}
+
+gboolean stream_read(Stream *stream, void *buffer, gsize length, GError **error)
+{
+    g_return_val_if_fail(length <= stream->left, FALSE);
+    stream->left -= length;
+    if (!prefixed(&stream->item, byte_source_read(stream->source, buffer, length, error), error)) {
+        return FALSE;
+    }
+    if (stream->heads_only) {
+        g_byte_array_set_size(byte_source_held(stream->source), stream->item.head);
+    }
+    return TRUE;
+}
+
+gboolean stream_pass_body(Stream *stream, GError **error)
+{
+    guint64 length = stream->left - stream->item.padding;
+
+    stream->left -= length;
+    return prefixed(&stream->item, byte_source_skip(stream->source, length, error), error);
+}
+
+void stream_keep_heads(Stream *stream)
+{
+    stream->heads_only = TRUE;
+    byte_source_hold(stream->source);
+}
+
+const guint8 *stream_head_bytes(Stream *stream)
+{
+    return byte_source_held(stream->source)->data;
+}
+
+void stream_tee(Stream *stream, int fd)
+{
+    byte_source_tee(stream->source, fd);
+}
+
+gboolean stream_rest(Stream *stream, GError **error)
+{
+    return byte_source_rest(stream->source, error);
+}
+
+/* Puts a number of 4 bytes at `at`, in the order of the item's layer. */
+static void put_u32(const StreamItem *item, guint8 *at, guint32 value)
+{
+    value = item->big_endian ? GUINT32_TO_BE(value) : GUINT32_TO_LE(value);
+    memcpy(at, &value, sizeof value);
+}
+
+/* The frame that records of libxl and libxc and the legacy toolstack chunk share: type and length;
+ * the chunk has no padding. */
+static GByteArray *framed(const StreamItem *item, guint32 type, const guint8 *body, gsize length)
+{
+    GByteArray *bytes = g_byte_array_sized_new(8 + length + 8);
+    guint8 head[8];
+
+    put_u32(item, head, type);
+    put_u32(item, head + 4, length);
+    g_byte_array_append(bytes, head, sizeof head);
+    g_byte_array_append(bytes, body, length);
+    if (item->layer != STREAM_LEGACY_CHUNK) {
+        g_byte_array_append(bytes, (const guint8 *)"\0\0\0\0\0\0\0", -length & 7);
+    }
+    return bytes;
+}
+
+gboolean stream_remove(Stream *stream, GError **error)
+{
+    GByteArray *held = byte_source_held(stream->source);
+    guint64 left = stream->left;
+
+    if (held) {
+        g_byte_array_set_size(held, 0);
+    }
+    stream->left = 0;
+    return prefixed(&stream->item, byte_source_drop(stream->source, left, error), error);
+}
+
+void stream_insert(Stream *stream, guint32 type, const guint8 *body, gsize length)
+{
+    GByteArray *held = byte_source_held(stream->source);
+
+    if (held) {
+        g_autoptr(GByteArray) bytes = framed(&stream->item, type, body, length);
+
+        g_byte_array_prepend(held, bytes->data, bytes->len);
+    }
+}
+
+gboolean stream_replace(Stream *stream, const guint8 *body, gsize length, GError **error)
+{
+    if (!stream_remove(stream, error)) {
+        return FALSE;
+    }
+    stream_insert(stream, stream->item.type, body, length);
+    return TRUE;
+}

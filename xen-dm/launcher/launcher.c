@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The program that device_model_override names: becomes QEMU, with the component preloaded. */
+#include <errno.h>
+#include <glob.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <glib.h>
+
+#include <xen-physmap/record.h>
+
+#include "launch-record.h"
+#include "names.h"
+#include "qemu-args.h"
+#include "restore-policy.h"
+
+#define CONFIG_FILE XEN_PHYSMAP_SYSCONFDIR "/xen/xen-physmap.conf"
+
+/* Where distributions put the QEMU for Xen guests; the first that is there is taken. */
+static const char *const qemus[] = {
+    "/usr/libexec/xen-qemu-system-i386",           /* Debian, Ubuntu */
+    "/usr/lib/xen/bin/qemu-system-i386",           /* Xen's own build, Fedora, Arch */
+    "/usr/lib64/xen/bin/qemu-system-i386",         /* XCP-ng, CentOS */
+    "/usr/libexec/xen/bin/qemu-system-i386",
+    "/usr/local/lib/xen/bin/qemu-system-i386",
+    "/usr/bin/qemu-system-i386",
+    "/usr/bin/qemu-system-x86_64",
+};
+
+static void say(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+static void say(const char *format, ...)
+{
+    va_list args;
+
+    fputs("xen-physmap-qemu: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+static void usage(void)
+{
+    puts("Usage: xen-physmap-qemu QEMU-ARGUMENT...\n"
+         "Starts QEMU for a Xen guest, and records in xenstore where its ramblocks are.\n\n"
+         "Name it in xl.cfg:  device_model_override=\"/path/to/xen-physmap-qemu\"\n\n"
+         "A guest that is restored or migrated in runs only if its ramblocks are where they\n"
+         "were saved. " ENV_POLICY "=refuse (the default), warn or off in the\n"
+         "environment, or mismatch=... under [restore] in " CONFIG_FILE ",\n"
+         "says what to do otherwise.\n\n"
+         "All arguments go to QEMU, which is the program in " ENV_QEMU " or the first of:");
+    for (guint i = 0; i < G_N_ELEMENTS(qemus); i++) {
+        printf("  %s\n", qemus[i]);
+    }
+}
+
+static const char *find_qemu(void)
+{
+    const char *named = getenv(ENV_QEMU);
+
+    if (named && *named) {
+        return named;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(qemus); i++) {
+        if (access(qemus[i], X_OK) == 0) {
+            return qemus[i];
+        }
+    }
+    return NULL;
+}
+
+/* The component lies beside this program, installed or not. NULL, said, when it doesn't. */
+static char *find_component(void)
+{
+    g_autofree char *exe = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *folder = exe ? g_path_get_dirname(exe) : NULL;
+    g_autofree char *path = folder ? g_build_filename(folder, COMPONENT_FILE, NULL) : NULL;
+
+    if (!path || access(path, R_OK) != 0) {
+        say("no %s beside this program; the layout is not recorded", COMPONENT_FILE);
+        return NULL;
+    }
+    if (strpbrk(path, ": ")) {
+        say("%s can't be preloaded from a path with a blank or a colon in it; "
+            "the layout is not recorded", path);
+        return NULL;
+    }
+    return g_steal_pointer(&path);
+}
+
+/*
+ * What is to happen when a saved guest's layout doesn't match: the environment's word, or the
+ * config file's, or the default. A word that is none means to refuse, and is said.
+ */
+static RestorePolicy find_policy(void)
+{
+    g_autofree char *word = g_strdup(getenv(ENV_POLICY));
+    const char *source = ENV_POLICY;
+    RestorePolicy policy;
+
+    if (!word || !*word) {
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        g_autoptr(GError) error = NULL;
+
+        g_clear_pointer(&word, g_free);
+        source = CONFIG_FILE;
+        if (g_key_file_load_from_file(file, CONFIG_FILE, G_KEY_FILE_NONE, &error)) {
+            word = g_key_file_get_string(file, "restore", "mismatch", NULL);
+        } else if (!g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT)) {
+            g_autofree char *shown = xen_physmap_escape(error->message, -1);
+
+            say("%s: %s", CONFIG_FILE, shown);
+        }
+    }
+    if (!restore_policy_parse(word ? word : "refuse", &policy)) {
+        g_autofree char *shown = xen_physmap_escape(word, -1);
+
+        say("%s is '%s', and not refuse, warn or off; taken as refuse", source, shown);
+    }
+    return policy;
+}
+
+static void add_monitor(GPtrArray *args, const char *id, char *socket)
+{
+    g_ptr_array_add(args, g_strdup("-chardev"));
+    g_ptr_array_add(args, socket);
+    g_ptr_array_add(args, g_strdup("-mon"));
+    g_ptr_array_add(args, g_strdup_printf("chardev=%s,mode=control", id));
+}
+
+/* Whether this is a socket at which nobody listens. */
+static gboolean is_abandoned(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct stat status;
+    gboolean refused;
+    int fd;
+
+    if (lstat(path, &status) || !S_ISSOCK(status.st_mode) ||
+        g_strlcpy(address.sun_path, path, sizeof address.sun_path) >= sizeof address.sun_path) {
+        return FALSE;
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    refused = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) &&
+              errno == ECONNREFUSED;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return refused;
+}
+
+/* A QEMU that gave up root, or was killed, left its socket for tools behind. */
+static void remove_abandoned_sockets(void)
+{
+    g_auto(GStrv) parts = g_strsplit(QMP_SOCKET_FORMAT, "%u", 2);
+    g_autofree char *pattern = g_strjoinv("[0-9]*", parts);
+    glob_t found = { 0 };
+    gboolean waited = FALSE;
+
+    glob(pattern, 0, NULL, &found);
+    for (gsize i = 0; i < found.gl_pathc; i++) {
+        if (!is_abandoned(found.gl_pathv[i])) {
+            continue;
+        }
+        /* One that starts at this moment may have its socket and not listen yet. */
+        if (!waited) {
+            g_usleep(20 * G_TIME_SPAN_MILLISECOND);
+            waited = TRUE;
+        }
+        if (is_abandoned(found.gl_pathv[i])) {
+            unlink(found.gl_pathv[i]);
+        }
+    }
+    globfree(&found);
+}
+
+/*
+ * Adds two monitors: a socket pair, one end of which the component finds open in QEMU from its
+ * first moment, whatever directory or user QEMU changes to; and a socket for xen-physmap check.
+ * A restore waits for the component's word: `incoming` is the index of the argument that says what
+ * to load, or 0.
+ */
+static gboolean attach(GPtrArray *args, const char *domid, guint incoming, RestorePolicy policy)
+{
+    g_autofree char *component = find_component();
+    g_autofree char *preload = g_strjoin(":", component, getenv("LD_PRELOAD"), NULL);
+    g_autofree char *fd = NULL;
+    int pair[2];
+
+    if (!component) {
+        return FALSE;
+    }
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) {
+        say("can't make a socket pair: %s; the layout is not recorded", g_strerror(errno));
+        return FALSE;
+    }
+    fd = g_strdup_printf("%d", pair[0]);
+    setenv("LD_PRELOAD", preload, 1);
+    setenv(ENV_QMP_FD, fd, 1);
+    setenv(ENV_DOMID, domid, 1);
+    setenv(ENV_POLICY, restore_policy_name(policy), 1);
+    unsetenv(ENV_INCOMING);
+    if (incoming && policy != RESTORE_OFF) {
+        setenv(ENV_INCOMING, args->pdata[incoming], 1);
+        args->pdata[incoming] = (gpointer) "defer";
+    }
+    remove_abandoned_sockets();
+    add_monitor(args, MONITOR_ID_PREFIX "component",
+                g_strdup_printf("socket,id=" MONITOR_ID_PREFIX "component,fd=%d", pair[1]));
+    add_monitor(args, MONITOR_ID_PREFIX "tools",
+                g_strdup_printf("socket,id=" MONITOR_ID_PREFIX "tools,path=" QMP_SOCKET_FORMAT
+                                ",server=on,wait=off", (guint)strtoul(domid, NULL, 10)));
+    return TRUE;
+}
+
+static gboolean gives_up_root(const char *const *args)
+{
+    return geteuid() == 0 && (qemu_args_find(args, "-runas") || qemu_args_find(args, "-run-with"));
+}
+
+int main(int argc, char **argv)
+{
+    const char *qemu = find_qemu();
+    GPtrArray *args = g_ptr_array_new();
+    g_autofree char *shown = NULL;
+    const char *const *given = (const char *const *)argv;
+    const char *domid;
+    guint incoming;
+
+    if (argc < 2 || (argc == 2 && strcmp(argv[1], "--help") == 0)) {
+        usage();
+        return argc < 2 ? 2 : 0;
+    }
+    if (!qemu) {
+        say("no QEMU found where distributions put it; name it in " ENV_QEMU
+            " (see xen-physmap-qemu --help)");
+        return 127;
+    }
+    g_ptr_array_add(args, g_strdup(qemu));
+    for (int i = 1; i < argc; i++) {
+        g_ptr_array_add(args, argv[i]);
+    }
+    domid = qemu_args_value(given, "-xen-domid");
+    incoming = qemu_args_find(given, "-incoming");
+    /* Without a domain, as in "-version", there is nothing to record. */
+    if (domid) {
+        RestorePolicy policy = find_policy();
+
+        if (!attach(args, domid, incoming, policy) && incoming && policy == RESTORE_REFUSE) {
+            say("refusing to restore domain %s, whose layout nobody would check", domid);
+            return 1;
+        }
+    }
+    g_ptr_array_add(args, NULL);
+    if (domid && gives_up_root(given) && !launch_record_write((const char *const *)args->pdata,
+                                                     (const char *const *)environ)) {
+        say("can't write down what QEMU is started with: %s; xen-physmap update-dm will refuse it",
+            g_strerror(errno));
+    }
+    execv(qemu, (char **)args->pdata);
+    shown = xen_physmap_escape(qemu, -1);
+    say("can't run %s: %s", shown, g_strerror(errno));
+    return 127;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The QMP commands of an update. */
+#include "monitor.h"
+
+#include <string.h>
+
+#include <xen-physmap/record.h>
+
+#include "json-limits.h"
+
+#define TIMEOUT_MS 10000
+
+/* Stopping waits for the disks, which may be slow. */
+#define SAVE_TIMEOUT_MS 30000
+
+static gboolean run(QmpClient *qmp, const char *command, JsonNode *arguments, int timeout_ms,
+                    GError **error)
+{
+    g_autoptr(JsonNode) result = qmp_client_execute(qmp, command, arguments, timeout_ms, error);
+
+    return result != NULL;
+}
+
+static gboolean unexpected(const char *command, GError **error)
+{
+    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
+                "QMP: QEMU's answer to %s isn't what its documentation says", command);
+    return FALSE;
+}
+
+/* The string member of what should be an object, or NULL. */
+static const char *string_in(JsonNode *node, const char *name)
+{
+    JsonNode *member = node && JSON_NODE_HOLDS_OBJECT(node)
+                           ? json_object_get_member(json_node_get_object(node), name)
+                           : NULL;
+
+    return member && json_node_get_value_type(member) == G_TYPE_STRING
+               ? json_node_get_string(member)
+               : NULL;
+}
+
+gboolean monitor_running(QmpClient *qmp, gboolean *running, GError **error)
+{
+    g_autoptr(JsonNode) result = qmp_client_execute(qmp, "query-status", NULL, TIMEOUT_MS, error);
+    const char *status = string_in(result, "status");
+
+    if (!result || !status) {
+        return result ? unexpected("query-status", error) : FALSE;
+    }
+    *running = strcmp(status, "running") == 0;
+    return TRUE;
+}
+
+gboolean monitor_cont(QmpClient *qmp, GError **error)
+{
+    return run(qmp, "cont", NULL, TIMEOUT_MS, error);
+}
+
+static gboolean save_to_set(QmpClient *qmp, gint64 set, GError **error)
+{
+    g_autofree char *file = g_strdup_printf("/dev/fdset/%" G_GINT64_FORMAT, set);
+    JsonNode *arguments = qmp_argument("filename", file);
+
+    json_object_set_boolean_member(json_node_get_object(arguments), "live", TRUE);
+    return run(qmp, "xen-save-devices-state", arguments, SAVE_TIMEOUT_MS, error);
+}
+
+gboolean monitor_save(QmpClient *qmp, int fd, GError **error)
+{
+    g_autoptr(JsonNode) added = NULL;
+    g_autoptr(JsonObject) arguments = json_object_new();
+    JsonNode *set;
+    gboolean saved;
+
+    if (!run(qmp, "stop", NULL, SAVE_TIMEOUT_MS, error) ||
+        !(added = qmp_client_execute_with_fd(qmp, "add-fd", NULL, fd, TIMEOUT_MS, error))) {
+        return FALSE;
+    }
+    set = JSON_NODE_HOLDS_OBJECT(added)
+              ? json_object_get_member(json_node_get_object(added), "fdset-id")
+              : NULL;
+    if (!set || json_node_get_value_type(set) != G_TYPE_INT64) {
+        return unexpected("add-fd", error);
+    }
+    saved = save_to_set(qmp, json_node_get_int(set), error);
+    /* A QEMU that goes on must not keep the file open. */
+    json_object_set_int_member(arguments, "fdset-id", json_node_get_int(set));
+    run(qmp, "remove-fd", json_node_init_object(json_node_alloc(), arguments), TIMEOUT_MS, NULL);
+    return saved;
+}
+
+static void image_free(gpointer data)
+{
+    MonitorImage *image = data;
+
+    g_free(image->path);
+    g_free(image);
+}
+
+/* With options beside the path, QEMU tells them all, as "json:{...}". */
+static char *path_in(const char *file)
+{
+    const char *text = g_str_has_prefix(file, "json:") ? file + strlen("json:") : NULL;
+    g_autoptr(JsonNode) options =
+        text && !json_refusal(text, strlen(text)) ? json_from_string(text, NULL) : NULL;
+    const char *path = options ? string_in(options, "filename") : NULL;
+
+    return g_strdup(path ? path : file);
+}
+
+GPtrArray *monitor_images(QmpClient *qmp, GError **error)
+{
+    g_autoptr(JsonNode) result =
+        qmp_client_execute(qmp, "query-named-block-nodes", NULL, TIMEOUT_MS, error);
+    g_autoptr(GPtrArray) images = g_ptr_array_new_with_free_func(image_free);
+
+    if (!result || !JSON_NODE_HOLDS_ARRAY(result)) {
+        if (result) {
+            unexpected("query-named-block-nodes", error);
+        }
+        return NULL;
+    }
+    for (guint i = 0; i < json_array_get_length(json_node_get_array(result)); i++) {
+        static const char *const drivers[] = { "file", "host_device", "host_cdrom", NULL };
+        JsonNode *node = json_array_get_element(json_node_get_array(result), i);
+        const char *driver = string_in(node, "drv"), *file = string_in(node, "file");
+
+        if (driver && file && g_strv_contains(drivers, driver)) {
+            MonitorImage *image = g_new0(MonitorImage, 1);
+            JsonNode *read_only = json_object_get_member(json_node_get_object(node), "ro");
+
+            image->path = path_in(file);
+            image->read_only = read_only &&
+                               json_node_get_value_type(read_only) == G_TYPE_BOOLEAN &&
+                               json_node_get_boolean(read_only);
+            g_ptr_array_add(images, image);
+        }
+    }
+    return g_steal_pointer(&images);
+}
+
+GPtrArray *monitor_serial_ptys(QmpClient *qmp, GError **error)
+{
+    g_autoptr(JsonNode) result = qmp_client_execute(qmp, "query-chardev", NULL, TIMEOUT_MS, error);
+    g_autoptr(GPtrArray) ptys = g_ptr_array_new_with_free_func(g_free);
+    JsonArray *chardevs;
+
+    if (!result || !JSON_NODE_HOLDS_ARRAY(result)) {
+        if (result) {
+            unexpected("query-chardev", error);
+        }
+        return NULL;
+    }
+    chardevs = json_node_get_array(result);
+    for (guint i = 0; i < json_array_get_length(chardevs); i++) {
+        const char *label = string_in(json_array_get_element(chardevs, i), "label");
+        const char *file = string_in(json_array_get_element(chardevs, i), "filename");
+        guint64 port;
+
+        if (label && file && g_str_has_prefix(label, "serial") &&
+            g_ascii_string_to_unsigned(label + strlen("serial"), 10, 0, 63, &port, NULL)) {
+            while (ptys->len <= port) {
+                g_ptr_array_add(ptys, g_strdup(""));
+            }
+            if (g_str_has_prefix(file, "pty:")) {
+                g_free(ptys->pdata[port]);
+                ptys->pdata[port] = g_strdup(file + strlen("pty:"));
+            }
+        }
+    }
+    return g_steal_pointer(&ptys);
+}
+
+void monitor_vnc_free(MonitorVnc *vnc)
+{
+    if (vnc) {
+        g_free(vnc->host);
+        g_free(vnc->service);
+        g_ptr_array_unref(vnc->clients);
+        g_free(vnc);
+    }
+}
+
+MonitorVnc *monitor_vnc(QmpClient *qmp, GError **error)
+{
+    g_autoptr(JsonNode) result = qmp_client_execute(qmp, "query-vnc", NULL, TIMEOUT_MS, error);
+    JsonNode *clients;
+    MonitorVnc *vnc;
+
+    if (!result || !JSON_NODE_HOLDS_OBJECT(result)) {
+        if (result) {
+            unexpected("query-vnc", error);
+        }
+        return NULL;
+    }
+    vnc = g_new0(MonitorVnc, 1);
+    vnc->host = g_strdup(string_in(result, "host"));
+    vnc->service = g_strdup(string_in(result, "service"));
+    vnc->clients = g_ptr_array_new_with_free_func(g_free);
+    clients = json_object_get_member(json_node_get_object(result), "clients");
+    for (guint i = 0; clients && JSON_NODE_HOLDS_ARRAY(clients) &&
+                      i < json_array_get_length(json_node_get_array(clients)); i++) {
+        JsonNode *client = json_array_get_element(json_node_get_array(clients), i);
+        const char *host = string_in(client, "host"), *service = string_in(client, "service");
+        g_autofree char *text = g_strdup_printf("%s:%s", host ? host : "?",
+                                                service ? service : "?");
+
+        g_ptr_array_add(vnc->clients, xen_physmap_escape(text, -1));
+    }
+    return vnc;
+}
+
+gboolean monitor_set_vnc_password(QmpClient *qmp, const char *password, GError **error)
+{
+    return run(qmp, "change-vnc-password", qmp_argument("password", password), TIMEOUT_MS, error);
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The QMP client: lines of JSON over a Unix socket; never waits longer than it was told to. */
+#include "qmp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <xen-physmap/record.h>
+
+#include "json-limits.h"
+#include "names.h"
+
+/* A reply longer than this is none; "info mtree -f" of a large guest has some 100 KiB. */
+#define REPLY_MAX (8 * 1024 * 1024)
+
+struct QmpClient {
+    int fd;
+    GByteArray *input;          /* bytes that don't make a line yet */
+    GQueue replies;             /* JsonNode: lines that are no events */
+    gboolean greeted;           /* the greeting was read */
+    gboolean asked;             /* for capabilities, and perhaps in vain */
+    gboolean ready;             /* capabilities were negotiated */
+    gint64 last_id;             /* of the commands, which their answers repeat */
+    QmpEventFunc event_func;
+    gpointer event_data;
+};
+
+static gboolean fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static gboolean fail(GError **error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE, "QMP: %s", text);
+    return FALSE;
+}
+
+QmpClient *qmp_client_new(int fd)
+{
+    QmpClient *client = g_new0(QmpClient, 1);
+
+    client->fd = fd;
+    client->input = g_byte_array_new();
+    g_queue_init(&client->replies);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    return client;
+}
+
+static int connect_path(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address)) {
+        int saved = errno;
+
+        close(fd);
+        errno = saved;
+        fd = -1;
+    }
+    return fd;
+}
+
+QmpClient *qmp_client_connect(guint32 domid, GError **error)
+{
+    g_autofree char *ours = g_strdup_printf(QMP_SOCKET_FORMAT, domid);
+    g_autofree char *libxls = g_strdup_printf("/run/xen/qmp-libxl-%u", domid);
+    int fd = connect_path(ours);
+    int errnum = errno;
+
+    if (fd < 0) {
+        fd = connect_path(libxls);
+    }
+    if (fd < 0) {
+        fail(error, "can't connect to the QEMU of domain %u: %s: %s; %s: %s", domid, ours,
+             g_strerror(errnum), libxls, g_strerror(errno));
+        return NULL;
+    }
+    return qmp_client_new(fd);
+}
+
+void qmp_client_free(QmpClient *client)
+{
+    if (client) {
+        close(client->fd);
+        g_byte_array_unref(client->input);
+        g_queue_clear_full(&client->replies, (GDestroyNotify)json_node_unref);
+        g_free(client);
+    }
+}
+
+int qmp_client_fd(const QmpClient *client)
+{
+    return client->fd;
+}
+
+void qmp_client_on_event(QmpClient *client, QmpEventFunc func, gpointer data)
+{
+    client->event_func = func;
+    client->event_data = data;
+}
+
+/* The string member of an object, or NULL. json-glib's own getter warns where there is none. */
+static const char *member_string(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+
+    return node && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node)
+                                                                   : NULL;
+}
+
+static gboolean take_line(QmpClient *client, const char *line, gsize length, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    const char *event, *refusal = json_refusal(line, length);
+    JsonNode *root;
+
+    if (refusal) {
+        return fail(error, "QEMU sent a line that isn't read: %s", refusal);
+    }
+    if (!json_parser_load_from_data(parser, line, length, &problem)) {
+        g_autofree char *shown = xen_physmap_escape(line, length);
+        g_autofree char *reason = xen_physmap_escape(problem->message, -1);
+
+        return fail(error, "QEMU sent '%s': %s", shown, reason);
+    }
+    root = json_parser_get_root(parser);
+    if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
+        return fail(error, "QEMU sent a line that is no JSON object");
+    }
+    event = member_string(json_node_get_object(root), "event");
+    if (!event) {
+        g_queue_push_tail(&client->replies, json_parser_steal_root(parser));
+    } else if (client->event_func) {
+        client->event_func(event, client->event_data);
+    }
+    return TRUE;
+}
+
+static gboolean take_lines(QmpClient *client, GError **error)
+{
+    guint8 *end;
+
+    while ((end = memchr(client->input->data, '\n', client->input->len))) {
+        gsize length = end - client->input->data;
+        g_autofree char *line = g_strndup((char *)client->input->data, length);
+
+        g_byte_array_remove_range(client->input, 0, length + 1);
+        g_strstrip(line);
+        if (*line && !take_line(client, line, strlen(line), error)) {
+            return FALSE;
+        }
+    }
+    if (client->input->len > REPLY_MAX) {
+        return fail(error, "QEMU sent more than %d bytes without a line end", REPLY_MAX);
+    }
+    return TRUE;
+}
+
+gboolean qmp_client_dispatch(QmpClient *client, GError **error)
+{
+    guint8 buffer[16384];
+    /* One read, and then the caller looks at its deadline: QEMU may not stop to send. */
+    ssize_t n = read(client->fd, buffer, sizeof buffer);
+
+    if (n == 0) {
+        return fail(error, "QEMU closed the connection");
+    }
+    if (n < 0) {
+        return errno == EAGAIN || errno == EINTR ||
+               fail(error, "can't read: %s", g_strerror(errno));
+    }
+    g_byte_array_append(client->input, buffer, n);
+    return (!memchr(buffer, '\n', n) && client->input->len <= REPLY_MAX) ||
+           take_lines(client, error);
+}
+
+/* Waits until the socket is ready for `events` or the deadline (monotonic, in us) is over. */
+static gboolean wait_until(QmpClient *client, short events, gint64 deadline, GError **error)
+{
+    struct pollfd pollfd = { .fd = client->fd, .events = events };
+
+    for (;;) {
+        gint64 left = deadline - g_get_monotonic_time();
+        int rc = left > 0 ? poll(&pollfd, 1, (left + 999) / 1000) : 0;
+
+        if (rc > 0) {
+            return TRUE;
+        }
+        if (rc == 0) {
+            return fail(error, "QEMU didn't answer in time; is its main loop stuck?");
+        }
+        if (errno != EINTR) {
+            return fail(error, "can't wait: %s", g_strerror(errno));
+        }
+    }
+}
+
+static JsonNode *await_reply(QmpClient *client, gint64 deadline, GError **error)
+{
+    while (g_queue_is_empty(&client->replies)) {
+        g_autoptr(GError) problem = NULL;
+
+        if (!wait_until(client, POLLIN, deadline, error)) {
+            return NULL;
+        }
+        /* QEMU may have answered and closed. */
+        if (!qmp_client_dispatch(client, &problem) && g_queue_is_empty(&client->replies)) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return NULL;
+        }
+    }
+    return g_queue_pop_head(&client->replies);
+}
+
+/* As send(), and `fd` goes along unless it is -1. */
+static ssize_t send_with_fd(int socket, const char *data, gsize length, int fd)
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof fd)];
+    } control = { 0 };
+    struct iovec iov = { (char *)data, length };
+    struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+    if (fd >= 0) {
+        message.msg_control = control.space;
+        message.msg_controllen = sizeof control.space;
+        control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof fd),
+                                           .cmsg_level = SOL_SOCKET,
+                                           .cmsg_type = SCM_RIGHTS };
+        memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+    }
+    return sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+static gboolean send_line(QmpClient *client, const char *line, int fd, gint64 deadline,
+                          GError **error)
+{
+    gsize left = strlen(line);
+
+    while (left > 0) {
+        ssize_t n = send_with_fd(client->fd, line, left, fd);
+
+        if (n >= 0) {
+            line += n;
+            left -= n;
+            fd = -1;
+        } else if (errno == EAGAIN) {
+            if (!wait_until(client, POLLOUT, deadline, error)) {
+                return FALSE;
+            }
+        } else if (errno != EINTR) {
+            return fail(error, "can't send: %s", g_strerror(errno));
+        }
+    }
+    return TRUE;
+}
+
+/* {"execute": command, "arguments": ...}; takes `arguments` over, which may be NULL. */
+static char *command_line(gint64 id, const char *command, JsonNode *arguments)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+    g_autoptr(JsonNode) root = NULL;
+    g_autofree char *json = NULL;
+
+    json_builder_begin_object(builder);
+    json_builder_set_member_name(builder, "execute");
+    json_builder_add_string_value(builder, command);
+    if (arguments) {
+        json_builder_set_member_name(builder, "arguments");
+        json_builder_add_value(builder, arguments);
+    }
+    json_builder_set_member_name(builder, "id");
+    json_builder_add_int_value(builder, id);
+    json_builder_end_object(builder);
+    root = json_builder_get_root(builder);
+    json = json_to_string(root, FALSE);
+    return g_strconcat(json, "\n", NULL);
+}
+
+JsonNode *qmp_argument(const char *name, const char *value)
+{
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+
+    json_node_take_object(node, json_object_new());
+    json_object_set_string_member(json_node_get_object(node), name, value);
+    return node;
+}
+
+/* Whether the object answers the command of this id. One that QEMU couldn't read has no id. */
+static gboolean is_answer(JsonObject *reply, gint64 id)
+{
+    JsonNode *node = json_object_get_member(reply, "id");
+
+    return node ? json_node_get_value_type(node) == G_TYPE_INT64 && json_node_get_int(node) == id
+                : json_object_has_member(reply, "error");
+}
+
+/*
+ * Sends one command, perhaps with a descriptor, and awaits the object that answers it, which may
+ * be an error.
+ */
+static JsonNode *ask(QmpClient *client, const char *command, JsonNode *arguments, int fd,
+                     gint64 deadline, GError **error)
+{
+    gint64 id = ++client->last_id;
+    g_autofree char *line = command_line(id, command, arguments);
+    JsonNode *reply;
+
+    if (!send_line(client, line, fd, deadline, error)) {
+        return NULL;
+    }
+    /* The answer to a command that timed out may still come, before this one's. */
+    while ((reply = await_reply(client, deadline, error)) &&
+           !is_answer(json_node_get_object(reply), id)) {
+        json_node_unref(reply);
+    }
+    return reply;
+}
+
+/* FALSE when the answer to the command is an error. */
+static gboolean accepted(JsonNode *reply, const char *command, GError **error)
+{
+    JsonNode *problem = json_object_get_member(json_node_get_object(reply), "error");
+
+    if (problem) {
+        const char *why = JSON_NODE_HOLDS_OBJECT(problem)
+                              ? member_string(json_node_get_object(problem), "desc")
+                              : NULL;
+        g_autofree char *shown = xen_physmap_escape(why ? why : "no reason given", -1);
+
+        fail(error, "QEMU refused %s: %s", command, shown);
+    }
+    return !problem;
+}
+
+/* QEMU greets first, and takes commands only after qmp_capabilities. */
+static gboolean greet(QmpClient *client, gint64 deadline, GError **error)
+{
+    g_autoptr(JsonNode) reply = NULL;
+    gboolean again = client->asked;
+
+    if (client->ready) {
+        return TRUE;
+    }
+    if (!client->greeted) {
+        g_autoptr(JsonNode) greeting = await_reply(client, deadline, error);
+
+        if (!greeting) {
+            return FALSE;
+        }
+        if (!json_object_has_member(json_node_get_object(greeting), "QMP")) {
+            return fail(error, "this is not a QMP socket");
+        }
+        client->greeted = TRUE;
+    }
+    client->asked = TRUE;
+    reply = ask(client, "qmp_capabilities", NULL, -1, deadline, error);
+    /* Asked a second time, since the first answer was late, QEMU says that it knows already. */
+    client->ready = reply && (again || accepted(reply, "qmp_capabilities", error));
+    return client->ready;
+}
+
+JsonNode *qmp_client_execute_with_fd(QmpClient *client, const char *command, JsonNode *arguments,
+                                     int fd, int timeout_ms, GError **error)
+{
+    gint64 deadline = g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND;
+    g_autoptr(JsonNode) owned = arguments, reply = NULL;
+    JsonNode *value;
+
+    if (!greet(client, deadline, error) ||
+        !(reply = ask(client, command, g_steal_pointer(&owned), fd, deadline, error)) ||
+        !accepted(reply, command, error)) {
+        return NULL;
+    }
+    value = json_object_get_member(json_node_get_object(reply), "return");
+    if (!value) {
+        fail(error, "QEMU answered %s with neither a result nor an error", command);
+        return NULL;
+    }
+    return json_node_copy(value);
+}
+
+JsonNode *qmp_client_execute(QmpClient *client, const char *command, JsonNode *arguments,
+                             int timeout_ms, GError **error)
+{
+    return qmp_client_execute_with_fd(client, command, arguments, -1, timeout_ms, error);
+}
+
+char *qmp_client_hmp(QmpClient *client, const char *command, int timeout_ms, GError **error)
+{
+    g_autoptr(JsonNode) result =
+        qmp_client_execute(client, "human-monitor-command", qmp_argument("command-line", command),
+                           timeout_ms, error);
+
+    if (result && json_node_get_value_type(result) != G_TYPE_STRING) {
+        fail(error, "QEMU answered '%s' without text", command);
+        return NULL;
+    }
+    return result ? json_node_dup_string(result) : NULL;
+}
+
+gboolean qmp_client_migrate_incoming(QmpClient *client, const char *uri, int timeout_ms,
+                                     GError **error)
+{
+    g_autoptr(JsonNode) result = qmp_client_execute(client, "migrate-incoming",
+                                                    qmp_argument("uri", uri), timeout_ms, error);
+
+    return result != NULL;
+}

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The component's thread: surveys the layout after each poke, and publishes what it finds. */
+#include "recorder.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <xen-physmap/state.h>
+#include <xen-physmap/xenstore.h>
+
+#include "gate.h"
+#include "names.h"
+#include "survey.h"
+
+/* QEMU's main loop answers within milliseconds; a stuck one must not keep the guest from running. */
+#define QMP_TIMEOUT_MS 10000
+
+/* After a failure the next try comes by itself, later each time. */
+#define RETRY_FIRST_MS 20
+#define RETRY_LAST_MS 10000
+
+/* A restore whose layout can't be judged for so long is refused; libxl would wait for 60 s. */
+#define GATE_TIMEOUT_US (30 * G_TIME_SPAN_SECOND)
+
+/* How long a second survey may wait behind the one that passed the gate. */
+#define AFTER_GATE_MS 500
+
+/* How often a port is asked for that the QEMU before has until it ends. */
+#define CLAIM_MS 100
+#define CLAIMS_SILENT 100
+
+/* Added to the eventfd by a poke; a nudge adds 1, and waits so long for others to come. */
+#define URGENT (G_GUINT64_CONSTANT(1) << 32)
+#define NUDGE_US (10 * G_TIME_SPAN_MILLISECOND)
+
+static struct {
+    /* Set once by recorder_init, before the thread is there. */
+    guint32 domid;
+    RestorePolicy policy;
+    char *incoming;                     /* where the device state is; NULL for a new guest */
+    const RecorderStandby *standby;     /* NULL: none, this QEMU has the guest for itself */
+    QmpClient *qmp;
+    XenPhysmapOps *ops;
+
+    /* Between QEMU's threads and ours. */
+    pthread_once_t started;
+    int wake_fd;                        /* -1: not at work */
+    pthread_mutex_t lock;
+    gboolean ended;                     /* under lock, as the next two */
+    RecorderResume resume;
+    gpointer resume_data;
+
+    /* Ours alone. */
+    XenPhysmapState *state;
+    gboolean gate_due;                  /* a saved guest, and its layout isn't judged yet */
+    gint64 gate_since;                  /* monotonic, in us */
+    gboolean stale;                     /* the layout may differ from the records */
+    gboolean stopped;                   /* the guest is, to be saved perhaps */
+    GHashTable *movable;                /* names of blocks that QEMU moves: the framebuffer's */
+    gboolean qmp_lost;
+    int retry_ms;
+    guint claims;                       /* in which a port was found taken */
+    char *complaint;                    /* what was last said, so that it is said once */
+} self = { .started = PTHREAD_ONCE_INIT, .wake_fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void say(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+/* To stderr, which libxl keeps as /var/log/xen/qemu-dm-$name.log. One write, to stay one line. */
+static void say(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_autofree char *line = g_strdup_printf("xen-physmap: %s\n", text);
+
+    if (write(STDERR_FILENO, line, strlen(line)) < 0) {
+        return;                         /* no log, and nowhere to say so */
+    }
+}
+
+static gboolean connect_xen(GError **error)
+{
+    if (!self.ops) {
+        self.ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_HYPERVISOR, error);
+    }
+    return self.ops != NULL;
+}
+
+static gboolean open_state(GError **error)
+{
+    guint32 dm_domid;
+
+    if (self.state) {
+        return TRUE;
+    }
+    if (!connect_xen(error) || !xen_physmap_xenstore_own_domid(self.ops, &dm_domid, error)) {
+        return FALSE;
+    }
+    self.state = xen_physmap_state_open(self.ops, self.domid, dm_domid);
+    return TRUE;
+}
+
+static void say_all(const GPtrArray *lines)
+{
+    for (guint i = 0; i < lines->len; i++) {
+        say("%s", (const char *)g_ptr_array_index(lines, i));
+    }
+}
+
+/*
+ * The one thing that the component does against QEMU's will. libxl sees its device model end
+ * before it reported to run, fails the restore and destroys the domain, which never ran. In an
+ * update the old QEMU still has it.
+ */
+static void refuse(void)
+{
+    if (self.standby) {
+        say("refusing to take domain %u over; update-dm goes back to the old QEMU", self.domid);
+    } else {
+        say("refusing to run domain %u; its savefile, or the source of its migration, is unharmed. "
+            ENV_POLICY "=warn lets such a guest run", self.domid);
+    }
+    recorder_end();
+    _exit(1);
+}
+
+/* The verdict of either half of the gate: what the log says, and whether QEMU goes on. */
+static void conclude(gboolean passed, const GPtrArray *report)
+{
+    if (!passed) {
+        say("domain %u: the layout of this QEMU is not the one that the guest was saved with:",
+            self.domid);
+    }
+    say_all(report);
+    if (!passed && self.policy == RESTORE_REFUSE) {
+        refuse();
+    }
+    if (!passed) {
+        say("domain %u goes on all the same, since " ENV_POLICY " is %s", self.domid,
+            restore_policy_name(self.policy));
+    }
+}
+
+/*
+ * The first half of the gate. A QEMU whose blocks have other sizes would fail to load the state,
+ * and couldn't say what is wrong. FALSE when the layout couldn't be judged.
+ */
+static gboolean admit(GError **error)
+{
+    g_autoptr(GPtrArray) report = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(XenPhysmapTable) blocks = NULL;
+
+    if (!open_state(error) || !xen_physmap_state_load(self.state, error) ||
+        !(blocks = survey_blocks(self.qmp, QMP_TIMEOUT_MS, error))) {
+        return FALSE;
+    }
+    conclude(gate_admits(xen_physmap_state_table(self.state), blocks, report), report);
+    return TRUE;
+}
+
+/* The second half. FALSE when the layout couldn't be judged. */
+static gboolean pass_gate(const Survey *actual, GError **error)
+{
+    g_autoptr(GPtrArray) report = g_ptr_array_new_with_free_func(g_free);
+    const XenPhysmapTable *saved;
+    gboolean passed;
+
+    /* Read again: a connection may have broken since the first half. */
+    if (!xen_physmap_state_load(self.state, error)) {
+        return FALSE;
+    }
+    saved = xen_physmap_state_table(self.state);
+    self.gate_due = FALSE;
+    if (xen_physmap_table_size(saved) == 0) {
+        say("domain %u came without records, so its layout can't be checked", self.domid);
+        return TRUE;
+    }
+    passed = gate_passes(saved, actual, report);
+    conclude(passed, report);
+    if (passed) {
+        say("domain %u: the layout is the one it was saved with, %u ramblocks", self.domid,
+            xen_physmap_table_size(saved));
+    }
+    return TRUE;
+}
+
+/* The layout of a saved guest couldn't be judged. FALSE when it is to be tried again. */
+static gboolean give_up_judging(const GError *error)
+{
+    /* What passes by itself, xenstored restarting for one, gets some time. */
+    gboolean passing = g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE) ||
+                       g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_CONFLICT);
+
+    if (passing && g_get_monotonic_time() - self.gate_since < GATE_TIMEOUT_US) {
+        return FALSE;
+    }
+    say("domain %u: the layout can't be held against the saved one: %s", self.domid,
+        error->message);
+    if (self.policy == RESTORE_REFUSE) {
+        refuse();
+    }
+    return TRUE;
+}
+
+/*
+ * Moves a block's pages to where QEMU shows it. QEMU does so itself when a BAR is first mapped. But
+ * while it logs what the guest draws, it leaves the pages behind when the BAR is unmapped, fails to
+ * move them when it is mapped elsewhere, and doesn't try when it comes back to an earlier place. The
+ * guest doesn't notice, since QEMU serves the accesses; but the next restore fails in QEMU.
+ */
+static gboolean settle(const Survey *actual, GError **error)
+{
+    const XenPhysmapRecord *block;
+
+    for (guint i = 0; (block = xen_physmap_table_get(actual->table, i)); i++) {
+        guint64 place = survey_place_of(actual, block);
+
+        if (block->start_addr != block->phys_offset) {
+            g_hash_table_add(self.movable, g_strdup(block->name));
+        }
+        if (place != block->start_addr && g_hash_table_contains(self.movable, block->name) &&
+            !xen_physmap_state_region_add(self.state, block->phys_offset, place, block->size, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* One survey, published. */
+static gboolean refresh(GError **error)
+{
+    g_autoptr(Survey) actual = NULL;
+    const XenPhysmapTable *before;
+
+    if (!open_state(error)) {
+        return FALSE;
+    }
+    /* What came with a saved guest is what is to be judged, and no help in finding its blocks. */
+    before = self.gate_due ? NULL : xen_physmap_state_table(self.state);
+    if (!(actual = survey_take(self.qmp, self.ops, self.domid, before, QMP_TIMEOUT_MS, error)) ||
+        (self.gate_due && !pass_gate(actual, error)) ||
+        !xen_physmap_state_update(self.state, actual->table, error)) {
+        return FALSE;
+    }
+    /* Pages that are being saved stay where they are. */
+    return self.stopped || settle(actual, error);
+}
+
+/* A connection that broke doesn't mend itself. */
+static void drop_broken_connection(const GError *error)
+{
+    if (g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE)) {
+        g_clear_pointer(&self.state, xen_physmap_state_close);
+        g_clear_pointer(&self.ops, xen_physmap_ops_close);
+    }
+}
+
+static void try_refresh(void)
+{
+    g_autoptr(GError) error = NULL;
+
+    /* Before, not after: an event that comes in the middle makes it stale again. */
+    self.stale = FALSE;
+    if (refresh(&error)) {
+        if (self.complaint) {
+            say("the records are up to date again");
+        }
+        g_clear_pointer(&self.complaint, g_free);
+        self.retry_ms = 0;
+        return;
+    }
+    self.stale = TRUE;
+    if (self.gate_due) {
+        self.gate_due = !give_up_judging(error);
+    } else if (g_strcmp0(self.complaint, error->message) != 0) {
+        say("can't record the layout of domain %u: %s; the guest runs on, and this is tried again",
+            self.domid, error->message);
+        g_free(self.complaint);
+        self.complaint = g_strdup(error->message);
+    }
+    drop_broken_connection(error);
+    self.retry_ms = CLAMP(self.retry_ms * 2, RETRY_FIRST_MS, RETRY_LAST_MS);
+}
+
+/* Lets QEMU's report go on that it is running, if one was held. */
+static void let_run(gboolean ending)
+{
+    RecorderResume resume;
+    gpointer data;
+
+    pthread_mutex_lock(&self.lock);
+    self.ended = ending;
+    resume = self.resume;
+    data = self.resume_data;
+    self.resume = NULL;
+    pthread_mutex_unlock(&self.lock);
+    if (resume) {
+        resume(data);
+    }
+}
+
+static void on_event(const char *event, gpointer data)
+{
+    (void)data;
+    if (strcmp(event, "DEVICE_DELETED") == 0) {
+        self.stale = TRUE;
+    } else if (strcmp(event, "STOP") == 0) {
+        self.stopped = TRUE;
+    } else if (strcmp(event, "RESUME") == 0) {
+        /* The one behind the gate tells nothing new, and xl waits for the processor. */
+        self.stale = self.stale || self.stopped || !self.incoming;
+        self.stopped = FALSE;
+    }
+}
+
+static void take_qmp_input(void)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!qmp_client_dispatch(self.qmp, &error)) {
+        /* QEMU ends, or its monitor does: there is nobody left to ask. */
+        self.qmp_lost = TRUE;
+    }
+}
+
+/* The old QEMU serves the guest until the updater gives the word. */
+static void await_turn(void)
+{
+    g_autoptr(GError) error = NULL;
+    char byte = 0;
+
+    if (send(self.standby->fd, &byte, 1, MSG_NOSIGNAL) != 1 ||
+        read(self.standby->fd, &byte, 1) != 1) {
+        _exit(0);
+    }
+    close(self.standby->fd);
+    if (!self.standby->end(&error)) {
+        say("domain %u: can't take it over: %s", self.domid, error->message);
+        _exit(1);
+    }
+}
+
+/* Judges the blocks as far as it can be done before the state is loaded, and has it loaded. */
+static void restore(void)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean judged = FALSE;
+
+    self.gate_since = g_get_monotonic_time();
+    while (!judged) {
+        g_autoptr(GError) problem = NULL;
+
+        judged = admit(&problem) || give_up_judging(problem);
+        if (!judged) {
+            drop_broken_connection(problem);
+            g_usleep(RETRY_FIRST_MS * G_TIME_SPAN_MILLISECOND);
+        }
+    }
+    if (self.standby) {
+        await_turn();
+    }
+    if (!qmp_client_migrate_incoming(self.qmp, self.incoming, QMP_TIMEOUT_MS, &error)) {
+        say("domain %u: QEMU doesn't load the saved state: %s", self.domid, error->message);
+        refuse();
+    }
+    self.gate_since = g_get_monotonic_time();
+}
+
+/* How long the thread may sleep if nothing wakes it, in ms; -1: for ever. */
+static int sleep_ms(void)
+{
+    if (self.stale) {
+        return self.retry_ms;
+    }
+    if (!self.standby || self.standby->claim()) {
+        return -1;
+    }
+    if (++self.claims == CLAIMS_SILENT) {
+        say("domain %u: another process has taken a network port, for VNC perhaps, that the QEMU "
+            "before had; it is tried until it is free", self.domid);
+    }
+    return CLAIM_MS;
+}
+
+static void *work(void *data)
+{
+    (void)data;
+    prctl(PR_SET_NAME, "xen-physmap");
+    qmp_client_on_event(self.qmp, on_event, NULL);
+    self.movable = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    if (self.gate_due) {
+        restore();
+    }
+    while (!self.qmp_lost) {
+        struct pollfd fds[] = {
+            { .fd = self.wake_fd, .events = POLLIN },
+            { .fd = qmp_client_fd(self.qmp), .events = POLLIN },
+        };
+        gboolean judging = self.gate_due;
+        eventfd_t count = 0;
+
+        if (poll(fds, G_N_ELEMENTS(fds), sleep_ms()) < 0 && errno != EINTR) {
+            break;
+        }
+        if (fds[1].revents) {
+            take_qmp_input();
+        }
+        if (fds[0].revents && eventfd_read(self.wake_fd, &count) == 0) {
+            self.stale = TRUE;
+            if (count < URGENT) {
+                g_usleep(NUDGE_US);
+            }
+        }
+        if (self.stale && !self.qmp_lost) {
+            try_refresh();
+        }
+        /* xl, which waits for this QEMU, needs the processor more than what came meanwhile. */
+        if (judging && !self.gate_due && eventfd_read(self.wake_fd, &count) == 0) {
+            self.stale = TRUE;
+            self.retry_ms = AFTER_GATE_MS;
+        }
+        if (!self.gate_due) {
+            let_run(FALSE);
+        }
+    }
+    let_run(TRUE);
+    return NULL;
+}
+
+/* QEMU handles its signals in threads of its own choice, and ours is none of them. */
+static void start(void)
+{
+    pthread_t thread;
+    sigset_t all, before;
+    int rc;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&thread, NULL, work, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc) {
+        say("can't start a thread: %s; the layout is not recorded", g_strerror(rc));
+        if (self.gate_due) {
+            refuse();
+        }
+        self.ended = TRUE;
+    } else {
+        pthread_detach(thread);
+    }
+}
+
+void recorder_init(guint32 domid, int qmp_fd, const char *incoming, RestorePolicy policy,
+                   const RecorderStandby *standby)
+{
+    g_autoptr(GError) error = NULL;
+
+    self.domid = domid;
+    self.incoming = g_strdup(incoming);
+    self.gate_due = incoming != NULL;
+    self.policy = policy;
+    self.standby = standby;
+    self.qmp = qmp_client_new(qmp_fd);
+    /* Failing here is no loss: the thread tries again, and has something to say then. */
+    connect_xen(&error);
+    self.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (self.wake_fd < 0) {
+        say("can't make an eventfd: %s; the layout is not recorded", g_strerror(errno));
+        if (incoming) {
+            refuse();
+        }
+    } else if (incoming) {
+        pthread_once(&self.started, start);
+    }
+}
+
+void recorder_end(void)
+{
+    /* QEMU removes its socket when it shuts down, and leaves it when it gives up on a restore. */
+    if (self.qmp) {
+        g_autofree char *socket = g_strdup_printf(QMP_SOCKET_FORMAT, self.domid);
+
+        unlink(socket);
+    }
+}
+
+void recorder_poke(void)
+{
+    if (self.wake_fd >= 0) {
+        eventfd_write(self.wake_fd, URGENT);
+    }
+}
+
+void recorder_nudge(void)
+{
+    if (self.wake_fd >= 0) {
+        eventfd_write(self.wake_fd, 1);
+    }
+}
+
+gboolean recorder_running(RecorderResume resume, gpointer data)
+{
+    RecorderResume before = NULL;
+    gpointer before_data = NULL;
+    gboolean taken;
+
+    if (self.wake_fd < 0) {
+        return FALSE;
+    }
+    pthread_once(&self.started, start);
+    pthread_mutex_lock(&self.lock);
+    taken = !self.ended;
+    if (taken) {
+        before = self.resume;
+        before_data = self.resume_data;
+        self.resume = resume;
+        self.resume_data = data;
+    }
+    pthread_mutex_unlock(&self.lock);
+    recorder_poke();
+    if (before) {
+        before(before_data);
+    }
+    return taken;
+}
