@@ -211,6 +211,23 @@ check-fuzz: $(FUZZ_REPLAYS)
 demo: all
 	@BUILD=build tests/xen/demo
 
+# What editors and reviewers use.
+SOURCES = $(shell { git ls-files '*.[ch]' || find . -path ./build -prune -o -name '*.[ch]' -print; } 2>/dev/null)
+
+.PHONY: format tags compile_commands
+format:
+	@clang-format -i $(SOURCES)
+
+tags:
+	@mkdir -p build
+	@ctags -o tags $(SOURCES)
+
+# clangd looks for it in build/.
+compile_commands:
+	@command -v bear >/dev/null || { echo 'bear is missing (package bear)' >&2; exit 1; }
+	@mkdir -p build
+	@rm -rf build/obj && bear --output build/compile_commands.json -- $(MAKE) all
+
 .PHONY: help
 help:
 	@echo 'make            build into build/'
@@ -222,6 +239,7 @@ help:
 	@echo 'make check-api  what others build on and read; make check-dist the tarball and packages'
 	@echo 'make bench      measures; make dist: the tarball; make deb: packages for Debian'
 	@echo 'make install    with DESTDIR= and the directories of ./configure; also uninstall'
+	@echo 'make format     the layout of the C files (clang-format); also tags, compile_commands'
 	@echo 'make clean      what make built; distclean: all of build/, fetched packages too'
 	@echo 'V=1 shows the commands.'
 

@@ -16,8 +16,8 @@ static gboolean hash_blocks(const XenPhysmapOps *ops, guint32 domid, const XenPh
     const XenPhysmapRecord *block;
 
     for (guint i = 0; (block = xen_physmap_table_get(table, i)); i++) {
-        void *pages = xen_physmap_guest_map(ops, domid, block->start_addr, block->size, PROT_READ,
-                                            error);
+        void *pages =
+            xen_physmap_guest_map(ops, domid, block->start_addr, block->size, PROT_READ, error);
 
         if (!pages) {
             return FALSE;
@@ -91,15 +91,15 @@ int verb_check(int argc, char **argv)
     if (!verb_options(&argc, &argv, entries, "DOMID|NAME",
                       "Holds a domain's records against its running QEMU, and looks whether the "
                       "domain\nhas the pages that they name. One line for each block that is "
-                      "wrong.", 1, 1)) {
+                      "wrong.",
+                      1, 1)) {
         return EXIT_TROUBLE;
     }
     if (!(ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_HYPERVISOR, &error)) ||
         !(domain = domain_find(ops, argv[1], &error)) ||
         !(table = domain_records(ops, domain, &error)) ||
         !(findings = layout_check(ops, domain, table, notes, &error)) ||
-        (hash && findings->len == 0 &&
-         !hash_blocks(ops, domain->domid, table, hashes, &error))) {
+        (hash && findings->len == 0 && !hash_blocks(ops, domain->domid, table, hashes, &error))) {
         return verb_fail(g_steal_pointer(&error));
     }
     (json ? print_json : print_text)(domain, table, findings, notes, hashes);

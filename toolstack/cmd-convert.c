@@ -23,10 +23,12 @@ int verb_convert(int argc, char **argv)
                       "Xen or new, and\nwrites them in another. What else is in the input is not "
                       "converted.\n"
                       "\n"
-                      "  xen-physmap convert --to libxl-record xen-4.4.save records", 2, 2)) {
+                      "  xen-physmap convert --to libxl-record xen-4.4.save records",
+                      2, 2)) {
         return EXIT_TROUBLE;
     }
-    if (!record_file_format(from_name, &from, &error) || !record_file_format(to_name, &to, &error)) {
+    if (!record_file_format(from_name, &from, &error) ||
+        !record_file_format(to_name, &to, &error)) {
         return verb_misused(g_steal_pointer(&error));
     }
     if (!(table = record_file_load(argv[1], from, &error)) ||

@@ -62,8 +62,7 @@ static void print_json(const GArray *findings, gboolean safe, char **sides)
         const XenPhysmapFinding *finding = &g_array_index(findings, XenPhysmapFinding, i);
         JsonObject *block = json_object_new();
 
-        json_object_set_string_member(block, "verdict",
-                                      xen_physmap_verdict_name(finding->verdict));
+        json_object_set_string_member(block, "verdict", xen_physmap_verdict_name(finding->verdict));
         json_object_set_boolean_member(block, "safe",
                                        xen_physmap_verdict_is_safe(finding->verdict));
         add_side(block, "a", finding->has_recorded, &finding->recorded);
@@ -95,7 +94,8 @@ int verb_diff(int argc, char **argv)
                       "missing, extra, resized, misplaced, ambiguous: a restore from A to B is not "
                       "safe\n"
                       "\n"
-                      "Exit code 0 when a restore from A to B is safe, otherwise 1.", 2, 2)) {
+                      "Exit code 0 when a restore from A to B is safe, otherwise 1.",
+                      2, 2)) {
         return EXIT_TROUBLE;
     }
     if (!(a = read_side(argv[1], &error)) || !(b = read_side(argv[2], &error))) {

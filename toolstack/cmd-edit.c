@@ -18,18 +18,18 @@
 /* What is asked for. */
 typedef struct Orders {
     gboolean strip;
-    XenPhysmapTable *import;        /* NULL: none */
-    char **removals, **renames, **settings;     /* NULL: none */
+    XenPhysmapTable *import;                /* NULL: none */
+    char **removals, **renames, **settings; /* NULL: none */
 } Orders;
 
 /* One pass over the input. */
 typedef struct Edit {
     const Orders *orders;
     Stream *stream;
-    XenPhysmapTable *state;         /* all records of the state that is being read, edited */
-    GHashTable *done;               /* the orders that found their record in this state */
-    gboolean carried;               /* it had an item with records, or got one */
-    gboolean libxl;                 /* it is a libxl stream */
+    XenPhysmapTable *state; /* all records of the state that is being read, edited */
+    GHashTable *done;       /* the orders that found their record in this state */
+    gboolean carried;       /* it had an item with records, or got one */
+    gboolean libxl;         /* it is a libxl stream */
 } Edit;
 
 static gboolean invalid(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -91,8 +91,10 @@ static gboolean split_setting(const char *setting, char **block, const char **fi
         return TRUE;
     }
     shown = xen_physmap_escape(setting, -1);
-    return invalid(error, "'%s' is not BLOCK:FIELD=VALUE with a FIELD of name, phys_offset, "
-                          "start_addr and size", shown);
+    return invalid(error,
+                   "'%s' is not BLOCK:FIELD=VALUE with a FIELD of name, phys_offset, "
+                   "start_addr and size",
+                   shown);
 }
 
 static gboolean split_rename(const char *rename, char **block, const char **name, GError **error)
@@ -173,8 +175,8 @@ static XenPhysmapTable *edit_table(Edit *edit, const StreamItem *item, RawRecord
     after = raw_records_table(records, error);
     edit->carried = TRUE;
     if (!after) {
-        g_prefix_error(error, "the records at 0x%" G_GINT64_MODIFIER "x would be no layout: ",
-                       item->offset);
+        g_prefix_error(
+            error, "the records at 0x%" G_GINT64_MODIFIER "x would be no layout: ", item->offset);
         return NULL;
     }
     return savefile_add_records(edit->state, item, after, error) ? g_steal_pointer(&after) : NULL;
@@ -300,8 +302,8 @@ static gboolean insert_item(Edit *edit, const StreamItem *item, guint word, GErr
     }
     if (body) {
         stream_insert(edit->stream,
-                      legacy ? (guint32)LEGACY_TOOLSTACK : LIBXL_EMULATOR_XENSTORE_DATA,
-                      body->data, body->len);
+                      legacy ? (guint32)LEGACY_TOOLSTACK : LIBXL_EMULATOR_XENSTORE_DATA, body->data,
+                      body->len);
     }
     return TRUE;
 }
@@ -451,8 +453,8 @@ int verb_edit(int argc, char **argv)
                       "\n"
                       "A file is written whole or not at all, also when OUT is IN. In a pipe the\n"
                       "records come behind the pages, so an error is only found when those have\n"
-                      "gone out; the output then ends there, and no restore of it succeeds.", 2,
-                      2)) {
+                      "gone out; the output then ends there, and no restore of it succeeds.",
+                      2, 2)) {
         return EXIT_TROUBLE;
     }
     orders.removals = removals;
@@ -467,11 +469,10 @@ int verb_edit(int argc, char **argv)
     }
     if (strcmp(argv[2], "-") == 0 && isatty(STDOUT_FILENO)) {
         xen_physmap_table_free(orders.import);
-        fprintf(stderr, "%s: a savefile is nothing for a terminal; name a file\n",
-                g_get_prgname());
+        fprintf(stderr, "%s: a savefile is nothing for a terminal; name a file\n", g_get_prgname());
         return EXIT_TROUBLE;
     }
-    signal(SIGPIPE, SIG_IGN);       /* a reader that went away is said, and not died of */
+    signal(SIGPIPE, SIG_IGN); /* a reader that went away is said, and not died of */
     in = input_open(argv[1], &error);
     ok = in >= 0 && edit_file(in, argv[2], &orders, &error);
     if (in >= 0) {

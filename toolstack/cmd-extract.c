@@ -33,12 +33,12 @@
 typedef struct Target {
     XenPhysmapRecord record;
     char *path;
-    AtomicFile *output;             /* only while the savefile is walked */
-    int fd;                     /* what is written in any order: the output itself, or `spool` */
-    FILE *spool;                /* ahead of a pipe or a device; NULL: the output takes any order */
-    guint8 *held;               /* a bit a page: the savefile has it */
-    gboolean dropped;           /* one of which it had a copy isn't there any more */
-    guint64 missing, first;     /* pages without, and the address of the first one */
+    AtomicFile *output;     /* only while the savefile is walked */
+    int fd;                 /* what is written in any order: the output itself, or `spool` */
+    FILE *spool;            /* ahead of a pipe or a device; NULL: the output takes any order */
+    guint8 *held;           /* a bit a page: the savefile has it */
+    gboolean dropped;       /* one of which it had a copy isn't there any more */
+    guint64 missing, first; /* pages without, and the address of the first one */
 } Target;
 
 static void target_clear(gpointer data)
@@ -82,8 +82,8 @@ static void name_targets(GArray *targets, const char *directory)
         g_autofree char *name = file_name(target->record.name);
 
         if (GPOINTER_TO_UINT(g_hash_table_lookup(uses, name)) > 1) {
-            char *longer = g_strdup_printf("%s@%" G_GINT64_MODIFIER "x", name,
-                                           target->record.phys_offset);
+            char *longer =
+                g_strdup_printf("%s@%" G_GINT64_MODIFIER "x", name, target->record.phys_offset);
 
             g_free(name);
             name = longer;
@@ -134,8 +134,8 @@ static gboolean find_block(GArray *targets, const XenPhysmapTable *table, const 
 
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
                     "'%s' can be %u blocks, '%s' at offset " HEX
-                    " among them; give the whole name, or the offset", shown, targets->len,
-                    first->record.name, first->record.phys_offset);
+                    " among them; give the whole name, or the offset",
+                    shown, targets->len, first->record.name, first->record.phys_offset);
     }
     return FALSE;
 }
@@ -165,7 +165,7 @@ static gboolean parse_range(GArray *targets, const char *text, GError **error)
     name = g_strdup_printf("%" G_GINT64_MODIFIER "x", address);
     if (!xen_physmap_record_init(&record, name, address, address, size, error)) {
         g_prefix_error(error, "--at: ");
-        (*error)->code = XEN_PHYSMAP_ERROR_SYSTEM;      /* wrong usage, not wrong input */
+        (*error)->code = XEN_PHYSMAP_ERROR_SYSTEM; /* wrong usage, not wrong input */
         return FALSE;
     }
     add_target(targets, &record);
@@ -271,8 +271,7 @@ static gboolean page_read(guint64 pfn, const guint8 *bytes, gpointer data, GErro
     gboolean before = (target->held[page / 8] & 1 << page % 8) != 0;
 
     target->held[page / 8] |= 1 << page % 8;
-    return (!before && bytes_are_zero(bytes, PAGE)) ||
-           write_page(target, bytes, page, error);
+    return (!before && bytes_are_zero(bytes, PAGE)) || write_page(target, bytes, page, error);
 }
 
 /* Sends what was spooled on, holes as zeros. */
@@ -328,7 +327,8 @@ static gboolean finish_target(Target *target, GError **error)
         }
     }
     g_clear_pointer(&target->held, g_free);
-    if ((target->spool && !send_spool(target, error)) || !atomic_file_commit(target->output, error)) {
+    if ((target->spool && !send_spool(target, error)) ||
+        !atomic_file_commit(target->output, error)) {
         return FALSE;
     }
     g_clear_pointer(&target->output, atomic_file_close);
@@ -426,8 +426,8 @@ static void print_json(const GArray *targets, const char *source)
 
 typedef struct Wish {
     const char *source;
-    const char *block;          /* NULL with `all` or `at` */
-    const char *out;            /* NULL: named after the block */
+    const char *block; /* NULL with `all` or `at` */
+    const char *out;   /* NULL: named after the block */
     char *all, *at;
 } Wish;
 

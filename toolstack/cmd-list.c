@@ -84,7 +84,8 @@ int verb_list(int argc, char **argv)
 
     if (!verb_options(&argc, &argv, entries, "[DOMID|NAME|--all]",
                       "Shows where the ramblocks of running domains are, from their records in "
-                      "xenstore.", 0, 1)) {
+                      "xenstore.",
+                      0, 1)) {
         return EXIT_TROUBLE;
     }
     if (all && argc > 1) {

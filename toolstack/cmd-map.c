@@ -28,10 +28,10 @@
 #define BAR_LEAST 20
 
 typedef struct Layout {
-    char *title;                /* safe to print */
+    char *title; /* safe to print */
     XenPhysmapTable *table;
-    GArray *populated;          /* of MapRange */
-    gboolean too_many;          /* pages are scattered more than makes sense */
+    GArray *populated; /* of MapRange */
+    gboolean too_many; /* pages are scattered more than makes sense */
 } Layout;
 
 static void layout_clear(Layout *layout)
@@ -146,7 +146,7 @@ static gboolean read_live(Layout *layout, const char *source, GError **error)
 typedef struct Bar {
     const Layout *layout;
     gboolean colour;
-    guint width;                /* of the bar itself, in columns */
+    guint width; /* of the bar itself, in columns */
 } Bar;
 
 static char block_letter(guint number)
@@ -208,8 +208,7 @@ static void print_line(const Bar *bar, const GArray *cells, guint first, guint l
 
     printf("%*s", BAR_LABEL, "");
     for (guint i = first; i < last; i++) {
-        g_autofree char *address =
-            g_strdup_printf(HEX, g_array_index(cells, MapCell, i).start);
+        g_autofree char *address = g_strdup_printf(HEX, g_array_index(cells, MapCell, i).start);
 
         if (at >= free_from && at + strlen(address) <= bar->width) {
             printf("%*s%s", (int)(at - free_from) + (free_from > 0), "", address);
@@ -377,7 +376,8 @@ int verb_map(int argc, char **argv)
                       "Shows the guest-physical layout: RAM, the MMIO hole, and each ramblock "
                       "where it is now and\nwhere it was allocated. Lengths are logarithmic. In "
                       "colours on a terminal unless NO_COLOR is\nset. What names a file is taken "
-                      "for a savefile. With --svg or --png it draws instead.", 1, 1)) {
+                      "for a savefile. With --svg or --png it draws instead.",
+                      1, 1)) {
         return EXIT_TROUBLE;
     }
     saved = input_is_file(argv[1]);

@@ -11,8 +11,10 @@ int verb_restore(int argc, char **argv)
     g_autofree char *name = NULL;
     RecordForm format = RECORD_FORM_UNKNOWN;
     const GOptionEntry entries[] = {
-        { "format", 'f', 0, G_OPTION_ARG_STRING, &name, "one of " RECORD_FORM_NAMES "; found out when "
-          "it isn't given", "FORMAT" },
+        { "format", 'f', 0, G_OPTION_ARG_STRING, &name,
+          "one of " RECORD_FORM_NAMES "; found out when "
+          "it isn't given",
+          "FORMAT" },
         { 0 },
     };
     g_autoptr(GError) error = NULL;
@@ -24,7 +26,8 @@ int verb_restore(int argc, char **argv)
                       "Puts records into xenstore in place of those that the domain has, all or "
                       "none. To be\ncalled between the creation of the domain's device-model node "
                       "and the start of its\ndevice model. Reads what save wrote, and whole "
-                      "savefiles.\nIt restores no guest; that is for xl restore.", 1, 2)) {
+                      "savefiles.\nIt restores no guest; that is for xl restore.",
+                      1, 2)) {
         return EXIT_TROUBLE;
     }
     if (!record_file_format(name, &format, &error)) {

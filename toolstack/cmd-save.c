@@ -18,8 +18,10 @@ int verb_save(int argc, char **argv)
     g_autofree char *name = NULL;
     RecordForm format = RECORD_FORM_JSON;
     const GOptionEntry entries[] = {
-        { "format", 'f', 0, G_OPTION_ARG_STRING, &name, "one of " RECORD_FORM_NAMES "; the first is "
-          "the default", "FORMAT" },
+        { "format", 'f', 0, G_OPTION_ARG_STRING, &name,
+          "one of " RECORD_FORM_NAMES "; the first is "
+          "the default",
+          "FORMAT" },
         { 0 },
     };
     g_autoptr(GError) error = NULL;
@@ -32,7 +34,8 @@ int verb_save(int argc, char **argv)
                       "libxl-record  the same with its header and padding, ready for a libxl "
                       "stream\n"
                       "legacy        the toolstack blob of Xen 4.2 to 4.5, 64-bit; legacy32: "
-                      "32-bit", 1, 2)) {
+                      "32-bit",
+                      1, 2)) {
         return EXIT_TROUBLE;
     }
     if (!record_file_format(name, &format, &error)) {

@@ -28,13 +28,13 @@
 
 typedef struct Shot {
     const char *source;
-    gboolean saved;             /* in a file, and not of a running domain */
-    const char *size;           /* NULL: the mode is the saved device's */
+    gboolean saved;   /* in a file, and not of a running domain */
+    const char *size; /* NULL: the mode is the saved device's */
     VgaMode mode;
-    guint64 address;            /* of the first page that is needed, in the guest */
+    guint64 address; /* of the first page that is needed, in the guest */
     guint64 pages;
-    guint8 *bytes;              /* those pages */
-    guint8 *held;               /* a byte a page: it is there */
+    guint8 *bytes; /* those pages */
+    guint8 *held;  /* a byte a page: it is there */
 } Shot;
 
 static void shot_clear(Shot *shot)
@@ -70,8 +70,7 @@ static const XenPhysmapRecord *find_videoram(const XenPhysmapTable *table, GErro
 }
 
 /* Once the mode is known: which pages it needs, and room for them. */
-static gboolean prepare(Shot *shot, const XenPhysmapRecord *record, guint64 *first,
-                        GError **error)
+static gboolean prepare(Shot *shot, const XenPhysmapRecord *record, guint64 *first, GError **error)
 {
     guint64 length;
 
@@ -172,12 +171,12 @@ static gboolean take_live(Shot *shot, guint64 *first, GError **error)
                             "--size WxHxBPP");
         return FALSE;
     }
-    if (!(table = domain_records(ops, domain, error)) ||
-        !(record = find_videoram(table, error)) || !prepare(shot, record, first, error)) {
+    if (!(table = domain_records(ops, domain, error)) || !(record = find_videoram(table, error)) ||
+        !prepare(shot, record, first, error)) {
         return FALSE;
     }
-    mapped = xen_physmap_guest_map(ops, domain->domid, shot->address, shot->pages * PAGE,
-                                   PROT_READ, error);
+    mapped = xen_physmap_guest_map(ops, domain->domid, shot->address, shot->pages * PAGE, PROT_READ,
+                                   error);
     if (!mapped) {
         return FALSE;
     }
@@ -194,8 +193,8 @@ static gboolean save_png(const Shot *shot, const guint8 *bytes, const char *path
     g_autoptr(AtomicFile) output = atomic_file_open(path, error);
     Picture picture = { output, NULL };
 
-    return output && picture_finish(&picture, screen_draw(&shot->mode, bytes),
-                                    CAIRO_STATUS_SUCCESS, TRUE, error);
+    return output && picture_finish(&picture, screen_draw(&shot->mode, bytes), CAIRO_STATUS_SUCCESS,
+                                    TRUE, error);
 }
 
 /* Says which pages weren't there, and returns how it ended. */
@@ -259,8 +258,8 @@ int verb_screenshot(int argc, char **argv)
     g_autofree char *size = NULL;
     gboolean text = FALSE;
     const GOptionEntry entries[] = {
-        { "size", 's', 0, G_OPTION_ARG_STRING, &size,
-          "the mode of the screen", "WxHxBPP[,STRIDE[,OFFSET]]" },
+        { "size", 's', 0, G_OPTION_ARG_STRING, &size, "the mode of the screen",
+          "WxHxBPP[,STRIDE[,OFFSET]]" },
         { "text", 't', 0, G_OPTION_ARG_NONE, &text,
           "print the characters of a text mode; OUT.png is not needed then", NULL },
         { 0 },

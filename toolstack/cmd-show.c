@@ -108,8 +108,7 @@ static void print_json(const Savefile *contents, const char *source, gboolean al
     json_object_set_int_member(object, "checkpoints", contents->checkpoints);
     json_object_set_boolean_member(object, "cut", contents->cut);
     for (guint i = 0; i < contents->carriers->len; i++) {
-        json_array_add_object_element(carriers,
-                                      carrier_json(contents->carriers->pdata[i], all));
+        json_array_add_object_element(carriers, carrier_json(contents->carriers->pdata[i], all));
     }
     json_object_set_array_member(object, "emulators", carriers);
     record_text_print_json(stdout, node);

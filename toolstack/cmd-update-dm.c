@@ -68,7 +68,9 @@ static int conclude(const Wish *wish, Update *update, UpdateOutcome outcome, Jso
                     const GError *error)
 {
     static const char *const words[] = {
-        [UPDATE_DONE] = "updated", [UPDATE_BACK] = "rolled-back", [UPDATE_STUCK] = "unfinished",
+        [UPDATE_DONE] = "updated",
+        [UPDATE_BACK] = "rolled-back",
+        [UPDATE_STUCK] = "unfinished",
         [UPDATE_GONE] = "gone",
     };
     const Domain *domain = update->domain;
@@ -81,10 +83,9 @@ static int conclude(const Wish *wish, Update *update, UpdateOutcome outcome, Jso
     }
     switch (outcome) {
     case UPDATE_DONE:
-        text = update->pause_us
-                   ? g_strdup_printf("%s serves it; it stood still for %.1f ms",
-                                     update->new_program, update->pause_us / 1000.0)
-                   : g_strdup_printf("%s serves it", update->new_program);
+        text = update->pause_us ? g_strdup_printf("%s serves it; it stood still for %.1f ms",
+                                                  update->new_program, update->pause_us / 1000.0)
+                                : g_strdup_printf("%s serves it", update->new_program);
         break;
     case UPDATE_BACK:
         text = g_strdup_printf("goes on with the old QEMU: '%s' failed: %s (QEMU's log is %s)",
@@ -96,8 +97,7 @@ static int conclude(const Wish *wish, Update *update, UpdateOutcome outcome, Jso
     default:
         text = g_strdup_printf("unfinished: %s (QEMU's log is %s); nothing is lost, and "
                                "xen-physmap update-dm --resume %u tries again",
-                               error ? error->message : "for no known reason", log,
-                               domain->domid);
+                               error ? error->message : "for no known reason", log, domain->domid);
         break;
     }
     say(domain, "", text);
@@ -262,7 +262,7 @@ int verb_update_dm(int argc, char **argv)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);           /* progress that nobody reads is no reason to stop */
+    signal(SIGPIPE, SIG_IGN); /* progress that nobody reads is no reason to stop */
     wish.options.qemu = qemu;
     wish.options.set_args = set_args;
     results = json_array_new();

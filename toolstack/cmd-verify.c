@@ -49,8 +49,8 @@ typedef struct Finding {
 /* What is needed of the configuration of xl. */
 typedef struct Config {
     gboolean known;
-    gboolean vga, std;              /* it has one, and that is QEMU's standard one */
-    guint64 video, ram;             /* bytes */
+    gboolean vga, std;  /* it has one, and that is QEMU's standard one */
+    guint64 video, ram; /* bytes */
     guint64 low_ram_end;
 } Config;
 
@@ -69,7 +69,7 @@ typedef struct Verify {
     /* Of the state of the guest that is being read. */
     gboolean hvm_context, hvm_params, emulator_context;
     XenPhysmapTable *state;
-    guint64 carrier;                /* where its records are */
+    guint64 carrier; /* where its records are */
     /* Of the last complete one. */
     XenPhysmapTable *table;
     guint64 table_at;
@@ -133,9 +133,8 @@ static void take_config(Config *config, JsonObject *root)
     JsonObject *info = object_member(root, "b_info"), *hvm = object_member(info, "type.hvm");
     JsonObject *vga = object_member(hvm, "vga");
     JsonNode *node = vga ? json_object_get_member(vga, "kind") : NULL;
-    const char *kind = node && json_node_get_value_type(node) == G_TYPE_STRING
-                           ? json_node_get_string(node)
-                           : "";
+    const char *kind =
+        node && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : "";
     guint64 hole = kib_member(hvm, "mmio_hole_memkb"), memory = kib_member(info, "max_memkb");
 
     config->known = hvm != NULL;
@@ -224,8 +223,7 @@ static gboolean check_page_data(Verify *verify, const StreamItem *item, GError *
         return FALSE;
     }
     if (!bytes_are_zero(chunk + 4, 4)) {
-        add(verify, ERROR, item->offset + item->head + 4,
-            "PAGE_DATA: reserved bytes are not zero");
+        add(verify, ERROR, item->offset + item->head + 4, "PAGE_DATA: reserved bytes are not zero");
     }
     for (guint32 i = 0; i < item->pages.named;) {
         guint32 n = MIN(item->pages.named - i, sizeof chunk / 8);
@@ -326,9 +324,8 @@ static void check_libxc_start(Verify *verify, const StreamItem *item, const guin
     case LIBXC_HVM_PARAMS:
         count = bytes_u32(start, item->big_endian);
         if (8 + 16 * (guint64)count != item->length) {
-            add(verify, ERROR, at,
-                "HVM_PARAMS: %u parameters, and a length of %" G_GUINT64_FORMAT, count,
-                item->length);
+            add(verify, ERROR, at, "HVM_PARAMS: %u parameters, and a length of %" G_GUINT64_FORMAT,
+                count, item->length);
         }
         if (count == 0) {
             add(verify, NOTE, item->offset, "HVM_PARAMS is empty");
@@ -381,8 +378,8 @@ static void check_libxc_order(Verify *verify, const StreamItem *item)
 
 static void check_libxl_order(Verify *verify, const StreamItem *item)
 {
-    gboolean emulator = item->type == LIBXL_EMULATOR_XENSTORE_DATA ||
-                        item->type == LIBXL_EMULATOR_CONTEXT;
+    gboolean emulator =
+        item->type == LIBXL_EMULATOR_XENSTORE_DATA || item->type == LIBXL_EMULATOR_CONTEXT;
 
     if (item->type == LIBXL_LIBXC_CONTEXT) {
         verify->libxc_context = TRUE;
@@ -712,7 +709,8 @@ int verb_verify(int argc, char **argv)
                       "warning: no toolstack writes it so\n"
                       "note: worth knowing\n"
                       "\n"
-                      "Exit code 0 when there are notes at most, otherwise 1.", 1, 1)) {
+                      "Exit code 0 when there are notes at most, otherwise 1.",
+                      1, 1)) {
         return EXIT_TROUBLE;
     }
     verify.findings = g_ptr_array_new_with_free_func(finding_free);

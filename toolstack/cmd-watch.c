@@ -31,15 +31,15 @@ typedef struct Followed {
 typedef struct Watch {
     XenPhysmapOps *ops;
     struct xs_handle *xs;
-    const char *name;           /* only the domain of this name; or NULL */
-    gint64 domid;               /* only this one; or -1 */
+    const char *name; /* only the domain of this name; or NULL */
+    gint64 domid;     /* only this one; or -1 */
     gboolean json;
-    gboolean started;           /* what is there from now on appeared */
-    gboolean out_of_patience;   /* records that break a rule now are told about */
-    GHashTable *followed;       /* domid to Followed */
-    GHashTable *dm_domids;      /* where a watch is set */
-    GHashTable *dirty;          /* domids to look at */
-    GHashTable *doubtful;       /* domids whose records broke a rule and are looked at again */
+    gboolean started;         /* what is there from now on appeared */
+    gboolean out_of_patience; /* records that break a rule now are told about */
+    GHashTable *followed;     /* domid to Followed */
+    GHashTable *dm_domids;    /* where a watch is set */
+    GHashTable *dirty;        /* domids to look at */
+    GHashTable *doubtful;     /* domids whose records broke a rule and are looked at again */
 } Watch;
 
 static void followed_free(gpointer data)
@@ -164,7 +164,7 @@ static gboolean is_named(const Domain *domain, const char *name)
 
 static gboolean is_wanted(const Watch *watch, const Domain *domain)
 {
-    return watch->name          ? is_named(domain, watch->name)
+    return watch->name         ? is_named(domain, watch->name)
            : watch->domid >= 0 ? domain->domid == watch->domid
                                : TRUE;
 }
@@ -329,7 +329,7 @@ static gboolean follow(Watch *watch, int signals, GError **error)
         int ready;
 
         if (fflush(stdout) && errno == EPIPE) {
-            __fpurge(stdout);           /* nobody reads: that is the end, and no failure */
+            __fpurge(stdout); /* nobody reads: that is the end, and no failure */
             clearerr(stdout);
             return TRUE;
         }
@@ -446,7 +446,8 @@ int verb_watch(int argc, char **argv)
                       "appeared, moved or\nis gone, with its old and new guest address; at the "
                       "start a line for each that is present.\nA name is followed to the domain's "
                       "next life, as after a restore; a domid until it is gone.\nEnds by SIGINT, "
-                      "SIGTERM, or when nobody reads its output.", 0, 1)) {
+                      "SIGTERM, or when nobody reads its output.",
+                      0, 1)) {
         return EXIT_TROUBLE;
     }
     if (all && argc > 1) {

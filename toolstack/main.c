@@ -34,12 +34,14 @@ static const struct {
 static void usage(FILE *out)
 {
     fputs("Usage: xen-physmap VERB [OPTION]... [ARGUMENT]...\n"
-          "Where the ramblocks of a Xen guest's device model are in its memory.\n\n", out);
+          "Where the ramblocks of a Xen guest's device model are in its memory.\n\n",
+          out);
     for (guint i = 0; i < G_N_ELEMENTS(verbs); i++) {
         fprintf(out, "  %-11s %s\n", verbs[i].name, verbs[i].summary);
     }
     fputs("\n`xen-physmap VERB --help` and `man xen-physmap-VERB` tell more of one. Exit codes:\n"
-          "0 fine, 1 a finding or invalid input, 2 wrong usage or something can't be read.\n", out);
+          "0 fine, 1 a finding or invalid input, 2 wrong usage or something can't be read.\n",
+          out);
 }
 
 /* A file would be opened as the standard stream that is closed, and be printed to or read from. What

@@ -43,9 +43,8 @@ gboolean verb_options(int *argc, char ***argv, const GOptionEntry *entries, cons
 
 int verb_fail(GError *error)
 {
-    int end = g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID)
-                  ? EXIT_FINDING
-                  : EXIT_TROUBLE;
+    int end = g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID) ? EXIT_FINDING
+                                                                                   : EXIT_TROUBLE;
 
     fprintf(stderr, "%s: %s\n", g_get_prgname(), error->message);
     g_error_free(error);

@@ -10,8 +10,8 @@
 /* How every verb ends. */
 enum {
     EXIT_FINE = 0,
-    EXIT_FINDING = 1,       /* a finding, or invalid input */
-    EXIT_TROUBLE = 2,       /* wrong usage, or something can't be read or reached */
+    EXIT_FINDING = 1, /* a finding, or invalid input */
+    EXIT_TROUBLE = 2, /* wrong usage, or something can't be read or reached */
 };
 
 /* A verb gets its own arguments, itself first, and returns how it ended. */

@@ -68,7 +68,8 @@ static gboolean start(XenPhysmapState *state, GError **error)
 
     allocate();
     if (!xen_physmap_state_block_add(state, NAME, PHYS_OFFSET, SIZE, error) ||
-        !(words = xen_physmap_state_map(state, PHYS_OFFSET, PROT_READ | PROT_WRITE, &size, error))) {
+        !(words =
+              xen_physmap_state_map(state, PHYS_OFFSET, PROT_READ | PROT_WRITE, &size, error))) {
         return FALSE;
     }
     for (guint i = 0; i < size / sizeof *words; i++) {

@@ -18,8 +18,7 @@ XEN_PHYSMAP_API void *xen_physmap_guest_map(const XenPhysmapOps *ops, guint32 do
                                             GError **error);
 
 /* Takes back what xen_physmap_guest_map gave. */
-XEN_PHYSMAP_API void xen_physmap_guest_unmap(const XenPhysmapOps *ops, void *address,
-                                             guint64 size);
+XEN_PHYSMAP_API void xen_physmap_guest_unmap(const XenPhysmapOps *ops, void *address, guint64 size);
 
 /*
  * Counts the pages of [guest_addr, guest_addr + size) that the domain doesn't have, by mapping

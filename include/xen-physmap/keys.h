@@ -41,8 +41,7 @@ XEN_PHYSMAP_API gboolean xen_physmap_keys_add(XenPhysmapKeys *keys, const char *
  * The table of all pairs so far. INVALID when a record lacks one of its three, or when the records
  * contradict each other. The caller owns the table; `keys` is unchanged.
  */
-XEN_PHYSMAP_API XenPhysmapTable *xen_physmap_keys_table(const XenPhysmapKeys *keys,
-                                                        GError **error);
+XEN_PHYSMAP_API XenPhysmapTable *xen_physmap_keys_table(const XenPhysmapKeys *keys, GError **error);
 
 /* Called with one pair, NUL-terminated; FALSE stops. */
 typedef gboolean (*XenPhysmapKeysFunc)(const char *key, const char *value, gpointer data,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* XenPhysmapState: a device model's own view of its ramblocks, kept true in the guest and in xenstore. */
+/* The state: a device model's view of its ramblocks, kept true in the guest and in xenstore. */
 #ifndef XEN_PHYSMAP_STATE_H
 #define XEN_PHYSMAP_STATE_H
 
@@ -12,7 +12,7 @@ G_BEGIN_DECLS
  * The life of a device model with one framebuffer:
  *
  *     state = xen_physmap_state_open(ops, domid, own_domid, &error);
- *     new guest:  xen_physmap_state_block_add(state, "0000:00:03.0/vga.vram", 0x2000000, 0x1000000, ...)
+ *     new guest:  xen_physmap_state_block_add(state, "0000:00:03.0/vga.vram", 0x2000000, ...)
  *     restore:    xen_physmap_state_load(state, ...), then lay the blocks out as the table says
  *     BAR mapped: xen_physmap_state_region_add(state, 0x2000000, 0xf1000000, 0x1000000, ...)
  *     unmapped:   xen_physmap_state_region_del(state, 0xf1000000, 0x1000000, ...)
@@ -30,10 +30,10 @@ typedef struct XenPhysmapState XenPhysmapState;
 
 /*
  * A state with an empty table; touches nothing. `ops` must outlive it. dm_domid is the domain that
- * this device model runs in (xen_physmap_xenstore_own_domid). Close it with xen_physmap_state_close.
+ * this device model runs in (xen_physmap_xenstore_own_domid). xen_physmap_state_close frees it.
  */
 XEN_PHYSMAP_API XenPhysmapState *xen_physmap_state_open(const XenPhysmapOps *ops, guint32 domid,
-                                              guint32 dm_domid);
+                                                        guint32 dm_domid);
 
 /* Frees the state; the guest and xenstore stay as they are. NULL is allowed. */
 XEN_PHYSMAP_API void xen_physmap_state_close(XenPhysmapState *state);
@@ -49,12 +49,12 @@ XEN_PHYSMAP_API const XenPhysmapTable *xen_physmap_state_table(const XenPhysmapS
 
 /* A ramblock came to be, in place: its pages are at phys_offset. */
 XEN_PHYSMAP_API gboolean xen_physmap_state_block_add(XenPhysmapState *state, const char *name,
-                                                guint64 phys_offset, guint64 size,
-                                                GError **error);
+                                                     guint64 phys_offset, guint64 size,
+                                                     GError **error);
 
 /* The ramblock at phys_offset went away, and its record with it. */
 XEN_PHYSMAP_API gboolean xen_physmap_state_block_del(XenPhysmapState *state, guint64 phys_offset,
-                                                GError **error);
+                                                     GError **error);
 
 /*
  * The whole ramblock at phys_offset is mapped at start_addr: moves its pages there, write-back
@@ -64,41 +64,42 @@ XEN_PHYSMAP_API gboolean xen_physmap_state_block_del(XenPhysmapState *state, gui
  * leave those before it moved.
  */
 XEN_PHYSMAP_API gboolean xen_physmap_state_region_add(XenPhysmapState *state, guint64 phys_offset,
-                                                 guint64 start_addr, guint64 size,
-                                                 GError **error);
+                                                      guint64 start_addr, guint64 size,
+                                                      GError **error);
 
 /* The ramblock at start_addr is unmapped: its pages move back to its phys_offset. */
 XEN_PHYSMAP_API gboolean xen_physmap_state_region_del(XenPhysmapState *state, guint64 start_addr,
-                                                 guint64 size, GError **error);
+                                                      guint64 size, GError **error);
 
 /*
  * For an observer whose device model moves the pages by itself: takes a copy of `actual` as the
  * truth, and writes what differs from what xenstore was last known to hold.
  */
-XEN_PHYSMAP_API gboolean xen_physmap_state_update(XenPhysmapState *state, const XenPhysmapTable *actual,
-                                             GError **error);
+XEN_PHYSMAP_API gboolean xen_physmap_state_update(XenPhysmapState *state,
+                                                  const XenPhysmapTable *actual, GError **error);
 
 /* Replaces all of the domain's records in xenstore by the table, whatever was there. */
 XEN_PHYSMAP_API gboolean xen_physmap_state_publish(XenPhysmapState *state, GError **error);
 
 /* Where the byte at phys_offset is in guest-physical space. FALSE when no block holds it. */
-XEN_PHYSMAP_API gboolean xen_physmap_state_phys_to_guest(const XenPhysmapState *state, guint64 phys_offset,
-                                                    guint64 *guest_addr);
+XEN_PHYSMAP_API gboolean xen_physmap_state_phys_to_guest(const XenPhysmapState *state,
+                                                         guint64 phys_offset, guint64 *guest_addr);
 
 /* The other way. FALSE when no recorded block is there. */
-XEN_PHYSMAP_API gboolean xen_physmap_state_guest_to_phys(const XenPhysmapState *state, guint64 guest_addr,
-                                                    guint64 *phys_offset);
+XEN_PHYSMAP_API gboolean xen_physmap_state_guest_to_phys(const XenPhysmapState *state,
+                                                         guint64 guest_addr, guint64 *phys_offset);
 
 /*
  * Maps the ramblock at phys_offset, all of it, from where its pages are. `prot` is mmap's. *size
  * becomes its length in bytes. NOT_FOUND when a page isn't populated; then nothing stays mapped.
  * Unmap it with xen_physmap_state_unmap.
  */
-XEN_PHYSMAP_API void *xen_physmap_state_map(const XenPhysmapState *state, guint64 phys_offset, int prot,
-                                       gsize *size, GError **error);
+XEN_PHYSMAP_API void *xen_physmap_state_map(const XenPhysmapState *state, guint64 phys_offset,
+                                            int prot, gsize *size, GError **error);
 
 /* Takes back what xen_physmap_state_map gave, with the same size. */
-XEN_PHYSMAP_API void xen_physmap_state_unmap(const XenPhysmapState *state, void *address, gsize size);
+XEN_PHYSMAP_API void xen_physmap_state_unmap(const XenPhysmapState *state, void *address,
+                                             gsize size);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(XenPhysmapState, xen_physmap_state_close)
 

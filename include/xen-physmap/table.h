@@ -54,17 +54,17 @@ XEN_PHYSMAP_API gboolean xen_physmap_table_move(XenPhysmapTable *table, guint64 
                                                 guint64 start_addr, GError **error);
 
 /* The record that holds this byte of RAM space, or NULL. */
-XEN_PHYSMAP_API const XenPhysmapRecord *
-xen_physmap_table_find_phys(const XenPhysmapTable *table, guint64 phys_offset);
+XEN_PHYSMAP_API const XenPhysmapRecord *xen_physmap_table_find_phys(const XenPhysmapTable *table,
+                                                                    guint64 phys_offset);
 
 /* The record that holds this guest-physical byte, or NULL. */
-XEN_PHYSMAP_API const XenPhysmapRecord *
-xen_physmap_table_find_guest(const XenPhysmapTable *table, guint64 guest_addr);
+XEN_PHYSMAP_API const XenPhysmapRecord *xen_physmap_table_find_guest(const XenPhysmapTable *table,
+                                                                     guint64 guest_addr);
 
 /* The record of exactly this name, or NULL; of a repeated bare name the one with the lowest
  * phys_offset. */
-XEN_PHYSMAP_API const XenPhysmapRecord *
-xen_physmap_table_find_name(const XenPhysmapTable *table, const char *name);
+XEN_PHYSMAP_API const XenPhysmapRecord *xen_physmap_table_find_name(const XenPhysmapTable *table,
+                                                                    const char *name);
 
 /* TRUE when both hold the same records. */
 XEN_PHYSMAP_API gboolean xen_physmap_table_equal(const XenPhysmapTable *a,

@@ -32,9 +32,8 @@ XEN_PHYSMAP_API gboolean xen_physmap_xenstore_own_domid(const XenPhysmapOps *ops
  * All records of the domain; an empty table when there are none. One that breaks a rule is an
  * INVALID error that names its node, and then there is no table. The caller owns the table.
  */
-XEN_PHYSMAP_API XenPhysmapTable *xen_physmap_xenstore_load(const XenPhysmapOps *ops,
-                                                           guint32 domid, guint32 dm_domid,
-                                                           GError **error);
+XEN_PHYSMAP_API XenPhysmapTable *xen_physmap_xenstore_load(const XenPhysmapOps *ops, guint32 domid,
+                                                           guint32 dm_domid, GError **error);
 
 /*
  * Makes the nodes follow a change from `before` to `after`: what left is removed whole, what
@@ -46,10 +45,8 @@ XEN_PHYSMAP_API XenPhysmapTable *xen_physmap_xenstore_load(const XenPhysmapOps *
  * XEN_PHYSMAP_XENSTORE_TRIES, between which it sleeps for up to 10 ms.
  */
 XEN_PHYSMAP_API gboolean xen_physmap_xenstore_store(const XenPhysmapOps *ops, guint32 domid,
-                                                    guint32 dm_domid,
-                                                    const XenPhysmapTable *before,
-                                                    const XenPhysmapTable *after,
-                                                    GError **error);
+                                                    guint32 dm_domid, const XenPhysmapTable *before,
+                                                    const XenPhysmapTable *after, GError **error);
 
 /* How often a transaction that others got in the way of is run before it is given up. */
 #define XEN_PHYSMAP_XENSTORE_TRIES 32

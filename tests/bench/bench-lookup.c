@@ -79,7 +79,7 @@ static void measure(guint blocks)
     if (xen_physmap_table_size(xen_physmap_state_table(state)) != blocks) {
         g_error("the state has no table");
     }
-    ask_table(state, questions, n);     /* warm caches */
+    ask_table(state, questions, n); /* warm caches */
     for (int round = 0; round < ROUNDS; round++) {
         ours[round] = ask_table(state, questions, n);
         theirs[round] = ask_list((const ListEntry *const *)&list, questions, n);

@@ -6,8 +6,8 @@ void list_insert(ListEntry **head, const XenPhysmapRecord *record)
 {
     ListEntry *entry = g_new(ListEntry, 1);
 
-    *entry = (ListEntry){ record->start_addr, record->size, record->phys_offset, record->name,
-                          *head };
+    *entry =
+        (ListEntry){ record->start_addr, record->size, record->phys_offset, record->name, *head };
     *head = entry;
 }
 

@@ -12,7 +12,6 @@ typedef struct ListEntry {
 } ListEntry;
 
 void list_insert(ListEntry **head, const XenPhysmapRecord *record);
-gboolean list_phys_to_guest(const ListEntry *const *head, guint64 phys_offset,
-                            guint64 *guest_addr);
+gboolean list_phys_to_guest(const ListEntry *const *head, guint64 phys_offset, guint64 *guest_addr);
 
 #endif

@@ -78,14 +78,14 @@ static void put_guest(FILE *file, Maker *maker)
 #define BLOCK(offset, start, size, name)                                                           \
     "physmap/" offset "/start_addr\0" start "\0"                                                   \
     "physmap/" offset "/size\0" size "\0"                                                          \
-    "physmap/" offset "/name\0" "0000:00:0" name "\0"
-    static const char pairs[] =
-        BLOCK("2000000", "f1000000", "1000000", "3.0/vga.vram")
+    "physmap/" offset "/name\0"                                                                    \
+    "0000:00:0" name "\0"
+    static const char pairs[] = BLOCK("2000000", "f1000000", "1000000", "3.0/vga.vram")
         BLOCK("3000000", "3000000", "10000", "3.0/vga.rom")
-        BLOCK("3040000", "3040000", "40000", "6.0/e1000.rom")
-        BLOCK("3080000", "3080000", "40000", "7.0/e1000.rom")
-        BLOCK("30c0000", "30c0000", "40000", "8.0/e1000.rom")
-        BLOCK("3100000", "3100000", "40000", "9.0/e1000.rom");
+            BLOCK("3040000", "3040000", "40000", "6.0/e1000.rom")
+                BLOCK("3080000", "3080000", "40000", "7.0/e1000.rom")
+                    BLOCK("30c0000", "30c0000", "40000", "8.0/e1000.rom")
+                        BLOCK("3100000", "3100000", "40000", "9.0/e1000.rom");
 #undef BLOCK
 
     put_head(file, maker, config);
@@ -115,7 +115,8 @@ int main(int argc, char **argv)
 
     if (!file) {
         fputs("usage: make-savefile BATCHES FILE [--bare]\n"
-              "       make-savefile --guest FILE\n", stderr);
+              "       make-savefile --guest FILE\n",
+              stderr);
         return 2;
     }
     if (guest) {

@@ -69,7 +69,8 @@ static gpointer monitor(gpointer data)
         } else if (strstr(line, "info mtree")) {
             answer = g_strdup_printf("\"FlatView #0\\r\\n AS \\\"memory\\\", root: system\\r\\n"
                                      "  %016" G_GINT64_MODIFIER "x-%016" G_GINT64_MODIFIER "x "
-                                     "(prio 1, ram): vga.vram\\r\\n\"", place, place + SIZE - 1);
+                                     "(prio 1, ram): vga.vram\\r\\n\"",
+                                     place, place + SIZE - 1);
         }
         sent = g_strdup_printf("{\"return\": %s, \"id\": %d}\r\n", answer ? answer : "{}",
                                id ? atoi(id + strlen("\"id\":")) : 0);

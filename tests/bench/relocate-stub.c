@@ -29,8 +29,8 @@ EXPORT int xendevicemodel_close(xendevicemodel_handle *dmod)
     return 0;
 }
 
-EXPORT int xendevicemodel_relocate_memory(xendevicemodel_handle *dmod, domid_t domid,
-                                          uint32_t size, uint64_t src_gfn, uint64_t dst_gfn)
+EXPORT int xendevicemodel_relocate_memory(xendevicemodel_handle *dmod, domid_t domid, uint32_t size,
+                                          uint64_t src_gfn, uint64_t dst_gfn)
 {
     (void)dmod;
     (void)domid;

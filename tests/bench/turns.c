@@ -13,8 +13,8 @@
 
 typedef struct Cost {
     double seconds[MOST_ROUNDS];
-    long kib;                   /* the most memory in any round */
-    long reads, bytes;          /* calls that read and what they got, in the last round */
+    long kib;          /* the most memory in any round */
+    long reads, bytes; /* calls that read and what they got, in the last round */
 } Cost;
 
 /* This program's, and those of the commands that it has waited for. */
@@ -78,8 +78,8 @@ int main(int argc, char **argv)
         }
     }
     for (int i = 2; i < argc; i++) {
-        printf("%.6f %ld %ld %ld\n", median(costs[i].seconds, rounds), costs[i].kib,
-               costs[i].reads, costs[i].bytes);
+        printf("%.6f %ld %ld %ld\n", median(costs[i].seconds, rounds), costs[i].kib, costs[i].reads,
+               costs[i].bytes);
     }
     free(costs);
     return 0;

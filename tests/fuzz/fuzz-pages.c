@@ -9,9 +9,9 @@
 /* What came of one walk. */
 typedef struct Walk {
     gboolean fine;
-    guint sum;                  /* of what was named and read, in its order */
+    guint sum; /* of what was named and read, in its order */
     PageIndex *set;
-    guint64 last;               /* the pfn that was named last */
+    guint64 last; /* the pfn that was named last */
 } Walk;
 
 static gboolean named(guint64 pfn, gboolean stored, gpointer data)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* EMULATOR_XENSTORE_DATA with records that needn't be valid: edit's orders mend whatever is there. */
+/* EMULATOR_XENSTORE_DATA with records that may be invalid: edit mends whatever is there. */
 #include "fuzz.h"
 
 #include <string.h>
@@ -56,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         gboolean found = FALSE;
 
         /* A set offset may make it another record, and the next ones find it gone. */
-        raw_records_set(raw, blocks->pdata[i], fields[i % G_N_ELEMENTS(fields)], "1000", &found, NULL);
+        raw_records_set(raw, blocks->pdata[i], fields[i % G_N_ELEMENTS(fields)], "1000", &found,
+                        NULL);
     }
     emulator_pairs(data, size, 0, raw_records_add, again, NULL);
     for (guint i = 0; i < blocks->len; i++) {

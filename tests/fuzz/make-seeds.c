@@ -23,7 +23,8 @@ static void keep(Maker *maker, const char *name)
 
 static void keep_streams(void)
 {
-    static const char pairs[] = MAKER_PAIRS MAKER_ROM_PAIRS "other\0" "value\0";
+    static const char pairs[] = MAKER_PAIRS MAKER_ROM_PAIRS "other\0"
+                                                            "value\0";
     Maker maker = MAKER_INIT;
 
     maker_xl(&maker, 3, "{}");

@@ -34,9 +34,24 @@ static void insert(GByteArray *bytes, guint at, const guint8 *piece, guint n)
 static void put_number(GRand *rand, GByteArray *bytes)
 {
     static const guint64 limits[] = {
-        0, 1, 7, 8, 0x7f, 0x80, 0xff, 0xfff, 0x1000, 0x7fff, 0xffff, 0x7fffffff, 0x80000000,
-        0xfffff000, 0xffffffff, G_GUINT64_CONSTANT(0x7fffffffffffffff),
-        G_GUINT64_CONSTANT(0x8000000000000000), G_GUINT64_CONSTANT(0xfffffffffffff000),
+        0,
+        1,
+        7,
+        8,
+        0x7f,
+        0x80,
+        0xff,
+        0xfff,
+        0x1000,
+        0x7fff,
+        0xffff,
+        0x7fffffff,
+        0x80000000,
+        0xfffff000,
+        0xffffffff,
+        G_GUINT64_CONSTANT(0x7fffffffffffffff),
+        G_GUINT64_CONSTANT(0x8000000000000000),
+        G_GUINT64_CONSTANT(0xfffffffffffff000),
         G_MAXUINT64,
     };
     guint width = 1U << below(rand, 4);

@@ -75,9 +75,9 @@ static char *table_text(const XenPhysmapTable *table)
     const XenPhysmapRecord *record;
 
     for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
-        g_string_append_printf(out, "%s %" G_GINT64_MODIFIER "x %" G_GINT64_MODIFIER
-                               "x %" G_GINT64_MODIFIER "x\n", record->name, record->phys_offset,
-                               record->start_addr, record->size);
+        g_string_append_printf(
+            out, "%s %" G_GINT64_MODIFIER "x %" G_GINT64_MODIFIER "x %" G_GINT64_MODIFIER "x\n",
+            record->name, record->phys_offset, record->start_addr, record->size);
     }
     return g_string_free(out, FALSE);
 }

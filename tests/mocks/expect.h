@@ -34,18 +34,18 @@ void expect_message_at(const char *message, const char *file, int line);
 void expect_no_leaks_at(const FakeHost *host, const char *file, int line);
 
 /* The table holds exactly these records, given in the order of phys_offset. */
-#define expect_records(table, ...)                                                                \
-    expect_records_at(table, (const XenPhysmapRecord[]){ __VA_ARGS__ },                           \
-                      sizeof((const XenPhysmapRecord[]){ __VA_ARGS__ }) /                         \
-                          sizeof(XenPhysmapRecord),                                               \
+#define expect_records(table, ...)                                                                 \
+    expect_records_at(table, (const XenPhysmapRecord[]){ __VA_ARGS__ },                            \
+                      sizeof((const XenPhysmapRecord[]){ __VA_ARGS__ }) /                          \
+                          sizeof(XenPhysmapRecord),                                                \
                       __FILE__, __LINE__)
 void expect_records_at(const XenPhysmapTable *table, const XenPhysmapRecord *records, guint n,
                        const char *file, int line);
 
 /* A table of these records, which keep the rules. */
-#define table_of(...)                                                                             \
-    table_of_at((const XenPhysmapRecord[]){ __VA_ARGS__ },                                        \
-                sizeof((const XenPhysmapRecord[]){ __VA_ARGS__ }) / sizeof(XenPhysmapRecord),     \
+#define table_of(...)                                                                              \
+    table_of_at((const XenPhysmapRecord[]){ __VA_ARGS__ },                                         \
+                sizeof((const XenPhysmapRecord[]){ __VA_ARGS__ }) / sizeof(XenPhysmapRecord),      \
                 __FILE__, __LINE__)
 XenPhysmapTable *table_of_at(const XenPhysmapRecord *records, guint n, const char *file, int line);
 

@@ -22,13 +22,13 @@ typedef struct Node {
 
 /* A transaction's own copy of a node, taken when it first touches it. */
 typedef struct Seen {
-    Node *node;                         /* NULL: it isn't there */
-    guint64 generation;                 /* of the original; 0: it wasn't there */
+    Node *node;         /* NULL: it isn't there */
+    guint64 generation; /* of the original; 0: it wasn't there */
     gboolean changed;
 } Seen;
 
 typedef struct Transaction {
-    GHashTable *seen;                   /* by path */
+    GHashTable *seen; /* by path */
 } Transaction;
 
 typedef struct Order {
@@ -44,9 +44,9 @@ typedef struct Order {
 struct FakeHost {
     XenPhysmapOps ops;
 
-    GHashTable *nodes;                  /* Node by path */
+    GHashTable *nodes; /* Node by path */
     guint64 generation;
-    GHashTable *transactions;           /* Transaction by id */
+    GHashTable *transactions; /* Transaction by id */
     guint32 last_transaction;
     gsize value_max, total_max;
     guint node_max;
@@ -56,11 +56,11 @@ struct FakeHost {
     int lost_answer;
     guint calls[FAKE_ANY + 1];
 
-    int memory;                         /* a memfd: the pages one after another, as populated */
+    int memory; /* a memfd: the pages one after another, as populated */
     guint64 n_pages;
-    GHashTable *pages;                  /* number of the page in `memory` by gfn */
-    GHashTable *pinned;                 /* a set of gfns */
-    GHashTable *mapped;                 /* number of pages by address */
+    GHashTable *pages;  /* number of the page in `memory` by gfn */
+    GHashTable *pinned; /* a set of gfns */
+    GHashTable *mapped; /* number of pages by address */
     guint wrong_unmaps;
 };
 
@@ -536,8 +536,8 @@ static void *op_map(void *opaque, guint32 domid, int prot, size_t num, const gui
 
         /* Measured: the errors are negative. */
         errors[i] = g_hash_table_lookup_extended(host->pages, &gfns[i], NULL, &page) ? 0 : -EINVAL;
-        if (!errors[i] && mmap(address + i * PAGE, PAGE, prot, MAP_SHARED | MAP_FIXED,
-                               host->memory, GPOINTER_TO_SIZE(page) * PAGE) == MAP_FAILED) {
+        if (!errors[i] && mmap(address + i * PAGE, PAGE, prot, MAP_SHARED | MAP_FIXED, host->memory,
+                               GPOINTER_TO_SIZE(page) * PAGE) == MAP_FAILED) {
             g_error("fake host: can't map page %zu: %s", i, g_strerror(errno));
         }
     }
@@ -687,8 +687,7 @@ void fake_host_fail(FakeHost *host, FakeCall kind, guint n, int errnum)
 
 void fake_host_fail_from(FakeHost *host, FakeCall kind, guint n, int errnum)
 {
-    order(host, &host->fault,
-          &(Order){ .kind = kind, .n = n, .errnum = errnum, .onwards = TRUE });
+    order(host, &host->fault, &(Order){ .kind = kind, .n = n, .errnum = errnum, .onwards = TRUE });
 }
 
 void fake_host_lose_answer(FakeHost *host, int errnum)

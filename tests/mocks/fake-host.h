@@ -17,7 +17,7 @@ typedef enum {
     FAKE_PIN,
     FAKE_MAP,
     FAKE_UNMAP,
-    FAKE_ANY,                   /* all of the above, counted together */
+    FAKE_ANY, /* all of the above, counted together */
 } FakeCall;
 
 typedef struct FakeHost FakeHost;

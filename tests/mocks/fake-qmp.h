@@ -6,13 +6,13 @@
 #include <glib.h>
 
 typedef enum {
-    QMP_SEND,               /* sends the text as it is */
-    QMP_AWAIT,              /* reads a command, which has to contain the text */
-    QMP_ANSWER,             /* answers the oldest command not yet answered, with this JSON */
-    QMP_TEXT,               /* the same, with this text as a JSON string */
-    QMP_REFUSE,             /* the same, with an error of this description */
-    QMP_AWAIT_CLOSE,        /* reads on until the other side has closed */
-    QMP_FLOOD,              /* sends the text again and again until the other side has closed */
+    QMP_SEND,        /* sends the text as it is */
+    QMP_AWAIT,       /* reads a command, which has to contain the text */
+    QMP_ANSWER,      /* answers the oldest command not yet answered, with this JSON */
+    QMP_TEXT,        /* the same, with this text as a JSON string */
+    QMP_REFUSE,      /* the same, with an error of this description */
+    QMP_AWAIT_CLOSE, /* reads on until the other side has closed */
+    QMP_FLOOD,       /* sends the text again and again until the other side has closed */
 } FakeQmpKind;
 
 /* The script ends with the connection being closed. */
@@ -23,14 +23,16 @@ typedef struct FakeQmpStep {
 
 typedef struct FakeQmp FakeQmp;
 
-#define QMP_GREETING                                                                              \
-    "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, "            \
+#define QMP_GREETING                                                                               \
+    "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, "             \
     "\"package\": \"Debian\"}, \"capabilities\": [\"oob\"]}}\r\n"
 
 /* What every script begins with. */
-#define QMP_HELLO                                                                                 \
-    { QMP_SEND, QMP_GREETING }, { QMP_AWAIT, "\"qmp_capabilities\"" },                            \
-        { QMP_ANSWER, "{}" }
+#define QMP_HELLO                                                                                  \
+    { QMP_SEND, QMP_GREETING }, { QMP_AWAIT, "\"qmp_capabilities\"" },                             \
+    {                                                                                              \
+        QMP_ANSWER, "{}"                                                                           \
+    }
 
 /* *fd becomes the other end. The steps are not copied. */
 FakeQmp *fake_qmp_start(const FakeQmpStep *steps, guint n, int *fd);

@@ -7,9 +7,9 @@
 #include "verb.h"
 
 typedef struct Run {
-    int end;                /* the exit code; -1: it died */
-    GByteArray *bytes;      /* its standard output, and a NUL behind it that doesn't count */
-    char *out;              /* the same, as text */
+    int end;           /* the exit code; -1: it died */
+    GByteArray *bytes; /* its standard output, and a NUL behind it that doesn't count */
+    char *out;         /* the same, as text */
     char *err;
 } Run;
 

@@ -208,7 +208,7 @@ void maker_legacy(Maker *maker, guint word, const GByteArray *blob)
     guint8 page[4096] = { 0 };
 
     put_word(maker, word, 0xf1001);
-    maker_u32(maker, 2);                        /* a batch of two, one of them with a page */
+    maker_u32(maker, 2); /* a batch of two, one of them with a page */
     put_word(maker, word, 0);
     put_word(maker, word, 0xf0000001);
     maker_put(maker, page, sizeof page);
@@ -239,7 +239,7 @@ static void write_all(int fd, const guint8 *bytes, gsize length)
         gssize n = write(fd, bytes, length);
 
         if (n <= 0) {
-            return;                             /* the reader had enough */
+            return; /* the reader had enough */
         }
         bytes += n;
         length -= n;
@@ -269,7 +269,7 @@ int maker_pipe(const Maker *maker, pid_t *writer)
         signal(SIGPIPE, SIG_IGN);
         close(fds[0]);
         write_all(fds[1], maker->bytes->data, maker->bytes->len);
-        raise(SIGKILL);             /* no end at which a leak checker would look */
+        raise(SIGKILL); /* no end at which a leak checker would look */
     }
     close(fds[1]);
     return fds[0];

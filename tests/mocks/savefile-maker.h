@@ -13,19 +13,28 @@ typedef struct Maker {
     gboolean big_endian;
 } Maker;
 
-#define MAKER_INIT { g_byte_array_new(), FALSE }
+#define MAKER_INIT                                                                                 \
+    {                                                                                              \
+        g_byte_array_new(), FALSE                                                                  \
+    }
 
 /* The three pairs of docs/formats.md section 4, which are a record with a bare name. */
-#define MAKER_PAIRS                                                                               \
-    "physmap/2000000/start_addr\0" "f1000000\0"                                                   \
-    "physmap/2000000/size\0" "1000000\0"                                                          \
-    "physmap/2000000/name\0" "vga.vram\0"
+#define MAKER_PAIRS                                                                                \
+    "physmap/2000000/start_addr\0"                                                                 \
+    "f1000000\0"                                                                                   \
+    "physmap/2000000/size\0"                                                                       \
+    "1000000\0"                                                                                    \
+    "physmap/2000000/name\0"                                                                       \
+    "vga.vram\0"
 
 /* And another record. */
-#define MAKER_ROM_PAIRS                                                                           \
-    "physmap/3000000/start_addr\0" "3000000\0"                                                    \
-    "physmap/3000000/size\0" "40000\0"                                                            \
-    "physmap/3000000/name\0" "0000:00:04.0/e1000.rom\0"
+#define MAKER_ROM_PAIRS                                                                            \
+    "physmap/3000000/start_addr\0"                                                                 \
+    "3000000\0"                                                                                    \
+    "physmap/3000000/size\0"                                                                       \
+    "40000\0"                                                                                      \
+    "physmap/3000000/name\0"                                                                       \
+    "0000:00:04.0/e1000.rom\0"
 
 #define MAKER_LITERAL(text) (text), sizeof(text) - 1
 

@@ -8,8 +8,8 @@
 #include "expect.h"
 
 static const int errnums[] = {
-    EACCES, EPERM,  EAGAIN, E2BIG,  ENOSPC, EDQUOT, EIO,        EINVAL, ENOENT, ENOMEM,
-    EBUSY,  EEXIST, EISDIR, EINTR,  ENOSYS, EROFS,  ECONNRESET, EPIPE,  EBADF,  ESRCH,
+    EACCES, EPERM,  EAGAIN, E2BIG, ENOSPC, EDQUOT, EIO,        EINVAL, ENOENT, ENOMEM,
+    EBUSY,  EEXIST, EISDIR, EINTR, ENOSYS, EROFS,  ECONNRESET, EPIPE,  EBADF,  ESRCH,
 };
 
 /* What one run left behind. */

@@ -13,7 +13,7 @@ void vga_state_make(VgaState *state, const char *name)
     at = (guint8 *)memcpy(at, start, sizeof start - 1) + sizeof start - 1;
     *at++ = strlen(name);
     at = (guint8 *)memcpy(at, name, strlen(name)) + strlen(name);
-    at[7] = 2;                                      /* version */
+    at[7] = 2; /* version */
     state->body = at + 8;
     state->length = state->body + VGA_STATE_END - state->bytes;
     state->body[3] = 2;

@@ -20,7 +20,7 @@ enum {
 typedef struct VgaState {
     guint8 bytes[2048];
     gsize length;
-    guint8 *body;               /* the section's, behind its head */
+    guint8 *body; /* the section's, behind its head */
 } VgaState;
 
 /* A section of this name, VGA registers of no mode in it. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A guest that reprograms the BARs of its cards at random, and XenPhysmapState against flat arrays. */
+/* A guest that reprograms the BARs of its cards at random: the state against flat arrays. */
 #include "expect.h"
 
 #include <errno.h>
@@ -19,14 +19,14 @@
 #define BARS 3
 
 typedef struct Bar {
-    guint phys, pages;          /* its ramblock, in pages */
-    guint address;              /* what the guest wrote into it, in pages */
+    guint phys, pages; /* its ramblock, in pages */
+    guint address;     /* what the guest wrote into it, in pages */
 } Bar;
 
 typedef struct Device {
     gboolean decoding;
     Bar bars[BARS];
-    guint n;                    /* 0: it isn't plugged in */
+    guint n; /* 0: it isn't plugged in */
 } Device;
 
 /* What is about to go wrong besides. */
@@ -40,7 +40,7 @@ typedef struct Test {
     Device devices[DEVICES];
     /* The model: of each page of either space, 1 + the page of the other one; 0 is none. */
     guint16 guest_of[SPACE], phys_of[SPACE];
-    gboolean stale;             /* xenstore failed, and has yet to follow */
+    gboolean stale; /* xenstore failed, and has yet to follow */
     guint64 steps, allowed, refused, faults;
 } Test;
 
@@ -120,8 +120,8 @@ static void expect_records_of(const Test *test, const XenPhysmapTable *table)
 
         for (guint j = 0; j < device->n; j++) {
             const Bar *bar = &device->bars[j];
-            XenPhysmapRecord record = { "", address_of(bar->phys),
-                                        address_of(place_of(test, bar)), address_of(bar->pages) };
+            XenPhysmapRecord record = { "", address_of(bar->phys), address_of(place_of(test, bar)),
+                                        address_of(bar->pages) };
 
             name_bar(test, device, bar, record.name);
             assert_true(xen_physmap_table_add(wanted, &record, NULL));
@@ -138,8 +138,7 @@ static void compare_all(Test *test)
     assert_memory_equal(memory, test->phys_of, sizeof memory);
     expect_records_of(test, xen_physmap_state_table(test->state));
     if (!test->stale) {
-        g_autoptr(XenPhysmapTable) stored =
-            xen_physmap_xenstore_load(&test->ops, DOMID, 0, NULL);
+        g_autoptr(XenPhysmapTable) stored = xen_physmap_xenstore_load(&test->ops, DOMID, 0, NULL);
 
         assert_non_null(stored);
         expect_records_of(test, stored);
@@ -148,7 +147,7 @@ static void compare_all(Test *test)
 
 static Fault order_fault(Test *test, gboolean pages)
 {
-    Fault fault = g_rand_int_range(test->rand, 0, 100) ? NO_FAULT
+    Fault fault = g_rand_int_range(test->rand, 0, 100)  ? NO_FAULT
                   : pages && g_rand_boolean(test->rand) ? PAGES_FAULT
                                                         : STORE_FAULT;
 
@@ -223,7 +222,7 @@ static void map(Test *test, const Bar *bar, guint to)
     Fault fault = allowed && place_of(test, bar) != to ? order_fault(test, TRUE) : NO_FAULT;
     GError *error = NULL;
     gboolean done = xen_physmap_state_region_add(test->state, address_of(bar->phys), address_of(to),
-                                            address_of(bar->pages), &error);
+                                                 address_of(bar->pages), &error);
 
     moved(test, bar, to, allowed, fault, done, error);
 }
@@ -234,8 +233,8 @@ static void unmap(Test *test, const Bar *bar)
     gboolean allowed = may_move(test, bar, bar->phys);
     Fault fault = allowed && from != bar->phys ? order_fault(test, TRUE) : NO_FAULT;
     GError *error = NULL;
-    gboolean done = xen_physmap_state_region_del(test->state, address_of(from), address_of(bar->pages),
-                                            &error);
+    gboolean done =
+        xen_physmap_state_region_del(test->state, address_of(from), address_of(bar->pages), &error);
 
     moved(test, bar, bar->phys, allowed, fault, done, error);
 }
@@ -253,7 +252,7 @@ static void add_block(Test *test, Device *device)
 
     name_bar(test, device, bar, name);
     done = xen_physmap_state_block_add(test->state, name, address_of(bar->phys),
-                                  address_of(bar->pages), &error);
+                                       address_of(bar->pages), &error);
     for (guint i = bar->phys; allowed && i < bar->phys + bar->pages; i++) {
         test->guest_of[i] = test->phys_of[i] = memory[i] = i + 1;
     }
@@ -286,9 +285,9 @@ static guint random_page(Test *test)
 static void plug(Test *test, Device *device)
 {
     for (guint i = g_rand_int_range(test->rand, 1, BARS + 1); i > 0; i--) {
-        device->bars[device->n] = (Bar){ random_page(test),
-                                         g_rand_int_range(test->rand, 1, BLOCK_MAX + 1),
-                                         random_page(test) };
+        device->bars[device->n] =
+            (Bar){ random_page(test), g_rand_int_range(test->rand, 1, BLOCK_MAX + 1),
+                   random_page(test) };
         add_block(test, device);
     }
     device->decoding = FALSE;
@@ -382,15 +381,15 @@ static void stray_call(Test *test, const Bar *bar)
     switch (g_rand_int_range(test->rand, 0, 4)) {
     case 0:
         done = xen_physmap_state_region_add(test->state, phys, address_of(random_page(test)),
-                                       size + XEN_PHYSMAP_PAGE_SIZE, &error);
+                                            size + XEN_PHYSMAP_PAGE_SIZE, &error);
         break;
     case 1:
-        done = xen_physmap_state_region_add(test->state, phys, address_of(random_page(test)) + 0x800,
-                                       size, &error);
+        done = xen_physmap_state_region_add(test->state, phys,
+                                            address_of(random_page(test)) + 0x800, size, &error);
         break;
     case 2:
         done = xen_physmap_state_region_del(test->state, address_of(place_of(test, bar)),
-                                       size + XEN_PHYSMAP_PAGE_SIZE, &error);
+                                            size + XEN_PHYSMAP_PAGE_SIZE, &error);
         break;
     default:
         done = xen_physmap_state_block_del(test->state, phys + 0x800, &error);
@@ -428,8 +427,7 @@ static void random_step(Test *test)
     case 8:
     case 9:
         if (other->n > 0) {
-            swap(test, device, bar, other,
-                 &other->bars[g_rand_int_range(test->rand, 0, other->n)]);
+            swap(test, device, bar, other, &other->bars[g_rand_int_range(test->rand, 0, other->n)]);
         }
         break;
     case 10:

@@ -36,19 +36,20 @@ static char *verdicts(XenPhysmapTable *recorded, XenPhysmapTable *actual, XenPhy
     return g_string_free(out, FALSE);
 }
 
-#define expect_verdicts(is_safe, text, recorded, actual, absent)                                  \
-    do {                                                                                          \
-        gboolean safe_;                                                                           \
-        g_autofree char *verdicts_ = verdicts(recorded, actual, absent, &safe_);                  \
-        assert_string_equal(verdicts_, text);                                                     \
-        assert_int_equal(safe_, is_safe);                                                         \
+#define expect_verdicts(is_safe, text, recorded, actual, absent)                                   \
+    do {                                                                                           \
+        gboolean safe_;                                                                            \
+        g_autofree char *verdicts_ = verdicts(recorded, actual, absent, &safe_);                   \
+        assert_string_equal(verdicts_, text);                                                      \
+        assert_int_equal(safe_, is_safe);                                                          \
     } while (0)
 
 static void test_same(void **unused)
 {
     (void)unused;
     expect_verdicts(TRUE, "", xen_physmap_table_new(), xen_physmap_table_new(), NULL);
-    expect_verdicts(TRUE, "same 0000:00:03.0/vga.vram, same 0000:00:04.0/e1000.rom, "
+    expect_verdicts(TRUE,
+                    "same 0000:00:03.0/vga.vram, same 0000:00:04.0/e1000.rom, "
                     "same 0000:00:05.0/e1000.rom",
                     table_of(vram, rom4, rom5), table_of(vram, rom4, rom5), NULL);
 }
@@ -143,8 +144,8 @@ static void test_resized(void **unused)
     /* The size comes first: it is what the config has to change. */
     bigger.start_addr = 0x10000000;
     expect_verdicts(FALSE, "resized 0000:00:03.0/vga.vram", table_of(vram), table_of(bigger), NULL);
-    expect_verdicts(FALSE, "resized 0000:00:03.0/vga.vram", table_of(vram),
-                    xen_physmap_table_new(), table_of(bigger));
+    expect_verdicts(FALSE, "resized 0000:00:03.0/vga.vram", table_of(vram), xen_physmap_table_new(),
+                    table_of(bigger));
 }
 
 static void test_misplaced(void **unused)
@@ -214,9 +215,8 @@ static void test_own_layout_passes(void **unused)
             g_snprintf(record.name, sizeof record.name, "%s%d.ram",
                        g_rand_boolean(rand) ? "0000:00:03.0/" : "", g_rand_int_range(rand, 0, 6));
             record.phys_offset = (guint64)g_rand_int_range(rand, 0, 64) << 12;
-            record.start_addr = g_rand_boolean(rand)
-                                    ? (guint64)g_rand_int_range(rand, 0, 64) << 12
-                                    : record.phys_offset;
+            record.start_addr = g_rand_boolean(rand) ? (guint64)g_rand_int_range(rand, 0, 64) << 12
+                                                     : record.phys_offset;
             if (!xen_physmap_table_find_name(table, record.name)) {
                 xen_physmap_table_add(table, &record, NULL);
             }

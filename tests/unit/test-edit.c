@@ -65,7 +65,8 @@ static void expect_refusal(const Maker *maker, const char *const *args, const ch
 
 static void test_nothing(void **unused)
 {
-    static const char odd[] = MAKER_ROM_PAIRS MAKER_PAIRS "other\0" "value\0";
+    static const char odd[] = MAKER_ROM_PAIRS MAKER_PAIRS "other\0"
+                                                          "value\0";
 
     (void)unused;
     for (guint big = 0; big <= 1; big++) {
@@ -81,31 +82,55 @@ static void test_nothing(void **unused)
 
 static void test_orders(void **unused)
 {
-    static const char before[] = MAKER_PAIRS MAKER_ROM_PAIRS "other\0" "value\0";
-    static const char moved[] =
-        "physmap/2000000/start_addr\0" "f2000000\0"
-        "physmap/2000000/size\0" "1000000\0"
-        "physmap/2000000/name\0" "vga.vram\0" MAKER_ROM_PAIRS "other\0" "value\0";
-    static const char renamed[] = MAKER_PAIRS
-        "physmap/3000000/start_addr\0" "3000000\0"
-        "physmap/3000000/size\0" "40000\0"
-        "physmap/3000000/name\0" "0000:00:05.0/e1000.rom\0" "other\0" "value\0";
-    static const char removed[] = MAKER_PAIRS "other\0" "value\0";
-    static const char stripped[] = "other\0" "value\0";
-    static const char swapped[] =
-        "physmap/2000000/start_addr\0" "3000000\0"
-        "physmap/2000000/size\0" "1000000\0"
-        "physmap/2000000/name\0" "vga.vram\0"
-        "physmap/3000000/start_addr\0" "f1000000\0"
-        "physmap/3000000/size\0" "40000\0"
-        "physmap/3000000/name\0" "0000:00:04.0/e1000.rom\0" "other\0" "value\0";
-    static const char changed[] =
-        "physmap/2000000/start_addr\0" "3000000\0"
-        "physmap/2000000/size\0" "40000\0"
-        "physmap/2000000/name\0" "0000:00:04.0/e1000.rom\0"
-        "physmap/3000000/start_addr\0" "f1000000\0"
-        "physmap/3000000/size\0" "1000000\0"
-        "physmap/3000000/name\0" "vga.vram\0" "other\0" "value\0";
+    static const char before[] = MAKER_PAIRS MAKER_ROM_PAIRS "other\0"
+                                                             "value\0";
+    static const char moved[] = "physmap/2000000/start_addr\0"
+                                "f2000000\0"
+                                "physmap/2000000/size\0"
+                                "1000000\0"
+                                "physmap/2000000/name\0"
+                                "vga.vram\0" MAKER_ROM_PAIRS "other\0"
+                                "value\0";
+    static const char renamed[] = MAKER_PAIRS "physmap/3000000/start_addr\0"
+                                              "3000000\0"
+                                              "physmap/3000000/size\0"
+                                              "40000\0"
+                                              "physmap/3000000/name\0"
+                                              "0000:00:05.0/e1000.rom\0"
+                                              "other\0"
+                                              "value\0";
+    static const char removed[] = MAKER_PAIRS "other\0"
+                                              "value\0";
+    static const char stripped[] = "other\0"
+                                   "value\0";
+    static const char swapped[] = "physmap/2000000/start_addr\0"
+                                  "3000000\0"
+                                  "physmap/2000000/size\0"
+                                  "1000000\0"
+                                  "physmap/2000000/name\0"
+                                  "vga.vram\0"
+                                  "physmap/3000000/start_addr\0"
+                                  "f1000000\0"
+                                  "physmap/3000000/size\0"
+                                  "40000\0"
+                                  "physmap/3000000/name\0"
+                                  "0000:00:04.0/e1000.rom\0"
+                                  "other\0"
+                                  "value\0";
+    static const char changed[] = "physmap/2000000/start_addr\0"
+                                  "3000000\0"
+                                  "physmap/2000000/size\0"
+                                  "40000\0"
+                                  "physmap/2000000/name\0"
+                                  "0000:00:04.0/e1000.rom\0"
+                                  "physmap/3000000/start_addr\0"
+                                  "f1000000\0"
+                                  "physmap/3000000/size\0"
+                                  "1000000\0"
+                                  "physmap/3000000/name\0"
+                                  "vga.vram\0"
+                                  "other\0"
+                                  "value\0";
     const struct {
         const char *const *args;
         const char *pairs;
@@ -120,9 +145,11 @@ static void test_orders(void **unused)
         { EDIT("--remove", "e1000.rom", "-", "-"), removed, sizeof removed - 1 },
         { EDIT("--strip", "-", "-"), stripped, sizeof stripped - 1 },
         { EDIT("--set", "vga.vram:start_addr=3000000", "--set", "e1000.rom:start_addr=f1000000",
-               "-", "-"), swapped, sizeof swapped - 1 },
+               "-", "-"),
+          swapped, sizeof swapped - 1 },
         { EDIT("--set", "vga.vram:phys_offset=3000000", "--set", "e1000.rom:phys_offset=2000000",
-               "-", "-"), changed, sizeof changed - 1 },
+               "-", "-"),
+          changed, sizeof changed - 1 },
     };
 
     (void)unused;
@@ -144,45 +171,60 @@ static void test_repairs(void **unused)
 #define VGA_START VGA("start_addr", "f1000000")
 #define VGA_SIZE VGA("size", "1000000")
 #define VGA_NAME VGA("name", "vga.vram")
-#define OTHER "other\0" "value\0"
+#define OTHER                                                                                      \
+    "other\0"                                                                                      \
+    "value\0"
     static const char whole[] = MAKER_PAIRS MAKER_ROM_PAIRS OTHER;
     const struct {
         const char *pairs;
         gsize length;
-        const char *wanted;             /* why it is refused without the order */
+        const char *wanted; /* why it is refused without the order */
         const char *const *args;
     } cases[] = {
-#define CASE(pairs, wanted, ...) \
+#define CASE(pairs, wanted, ...)                                                                   \
     { pairs OTHER, sizeof(pairs OTHER) - 1, wanted, EDIT(__VA_ARGS__, "-", "-") }
-        CASE(VGA_START VGA("size", "10000g0") VGA_NAME MAKER_ROM_PAIRS, "'10000g0' is not",
-             "--set", "vga.vram:size=1000000"),
-        CASE("physmap/20000z0/start_addr\0" "f1000000\0" "physmap/20000z0/size\0" "1000000\0"
-             "physmap/20000z0/name\0" "vga.vram\0" MAKER_ROM_PAIRS, "physmap/20000z0/start_addr",
-             "--set", "@20000z0:phys_offset=2000000"),
-        CASE("physmap/02000000/start_addr\0" "f1000000\0" "physmap/02000000/size\0" "1000000\0"
-             "physmap/02000000/name\0" "vga.vram\0" MAKER_ROM_PAIRS, "leading zeros",
-             "--set", "@2000000:phys_offset=2000000"),
-        CASE(VGA_START VGA_NAME MAKER_ROM_PAIRS, "lacks its size",
-             "--set", "vga.vram:size=1000000"),
+        CASE(VGA_START VGA("size", "10000g0") VGA_NAME MAKER_ROM_PAIRS, "'10000g0' is not", "--set",
+             "vga.vram:size=1000000"),
+        CASE("physmap/20000z0/start_addr\0"
+             "f1000000\0"
+             "physmap/20000z0/size\0"
+             "1000000\0"
+             "physmap/20000z0/name\0"
+             "vga.vram\0" MAKER_ROM_PAIRS,
+             "physmap/20000z0/start_addr", "--set", "@20000z0:phys_offset=2000000"),
+        CASE("physmap/02000000/start_addr\0"
+             "f1000000\0"
+             "physmap/02000000/size\0"
+             "1000000\0"
+             "physmap/02000000/name\0"
+             "vga.vram\0" MAKER_ROM_PAIRS,
+             "leading zeros", "--set", "@2000000:phys_offset=2000000"),
+        CASE(VGA_START VGA_NAME MAKER_ROM_PAIRS, "lacks its size", "--set",
+             "vga.vram:size=1000000"),
         CASE(VGA_START VGA_SIZE MAKER_ROM_PAIRS, "lacks its name", "--rename", "@2000000=vga.vram"),
-        CASE(MAKER_PAIRS VGA("name", "vga.vram") MAKER_ROM_PAIRS, "occurs twice",
-             "--rename", "@2000000=vga.vram"),
-        CASE(MAKER_PAIRS MAKER_PAIRS MAKER_ROM_PAIRS, "occurs twice",
-             "--set", "vga.vram:start_addr=f1000000", "--set", "vga.vram:size=1000000",
-             "--set", "vga.vram:name=vga.vram"),
-        CASE(MAKER_PAIRS VGA("flags", "1") MAKER_ROM_PAIRS, "physmap/2000000/flags",
-             "--remove", "@2000000/flags"),
+        CASE(MAKER_PAIRS VGA("name", "vga.vram") MAKER_ROM_PAIRS, "occurs twice", "--rename",
+             "@2000000=vga.vram"),
+        CASE(MAKER_PAIRS MAKER_PAIRS MAKER_ROM_PAIRS, "occurs twice", "--set",
+             "vga.vram:start_addr=f1000000", "--set", "vga.vram:size=1000000", "--set",
+             "vga.vram:name=vga.vram"),
+        CASE(MAKER_PAIRS VGA("flags", "1") MAKER_ROM_PAIRS, "physmap/2000000/flags", "--remove",
+             "@2000000/flags"),
         CASE(VGA_START VGA("Size", "1000000") VGA_NAME MAKER_ROM_PAIRS, "physmap/2000000/Size",
              "--remove", "@0x2000000/Size", "--set", "vga.vram:size=1000000"),
-        CASE(MAKER_PAIRS MAKER_ROM_PAIRS "physmap/4000000/size\0" "1000\0", "lacks its start_addr",
-             "--remove", "@4000000"),
-        CASE(MAKER_PAIRS MAKER_ROM_PAIRS "physmap/4000000/start_addr\0" "4000000\0"
-             "physmap/4000000/size\0" "40000\0" "physmap/4000000/name\0" "0000:00:04.0/e1000.rom\0",
+        CASE(MAKER_PAIRS MAKER_ROM_PAIRS "physmap/4000000/size\0"
+                                         "1000\0",
+             "lacks its start_addr", "--remove", "@4000000"),
+        CASE(MAKER_PAIRS MAKER_ROM_PAIRS "physmap/4000000/start_addr\0"
+                                         "4000000\0"
+                                         "physmap/4000000/size\0"
+                                         "40000\0"
+                                         "physmap/4000000/name\0"
+                                         "0000:00:04.0/e1000.rom\0",
              "two records are named", "--remove", "@4000000"),
-        CASE(VGA("start_addr", "3000000") VGA_SIZE VGA_NAME MAKER_ROM_PAIRS, "overlaps",
-             "--set", "vga.vram:start_addr=f1000000"),
-        CASE(VGA_START VGA("size", "2000000") VGA_NAME MAKER_ROM_PAIRS, "overlaps",
-             "--set", "@2000000:size=1000000"),
+        CASE(VGA("start_addr", "3000000") VGA_SIZE VGA_NAME MAKER_ROM_PAIRS, "overlaps", "--set",
+             "vga.vram:start_addr=f1000000"),
+        CASE(VGA_START VGA("size", "2000000") VGA_NAME MAKER_ROM_PAIRS, "overlaps", "--set",
+             "@2000000:size=1000000"),
 #undef CASE
     };
 
@@ -234,8 +276,11 @@ static void test_import(void **unused)
     put_savefile(&maker, MAKER_LITERAL(MAKER_ROM_PAIRS));
     put_savefile(&wanted, MAKER_LITERAL(MAKER_PAIRS));
     put_savefile(&none, NULL, 0);
-    put_savefile(&broken, MAKER_LITERAL("physmap/zz/size\0" "1\0"));
-    put_savefile(&unreadable, MAKER_LITERAL("other\0" "value\0" "physmap/2000000/si"));
+    put_savefile(&broken, MAKER_LITERAL("physmap/zz/size\0"
+                                        "1\0"));
+    put_savefile(&unreadable, MAKER_LITERAL("other\0"
+                                            "value\0"
+                                            "physmap/2000000/si"));
     expect_edit(&maker, EDIT("--import", name, "-", "-"), &wanted);
     expect_edit(&none, EDIT("--import", name, "-", "-"), &wanted);
     expect_edit(&broken, EDIT("--import", name, "-", "-"), &wanted);
@@ -284,8 +329,10 @@ static void test_legacy(void **unused)
         maker_xl(&maker, 1, NULL);
         maker_legacy(&maker, word, blob.bytes);
         expect_refusal(&maker, EDIT("-", "-"), "overlaps");
-        expect_edit(&maker, EDIT("--set", "vga.vram:start_addr=f1000000", "--remove", "e1000.rom",
-                                 "-", "-"), &wanted);
+        expect_edit(
+            &maker,
+            EDIT("--set", "vga.vram:start_addr=f1000000", "--remove", "e1000.rom", "-", "-"),
+            &wanted);
         maker_clear(&maker);
         maker_clear(&wanted);
         maker_clear(&blob);
@@ -329,10 +376,12 @@ static void test_checkpoints(void **unused)
 
 static void test_refusals(void **unused)
 {
-    static const char two[] = MAKER_PAIRS
-        "physmap/4000000/start_addr\0" "4000000\0"
-        "physmap/4000000/size\0" "40000\0"
-        "physmap/4000000/name\0" "vga.vram\0";
+    static const char two[] = MAKER_PAIRS "physmap/4000000/start_addr\0"
+                                          "4000000\0"
+                                          "physmap/4000000/size\0"
+                                          "40000\0"
+                                          "physmap/4000000/name\0"
+                                          "vga.vram\0";
     char *name = make_file(json, sizeof json - 1);
     Maker maker = MAKER_INIT, bare = MAKER_INIT;
 
@@ -436,14 +485,10 @@ static void test_files(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_orders),
-        cmocka_unit_test(test_repairs),
-        cmocka_unit_test(test_import),
-        cmocka_unit_test(test_legacy),
-        cmocka_unit_test(test_checkpoints),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_nothing),  cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_repairs),  cmocka_unit_test(test_import),
+        cmocka_unit_test(test_legacy),   cmocka_unit_test(test_checkpoints),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_usage),
         cmocka_unit_test(test_files),
     };
 

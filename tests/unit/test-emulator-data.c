@@ -54,8 +54,7 @@ static void test_parse(void **unused)
 static void test_empty(void **unused)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(EmulatorData) data =
-        emulator_parse(BODY("\0\0\0\1\0\0\0\0"), TRUE, 0, &error);
+    g_autoptr(EmulatorData) data = emulator_parse(BODY("\0\0\0\1\0\0\0\0"), TRUE, 0, &error);
 
     (void)unused;
     assert_int_equal(data->id, EMULATOR_QEMU_TRADITIONAL);
@@ -76,9 +75,8 @@ static void test_round_trip(void **unused)
     (void)unused;
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
-        g_autoptr(EmulatorData) data =
-            emulator_parse((const guint8 *)cases[i].body, cases[i].length, cases[i].big_endian,
-                           0, &error);
+        g_autoptr(EmulatorData) data = emulator_parse(
+            (const guint8 *)cases[i].body, cases[i].length, cases[i].big_endian, 0, &error);
         g_autoptr(GByteArray) body = emulator_body(data, cases[i].big_endian, &error);
 
         assert_int_equal(body->len, cases[i].length);
@@ -102,13 +100,24 @@ static void test_refused(void **unused)
         CASE("/a\0b\0", "the pair at 0x108: '/a' is no key"),
         CASE("a b\0b\0", "'a b' is no key"),
         CASE("a\x1b[1m\0b\0", "'a\\x1b[1m' is no key"),
-        CASE("physmap/2000000/start_addr\0" "f1000000\0", "the body at 0x100: physmap/2000000"),
-        CASE("physmap/2000000/start_addr\0" "0xf1000000\0", "the pair at 0x108: physmap/2000000"),
-        CASE("physmap/2000000/other\0" "1\0", "the pair at 0x108: "),
-        CASE("physmap/../../7/physmap/0/size\0" "1\0", "the pair at 0x108: "),
+        CASE("physmap/2000000/start_addr\0"
+             "f1000000\0",
+             "the body at 0x100: physmap/2000000"),
+        CASE("physmap/2000000/start_addr\0"
+             "0xf1000000\0",
+             "the pair at 0x108: physmap/2000000"),
+        CASE("physmap/2000000/other\0"
+             "1\0",
+             "the pair at 0x108: "),
+        CASE("physmap/../../7/physmap/0/size\0"
+             "1\0",
+             "the pair at 0x108: "),
         CASE(MAKER_PAIRS MAKER_PAIRS, "the key occurs twice"),
-        CASE(MAKER_PAIRS "physmap/2001000/start_addr\0" "0\0physmap/2001000/size\0" "1000\0"
-             "physmap/2001000/name\0x\0", "overlaps"),
+        CASE(MAKER_PAIRS "physmap/2001000/start_addr\0"
+                         "0\0physmap/2001000/size\0"
+                         "1000\0"
+                         "physmap/2001000/name\0x\0",
+             "overlaps"),
 #undef CASE
     };
 
@@ -236,14 +245,10 @@ static void test_legacy_refused(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_most),
-        cmocka_unit_test(test_legacy),
-        cmocka_unit_test(test_legacy_empty),
-        cmocka_unit_test(test_legacy_refused),
+        cmocka_unit_test(test_parse),        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_most),         cmocka_unit_test(test_legacy),
+        cmocka_unit_test(test_legacy_empty), cmocka_unit_test(test_legacy_refused),
     };
 
     return cmocka_run_group_tests_name("emulator-data", tests, NULL, NULL);

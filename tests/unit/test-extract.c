@@ -21,13 +21,25 @@
 #define RUN(verb, input, ...) run_verb(verb, input, (const char *const[]){ __VA_ARGS__ })
 
 /* A block of four pages at its BAR, and two cards of one kind with a page each. */
-#define PAIRS                                                                                     \
-    "physmap/10000/start_addr\0" "f1000000\0" "physmap/10000/size\0" "4000\0"                     \
-    "physmap/10000/name\0" "0000:00:03.0/vga.vram\0"                                              \
-    "physmap/20000/start_addr\0" "20000\0" "physmap/20000/size\0" "1000\0"                        \
-    "physmap/20000/name\0" "e1000.rom\0"                                                          \
-    "physmap/30000/start_addr\0" "30000\0" "physmap/30000/size\0" "1000\0"                        \
-    "physmap/30000/name\0" "e1000.rom\0"
+#define PAIRS                                                                                      \
+    "physmap/10000/start_addr\0"                                                                   \
+    "f1000000\0"                                                                                   \
+    "physmap/10000/size\0"                                                                         \
+    "4000\0"                                                                                       \
+    "physmap/10000/name\0"                                                                         \
+    "0000:00:03.0/vga.vram\0"                                                                      \
+    "physmap/20000/start_addr\0"                                                                   \
+    "20000\0"                                                                                      \
+    "physmap/20000/size\0"                                                                         \
+    "1000\0"                                                                                       \
+    "physmap/20000/name\0"                                                                         \
+    "e1000.rom\0"                                                                                  \
+    "physmap/30000/start_addr\0"                                                                   \
+    "30000\0"                                                                                      \
+    "physmap/30000/size\0"                                                                         \
+    "1000\0"                                                                                       \
+    "physmap/30000/name\0"                                                                         \
+    "e1000.rom\0"
 
 static char *directory;
 
@@ -219,7 +231,7 @@ static void test_sparse(void **unused)
     put_tail(&maker);
     file = maker_file(&maker);
     run = RUN(verb_extract, file, "extract", "--at", "0x10000000000,0x100000000", "-", out,
-                   "--json", NULL);
+              "--json", NULL);
     assert_int_equal(run.end, EXIT_FINDING);
     assert_non_null(strstr(run.out, "\"pages\" : 0,"));
     assert_non_null(strstr(run.out, "\"missing\" : 1048576,"));
@@ -460,16 +472,11 @@ static void test_reads_its_own(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_block),
-        cmocka_unit_test(test_last_copy),
-        cmocka_unit_test(test_large),
-        cmocka_unit_test(test_sparse),
-        cmocka_unit_test(test_all),
-        cmocka_unit_test(test_checkpoints),
-        cmocka_unit_test(test_legacy),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_usage),
-        cmocka_unit_test(test_reads_its_own),
+        cmocka_unit_test(test_block),  cmocka_unit_test(test_last_copy),
+        cmocka_unit_test(test_large),  cmocka_unit_test(test_sparse),
+        cmocka_unit_test(test_all),    cmocka_unit_test(test_checkpoints),
+        cmocka_unit_test(test_legacy), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_usage),  cmocka_unit_test(test_reads_its_own),
     };
 
     return cmocka_run_group_tests_name("extract", tests, set_up, tear_down);

@@ -39,7 +39,7 @@ typedef struct Case {
     XenPhysmapTable *saved;
     Survey actual;
     GPtrArray *report;
-    char *text;                 /* the report, after judge() */
+    char *text; /* the report, after judge() */
 } Case;
 
 static int set_up(void **state)
@@ -220,9 +220,14 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_policy), CASE(test_same),    CASE(test_moved),
-        CASE(test_moved_onto_another), CASE(test_swapped), CASE(test_missing_and_resized),
-        CASE(test_extra),              CASE(test_bare_names),
+        cmocka_unit_test(test_policy),
+        CASE(test_same),
+        CASE(test_moved),
+        CASE(test_moved_onto_another),
+        CASE(test_swapped),
+        CASE(test_missing_and_resized),
+        CASE(test_extra),
+        CASE(test_bare_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,8 +14,8 @@ static void test_map(void **unused)
 
     (void)unused;
     fake_host_populate(host, 0x100, 3, 0x11000);
-    guint64 *words = xen_physmap_guest_map(fake_host_ops(host), 5, 0x101000, 0x2000, PROT_READ,
-                                           &error);
+    guint64 *words =
+        xen_physmap_guest_map(fake_host_ops(host), 5, 0x101000, 0x2000, PROT_READ, &error);
 
     assert_non_null(words);
     assert_int_equal(words[0], 0x11001);
@@ -32,8 +32,7 @@ static void test_map_with_a_hole(void **unused)
     (void)unused;
     fake_host_populate(host, 0x100, 8, 0x11000);
     fake_host_depopulate(host, 0x105);
-    assert_null(xen_physmap_guest_map(fake_host_ops(host), 5, 0x100000, 0x8000, PROT_READ,
-                                      &error));
+    assert_null(xen_physmap_guest_map(fake_host_ops(host), 5, 0x100000, 0x8000, PROT_READ, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_NOT_FOUND,
                  "domain 5 has no page at guest address 0x105000");
     expect_no_leaks(host);
@@ -58,8 +57,8 @@ static void test_map_refused(void **unused)
 
         fake_host_populate(host, 0x100, 1, 1);
         fake_host_fail_from(host, FAKE_MAP, 1, cases[i].errnum);
-        assert_null(xen_physmap_guest_map(fake_host_ops(host), 5, 0x100000, 0x1000, PROT_READ,
-                                          &error));
+        assert_null(
+            xen_physmap_guest_map(fake_host_ops(host), 5, 0x100000, 0x1000, PROT_READ, &error));
         expect_error(&error, cases[i].code, "can't map guest address 0x100000 of domain 5");
         assert_false(xen_physmap_guest_missing(fake_host_ops(host), 5, 0x100000, 0x1000, &missing,
                                                NULL, &error));
@@ -99,11 +98,11 @@ static void test_missing_of_nothing(void **unused)
     guint64 missing = 99;
 
     (void)unused;
-    assert_true(xen_physmap_guest_missing(fake_host_ops(host), 5, 0x100000, 0, &missing, NULL,
-                                          NULL));
+    assert_true(
+        xen_physmap_guest_missing(fake_host_ops(host), 5, 0x100000, 0, &missing, NULL, NULL));
     assert_int_equal(missing, 0);
-    assert_true(xen_physmap_guest_missing(fake_host_ops(host), 5, 0x100000, 0x1000, &missing, NULL,
-                                          NULL));
+    assert_true(
+        xen_physmap_guest_missing(fake_host_ops(host), 5, 0x100000, 0x1000, &missing, NULL, NULL));
     assert_int_equal(missing, 1);
 }
 

@@ -12,10 +12,16 @@ typedef struct Pair {
     gssize key_length, value_length;
 } Pair;
 
-#define PAIR(key, value) { key, value, -1, -1 }
-#define BYTES(key, value) { key, value, sizeof(key) - 1, sizeof(value) - 1 }
-#define RECORD(offset, start, length, label)                                                      \
-    PAIR("physmap/" offset "/start_addr", start), PAIR("physmap/" offset "/size", length),        \
+#define PAIR(key, value)                                                                           \
+    {                                                                                              \
+        key, value, -1, -1                                                                         \
+    }
+#define BYTES(key, value)                                                                          \
+    {                                                                                              \
+        key, value, sizeof(key) - 1, sizeof(value) - 1                                             \
+    }
+#define RECORD(offset, start, length, label)                                                       \
+    PAIR("physmap/" offset "/start_addr", start), PAIR("physmap/" offset "/size", length),         \
         PAIR("physmap/" offset "/name", label)
 
 static gboolean add(XenPhysmapKeys *keys, const Pair *pair, GError **error)
@@ -48,8 +54,7 @@ static void test_any_order(void **unused)
         assert_true(add(keys, &pairs[i], &error));
     }
     table = xen_physmap_keys_table(keys, &error);
-    expect_records(table, good_record,
-                   { "0000:00:04.0/e1000.rom", 0x3000000, 0x3000000, 0x40000 });
+    expect_records(table, good_record, { "0000:00:04.0/e1000.rom", 0x3000000, 0x3000000, 0x40000 });
 }
 
 static void test_none(void **unused)
@@ -100,7 +105,10 @@ static void test_refused_pairs(void **unused)
         { PAIR("physmap/../state/size", "1000"), KEY },
         { PAIR("physmap/../../5/size", "1000"), KEY },
         { PAIR("physmap/./size", "1000"), KEY },
-        { BYTES("physmap/2000\0" "00/size", "1000"), "physmap/2000\\x0000/size: the phys_offset" },
+        { BYTES("physmap/2000\0"
+                "00/size",
+                "1000"),
+          "physmap/2000\\x0000/size: the phys_offset" },
         { BYTES("physmap/\033[31m/size", "1000"), "physmap/\\x1b[31m/size: the phys_offset" },
         { PAIR("/physmap/2000000/size", "1000"), "not a key under physmap/" },
         { PAIR("/local/domain/0/device-model/1/physmap/2000000/size", "1000"),

@@ -89,7 +89,10 @@ static const struct {
 #define SIZE "physmap/2000000/size\0"
 #define NAME "physmap/2000000/name\0"
 #define REST SIZE "1000000\0" NAME "vga.vram\0"
-#define PAIRS(text, wanted) { text, sizeof(text) - 1, wanted }
+#define PAIRS(text, wanted)                                                                        \
+    {                                                                                              \
+        text, sizeof(text) - 1, wanted                                                             \
+    }
 
 static const struct {
     const char *pairs;
@@ -113,36 +116,75 @@ static const struct {
     PAIRS(START "f1000000\0" SIZE "fffffffffffff000\0" NAME "vga.vram\0", "fffffffffffff000"),
     PAIRS(START "f1000000\0" SIZE "1000000\0" NAME "\0", "name"),
     PAIRS(START "f1000000\0" SIZE "1000000\0" NAME "vga\x1b[2J\0", "name"),
-    PAIRS("physmap/\0" "1\0", "physmap/"),
-    PAIRS("physmap/zz/size\0" "1000\0", "physmap/zz/size"),
-    PAIRS("physmap//size\0" "1000\0", "physmap//size"),
-    PAIRS("physmap/2000000/\0" "1000\0", "physmap/2000000/"),
-    PAIRS("physmap/2000000/other\0" "1000\0", "physmap/2000000/other"),
-    PAIRS("physmap/2000000/size/x\0" "1000\0", "physmap/2000000/size/x"),
-    PAIRS("physmap/2000001/size\0" "1000\0" "physmap/2000001/start_addr\0" "1000\0"
-          "physmap/2000001/name\0" "x\0", "2000001"),
-    PAIRS("/physmap/2000000/size\0" "1000\0", "/physmap/2000000/size"),
-    PAIRS("../physmap\0" "1000\0", "../physmap"),
-    PAIRS("\0" "1000\0", "no key"),
+    PAIRS("physmap/\0"
+          "1\0",
+          "physmap/"),
+    PAIRS("physmap/zz/size\0"
+          "1000\0",
+          "physmap/zz/size"),
+    PAIRS("physmap//size\0"
+          "1000\0",
+          "physmap//size"),
+    PAIRS("physmap/2000000/\0"
+          "1000\0",
+          "physmap/2000000/"),
+    PAIRS("physmap/2000000/other\0"
+          "1000\0",
+          "physmap/2000000/other"),
+    PAIRS("physmap/2000000/size/x\0"
+          "1000\0",
+          "physmap/2000000/size/x"),
+    PAIRS("physmap/2000001/size\0"
+          "1000\0"
+          "physmap/2000001/start_addr\0"
+          "1000\0"
+          "physmap/2000001/name\0"
+          "x\0",
+          "2000001"),
+    PAIRS("/physmap/2000000/size\0"
+          "1000\0",
+          "/physmap/2000000/size"),
+    PAIRS("../physmap\0"
+          "1000\0",
+          "../physmap"),
+    PAIRS("\0"
+          "1000\0",
+          "no key"),
     PAIRS(MAKER_PAIRS SIZE "1000000\0", "physmap/2000000/size"),
-    PAIRS(MAKER_PAIRS "physmap/4000000/start_addr\0" "f1fff000\0"
-          "physmap/4000000/size\0" "1000\0" "physmap/4000000/name\0" "x\0", "overlaps"),
-    PAIRS(MAKER_PAIRS "physmap/2fff000/start_addr\0" "1000\0"
-          "physmap/2fff000/size\0" "1000\0" "physmap/2fff000/name\0" "x\0", "overlaps"),
+    PAIRS(MAKER_PAIRS "physmap/4000000/start_addr\0"
+                      "f1fff000\0"
+                      "physmap/4000000/size\0"
+                      "1000\0"
+                      "physmap/4000000/name\0"
+                      "x\0",
+          "overlaps"),
+    PAIRS(MAKER_PAIRS "physmap/2fff000/start_addr\0"
+                      "1000\0"
+                      "physmap/2fff000/size\0"
+                      "1000\0"
+                      "physmap/2fff000/name\0"
+                      "x\0",
+          "overlaps"),
     PAIRS(START "fec00000\0" REST, "covers the I/O APIC"),
     PAIRS(START "fe000000\0" SIZE "ed0000\0" NAME "vga.vram\0", "covers the I/O APIC"),
     PAIRS(START "fed00000\0" SIZE "1000\0" NAME "vga.vram\0", "covers the HPET"),
     PAIRS(START "feeff000\0" SIZE "1000\0" NAME "vga.vram\0", "covers the local APIC"),
     PAIRS(START "feff0000\0" SIZE "1000\0" NAME "vga.vram\0", "covers Xen's special pages"),
-    PAIRS(MAKER_ROM_PAIRS "physmap/4000000/start_addr\0" "4000000\0"
-          "physmap/4000000/size\0" "1000\0"
-          "physmap/4000000/name\0" "0000:00:04.0/e1000.rom\0", "0000:00:04.0/e1000.rom"),
+    PAIRS(MAKER_ROM_PAIRS "physmap/4000000/start_addr\0"
+                          "4000000\0"
+                          "physmap/4000000/size\0"
+                          "1000\0"
+                          "physmap/4000000/name\0"
+                          "0000:00:04.0/e1000.rom\0",
+          "0000:00:04.0/e1000.rom"),
 };
 
 /* The savefile ends here. */
-static const gsize truncations[] = { 20, 50, LIBXL + 5, CONTEXT + 4, LIBXC + 9, DOMAIN + 8,
-                                     CPUID + 4, CPUID + 20, PAGES + 12, PAGES + 5000, HVM + 20,
-                                     LIBXC_END_AT, XENSTORE + 40, EMULATOR + 30, END };
+static const gsize truncations[] = {
+    20,         50,           LIBXL + 5,     CONTEXT + 4,   LIBXC + 9,
+    DOMAIN + 8, CPUID + 4,    CPUID + 20,    PAGES + 12,    PAGES + 5000,
+    HVM + 20,   LIBXC_END_AT, XENSTORE + 40, EMULATOR + 30, END
+};
 
 static void limit_memory(void)
 {
@@ -180,8 +222,7 @@ static void expect_refusal(GHashTable *messages, const Maker *maker, const char 
     Run verified = run_made(limited_verify, maker, (const char *[]){ "verify", "-", NULL });
     const char *message = shown.err + strlen("xen-physmap show: -: ");
 
-    if (shown.end != EXIT_FINDING || verified.end != EXIT_FINDING ||
-        !strstr(shown.err, wanted)) {
+    if (shown.end != EXIT_FINDING || verified.end != EXIT_FINDING || !strstr(shown.err, wanted)) {
         fail_msg("wanted '%s'; show %d: %s; verify %d: %s%s", wanted, shown.end, shown.err,
                  verified.end, verified.out, verified.err);
     }
@@ -420,8 +461,8 @@ static void test_long_list(void **unused)
     maker_clear(&maker);
 }
 
-#define CONFIG(video, kind)                                                                       \
-    "{\"b_info\":{\"max_memkb\":" #video ",\"video_memkb\":" #video                              \
+#define CONFIG(video, kind)                                                                        \
+    "{\"b_info\":{\"max_memkb\":" #video ",\"video_memkb\":" #video                                \
     ",\"type.hvm\":{\"vga\":{\"kind\":\"" kind "\"}}}}"
 
 /* A record of one page at `start_addr`, and the page, in a file with this configuration. */
@@ -430,7 +471,8 @@ static Run verify_layout(const char *config, const char *start_addr, guint64 pfn
 {
     g_autofree char *pairs =
         g_strdup_printf("physmap/2000000/start_addr|%s|physmap/2000000/size|1000|"
-                        "physmap/2000000/name|0000:00:03.0/vga.vram|", start_addr);
+                        "physmap/2000000/name|0000:00:03.0/vga.vram|",
+                        start_addr);
     gsize length = strlen(pairs);
     guint8 zeros[24] = { 0 };
     Maker maker = MAKER_INIT;
@@ -474,10 +516,12 @@ static void test_layout(void **unused)
     expect_layout(CONFIG(8, "std"), "f1000000", 0xf1000,
                   " error: 0000:00:03.0/vga.vram has 4 KiB, and the configuration's videoram is 8");
     expect_layout(CONFIG(8, "cirrus"), "f1000000", 0xf1000, "-: 0 errors, 0 warnings");
-    expect_layout("{}", "f1000000", 0xf1001, " error: 0000:00:03.0/vga.vram: 1 of 1 pages are not "
-                                             "in the stream, the first at 0xf1000000");
-    expect_layout("{}", "fec00000", 0xfec00, ": physmap/2000000: 0000:00:03.0/vga.vram at "
-                                             "0xfec00000, size 0x1000, covers the I/O APIC");
+    expect_layout("{}", "f1000000", 0xf1001,
+                  " error: 0000:00:03.0/vga.vram: 1 of 1 pages are not "
+                  "in the stream, the first at 0xf1000000");
+    expect_layout("{}", "fec00000", 0xfec00,
+                  ": physmap/2000000: 0000:00:03.0/vga.vram at "
+                  "0xfec00000, size 0x1000, covers the I/O APIC");
     expect_layout("{}", "feffe000", 0xfeffe, "covers Xen's special pages at 0xfeff0000");
     expect_layout("{\"b_info\":{\"max_memkb\":65536,\"type.hvm\":{}}}", "1000000", 0x1000,
                   " error: 0000:00:03.0/vga.vram at 0x1000000 lies in the guest's RAM");

@@ -37,8 +37,10 @@ static GArray *ranges_of(guint n, const MapRange *ranges)
 
 static void test_cells(void **unused)
 {
-    static const MapRange populated[] = { { 0xf1000000, 0xf2000000 }, { 0xc0000, 0x2000000 },
-                                          { 0, 0xa0000 }, { 0xfeff0000, 0xff000000 } };
+    static const MapRange populated[] = { { 0xf1000000, 0xf2000000 },
+                                          { 0xc0000, 0x2000000 },
+                                          { 0, 0xa0000 },
+                                          { 0xfeff0000, 0xff000000 } };
     static const char wanted[] = "1 0 a0000 - -\n"
                                  "0 a0000 c0000 - -\n"
                                  "1 c0000 2000000 - -\n"
@@ -249,12 +251,9 @@ static void test_no_file(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cells),
-        cmocka_unit_test(test_scattered),
-        cmocka_unit_test(test_bar),
-        cmocka_unit_test(test_too_scattered),
-        cmocka_unit_test(test_pictures),
-        cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_cells),    cmocka_unit_test(test_scattered),
+        cmocka_unit_test(test_bar),      cmocka_unit_test(test_too_scattered),
+        cmocka_unit_test(test_pictures), cmocka_unit_test(test_no_file),
     };
 
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);

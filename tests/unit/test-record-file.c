@@ -75,8 +75,7 @@ static void test_bytes(void **unused)
     XenPhysmapRecord vram;
 
     (void)unused;
-    assert_true(xen_physmap_record_init(&vram, "vga.vram", 0x2000000, 0xf1000000, 0x1000000,
-                                        NULL));
+    assert_true(xen_physmap_record_init(&vram, "vga.vram", 0x2000000, 0xf1000000, 0x1000000, NULL));
     assert_true(xen_physmap_table_add(table, &vram, NULL));
     maker_emulator(&wanted, 2, 2, MAKER_LITERAL(MAKER_PAIRS));
     record = record_file_encode(table, RECORD_FORM_LIBXL_RECORD, 0, "", NULL);
@@ -99,8 +98,7 @@ static void test_bytes(void **unused)
     maker_clear(&other);
 }
 
-static void expect_invalid(const char *bytes, gsize length, RecordForm format,
-                           const char *wanted)
+static void expect_invalid(const char *bytes, gsize length, RecordForm format, const char *wanted)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(XenPhysmapTable) table = read_bytes(bytes, length, format, &error);
@@ -113,7 +111,7 @@ static void expect_invalid(const char *bytes, gsize length, RecordForm format,
 }
 
 #define JSON(text) "{\"records\":[" text "]}"
-#define RECORD(size)                                                                              \
+#define RECORD(size)                                                                               \
     "{\"name\":\"a\",\"phys_offset\":\"0x0\",\"start_addr\":\"0x0\",\"size\":" size "}"
 
 static void test_json(void **unused)
@@ -142,7 +140,8 @@ static void test_json(void **unused)
         { "{\"records\":[]} {\"records\":[]}", "it is more than one value" },
         { "{'records':[]}", "a single quote" },
         { JSON("{\"name\":\"a\",\"phys_offset\":\"0x0\",\"start_addr\":\"0xfec00000\","
-               "\"size\":\"0x1000\"}"), "covers the I/O APIC" },
+               "\"size\":\"0x1000\"}"),
+          "covers the I/O APIC" },
     };
     g_autoptr(XenPhysmapTable) fine = NULL;
     g_autofree char *deep = g_malloc(100001);
@@ -160,7 +159,8 @@ static void test_json(void **unused)
     /* For json-glib the quote is in a comment, and for who looks ahead of it in a string. */
     memcpy(deep, "{\"records\":/*\"*/", 16);
     expect_invalid(deep, 100000, RECORD_FORM_UNKNOWN, "has a comment");
-    fine = record_text_parse_json(JSON(RECORD("\"0x1000\"")), strlen(JSON(RECORD("\"0x1000\""))), NULL);
+    fine = record_text_parse_json(JSON(RECORD("\"0x1000\"")), strlen(JSON(RECORD("\"0x1000\""))),
+                                  NULL);
     assert_true(fine && xen_physmap_table_size(fine) == 1);
 }
 
@@ -173,8 +173,10 @@ static void test_damaged(void **unused)
     expect_invalid("\2\0\0\0", 4, RECORD_FORM_UNKNOWN, "too short");
     expect_invalid(MAKER_LITERAL("\2\0\0\0\xff\0\0\0\0\0\0\0\0\0\0\0"), RECORD_FORM_LIBXL_RECORD,
                    "not as long as it says");
-    expect_invalid(MAKER_LITERAL("\3\0\0\0\0\0\0\0"), RECORD_FORM_LIBXL_RECORD, "no EMULATOR_XENSTORE");
-    expect_invalid(MAKER_LITERAL("\1\0\0\0\1\0\0\0\0\0\0\0"), RECORD_FORM_UNKNOWN, "neither layout");
+    expect_invalid(MAKER_LITERAL("\3\0\0\0\0\0\0\0"), RECORD_FORM_LIBXL_RECORD,
+                   "no EMULATOR_XENSTORE");
+    expect_invalid(MAKER_LITERAL("\1\0\0\0\1\0\0\0\0\0\0\0"), RECORD_FORM_UNKNOWN,
+                   "neither layout");
     expect_invalid(long_one, (8 << 20) + 1, RECORD_FORM_UNKNOWN, "longer than");
 }
 
@@ -227,10 +229,8 @@ static void test_verbs(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_json),       cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_verbs),
     };
 

@@ -110,15 +110,15 @@ static void test_place(void **unused)
 {
     /* Up to the fixed pages and behind them, and in place among them. */
     static const XenPhysmapRecord fine[] = {
-        { "x", 0x2000000, 0xfebff000, 0x1000 },   { "x", 0x2000000, 0xfec01000, 0xff000 },
-        { "x", 0x2000000, 0xfed01000, 0xff000 },  { "x", 0x2000000, 0xfef00000, 0xf0000 },
-        { "x", 0x2000000, 0xff000000, 0x1000 },   { "x", 0x2000000, 0x100000000, 0x10000000 },
+        { "x", 0x2000000, 0xfebff000, 0x1000 },      { "x", 0x2000000, 0xfec01000, 0xff000 },
+        { "x", 0x2000000, 0xfed01000, 0xff000 },     { "x", 0x2000000, 0xfef00000, 0xf0000 },
+        { "x", 0x2000000, 0xff000000, 0x1000 },      { "x", 0x2000000, 0x100000000, 0x10000000 },
         { "x", 0xf0000000, 0xf0000000, 0x10000000 },
     };
     static const XenPhysmapRecord wrong[] = {
-        { "x", 0x2000000, 0xfebff000, 0x2000 },   { "x", 0x2000000, 0xfecff000, 0x2000 },
-        { "x", 0x2000000, 0xfedff000, 0x2000 },   { "x", 0x2000000, 0xfefff000, 0x1000 },
-        { "x", 0x2000000, 0xfefff000, 0x2000 },   { "x", 0xf0001000, 0xf0000000, 0x10000000 },
+        { "x", 0x2000000, 0xfebff000, 0x2000 }, { "x", 0x2000000, 0xfecff000, 0x2000 },
+        { "x", 0x2000000, 0xfedff000, 0x2000 }, { "x", 0x2000000, 0xfefff000, 0x1000 },
+        { "x", 0x2000000, 0xfefff000, 0x2000 }, { "x", 0xf0001000, 0xf0000000, 0x10000000 },
     };
 
     (void)unused;
@@ -182,14 +182,10 @@ static void test_escape(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_init),
-        cmocka_unit_test(test_init_from_itself),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_broken_rules),
-        cmocka_unit_test(test_equal),
-        cmocka_unit_test(test_place),
-        cmocka_unit_test(test_region_name),
-        cmocka_unit_test(test_escape),
+        cmocka_unit_test(test_init),        cmocka_unit_test(test_init_from_itself),
+        cmocka_unit_test(test_limits),      cmocka_unit_test(test_broken_rules),
+        cmocka_unit_test(test_equal),       cmocka_unit_test(test_place),
+        cmocka_unit_test(test_region_name), cmocka_unit_test(test_escape),
     };
 
     return cmocka_run_group_tests_name("record", tests, NULL, NULL);

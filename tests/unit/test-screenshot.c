@@ -19,9 +19,13 @@
 #define RUN(verb, input, ...) run_verb(verb, input, (const char *const[]){ __VA_ARGS__ })
 
 #define VIDEORAM 0xf1000000
-#define PAIRS                                                                                     \
-    "physmap/2000000/start_addr\0" "f1000000\0" "physmap/2000000/size\0" "100000\0"               \
-    "physmap/2000000/name\0" "0000:00:03.0/vga.vram\0"
+#define PAIRS                                                                                      \
+    "physmap/2000000/start_addr\0"                                                                 \
+    "f1000000\0"                                                                                   \
+    "physmap/2000000/size\0"                                                                       \
+    "100000\0"                                                                                     \
+    "physmap/2000000/name\0"                                                                       \
+    "0000:00:03.0/vga.vram\0"
 
 static gboolean find(const VgaState *state, const char *device, VgaMode *mode, const char *wanted)
 {
@@ -76,8 +80,7 @@ static void test_registers(void **unused)
 /* What isn't certain isn't taken. */
 static void test_uncertain(void **unused)
 {
-    static const guint places[] = { 3, 4, 4 + 0x0b, VGA_STATE_VBE - 3,
-                                    VGA_STATE_VBE };
+    static const guint places[] = { 3, 4, 4 + 0x0b, VGA_STATE_VBE - 3, VGA_STATE_VBE };
     VgaMode mode;
     VgaState state;
 
@@ -102,9 +105,9 @@ static void test_uncertain(void **unused)
 
 static void test_sizes(void **unused)
 {
-    static const char *const wrong[] = { "",           "800x600",     "800x600x33", "0x0x8",
-                                         "800x600x32,", "800x600x32,1,2,3", "-1x2x8", "99999x1x8",
-                                         "80x25xtextx" };
+    static const char *const wrong[] = { "",       "800x600",     "800x600x33",
+                                         "0x0x8",  "800x600x32,", "800x600x32,1,2,3",
+                                         "-1x2x8", "99999x1x8",   "80x25xtextx" };
     guint64 first, length;
     VgaMode mode;
 
@@ -266,12 +269,9 @@ static void test_verb(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_registers),
-        cmocka_unit_test(test_uncertain),
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_pixels),
-        cmocka_unit_test(test_characters),
-        cmocka_unit_test(test_verb),
+        cmocka_unit_test(test_registers),  cmocka_unit_test(test_uncertain),
+        cmocka_unit_test(test_sizes),      cmocka_unit_test(test_pixels),
+        cmocka_unit_test(test_characters), cmocka_unit_test(test_verb),
     };
 
     return cmocka_run_group_tests_name("screenshot", tests, NULL, NULL);

@@ -30,14 +30,13 @@ static void test_text(void **unused)
     run = show_made(&maker, NULL);
     assert_int_equal(run.end, EXIT_FINE);
     assert_string_equal(run.err, "");
-    assert_string_equal(run.out,
-                        "-: xl savefile, libxl v2, libxc v3\n"
-                        "x86 HVM guest, saved by Xen 4.17, 3 pages (5 pfns named)\n"
-                        "EMULATOR_XENSTORE_DATA at 0x3177, 103 bytes, QEMU, index 0\n"
-                        "EMULATOR_CONTEXT at 0x31e7, 17 bytes, QEMU, index 0\n"
-                        "\n"
-                        "NAME           SIZE  GUEST ADDRESS   OFFSET          STATE\n"
-                        "vga.vram     16 MiB  0xf1000000      0x2000000       moved\n");
+    assert_string_equal(run.out, "-: xl savefile, libxl v2, libxc v3\n"
+                                 "x86 HVM guest, saved by Xen 4.17, 3 pages (5 pfns named)\n"
+                                 "EMULATOR_XENSTORE_DATA at 0x3177, 103 bytes, QEMU, index 0\n"
+                                 "EMULATOR_CONTEXT at 0x31e7, 17 bytes, QEMU, index 0\n"
+                                 "\n"
+                                 "NAME           SIZE  GUEST ADDRESS   OFFSET          STATE\n"
+                                 "vga.vram     16 MiB  0xf1000000      0x2000000       moved\n");
     run_clear(&run);
     maker_clear(&maker);
 }
@@ -220,7 +219,8 @@ static void test_corrupt(void **unused)
     maker_clear(&maker);
 
     maker = (Maker)MAKER_INIT;
-    maker_libxl(&maker, MAKER_LITERAL("physmap/2000000/start_addr\0" "f1000000"));
+    maker_libxl(&maker, MAKER_LITERAL("physmap/2000000/start_addr\0"
+                                      "f1000000"));
     expect_corrupt(&maker, "has no NUL behind its value");
     maker_clear(&maker);
 
@@ -262,14 +262,10 @@ static void test_unreadable(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_no_records),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_legacy),
-        cmocka_unit_test(test_checkpoints),
-        cmocka_unit_test(test_several_emulators),
-        cmocka_unit_test(test_corrupt),
-        cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_text),        cmocka_unit_test(test_no_records),
+        cmocka_unit_test(test_json),        cmocka_unit_test(test_legacy),
+        cmocka_unit_test(test_checkpoints), cmocka_unit_test(test_several_emulators),
+        cmocka_unit_test(test_corrupt),     cmocka_unit_test(test_unreadable),
     };
 
     return cmocka_run_group_tests_name("show", tests, NULL, NULL);

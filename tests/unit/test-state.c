@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* XenPhysmapState: guest pages, table and xenstore agree after every step, and after every fault. */
+/* The state: guest pages, table and xenstore agree after every step, and after every fault. */
 #include "expect.h"
 
 #include <errno.h>
@@ -58,10 +58,10 @@ static XenPhysmapTable *stored(FakeHost *host)
     return table;
 }
 
-#define expect_stored(host, ...)                                                                  \
-    do {                                                                                          \
-        g_autoptr(XenPhysmapTable) stored_table = stored(host);                                   \
-        expect_records(stored_table, __VA_ARGS__);                                                \
+#define expect_stored(host, ...)                                                                   \
+    do {                                                                                           \
+        g_autoptr(XenPhysmapTable) stored_table = stored(host);                                    \
+        expect_records(stored_table, __VA_ARGS__);                                                 \
     } while (0)
 
 /* The framebuffer's pages are all here, in their order. */
@@ -209,7 +209,7 @@ static void test_refused(void **unused)
 
     for (guint i = 0; i < G_N_ELEMENTS(adds); i++) {
         assert_false(xen_physmap_state_region_add(state, adds[i].phys_offset, adds[i].start_addr,
-                                             adds[i].size, &error));
+                                                  adds[i].size, &error));
         expect_error(&error, adds[i].code, adds[i].reason);
     }
     assert_false(xen_physmap_state_region_del(state, BAR, SIZE, &error));
@@ -339,8 +339,8 @@ static void test_lost_answer(void **unused)
 
     (void)unused;
     fake_host_lose_answer(host, EIO);
-    assert_false(xen_physmap_state_block_add(state, "0000:00:05.0/e1000.rom", 0x3040000, 0x1000,
-                                        &error));
+    assert_false(
+        xen_physmap_state_block_add(state, "0000:00:05.0/e1000.rom", 0x3040000, 0x1000, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_UNAVAILABLE, "is xenstored running?");
     assert_true(xen_physmap_state_block_del(state, 0x3040000, &error));
     expect_stored(host, in_place, rom);
@@ -422,7 +422,6 @@ static void test_map(void **unused)
 
 /* --- the sweep --- */
 
-
 static gpointer setup(FakeHost *host)
 {
     XenPhysmapState *state;
@@ -498,7 +497,8 @@ static gboolean run_load(FakeHost *host, gpointer state, GError **error)
 /* Whatever failed: the pages are where the table says, and one good call later so is xenstore. */
 static void check(FakeHost *host, gpointer state, gboolean done)
 {
-    const XenPhysmapRecord *record = xen_physmap_table_find_phys(xen_physmap_state_table(state), VRAM);
+    const XenPhysmapRecord *record =
+        xen_physmap_table_find_phys(xen_physmap_state_table(state), VRAM);
     g_autoptr(XenPhysmapTable) next = xen_physmap_table_copy(xen_physmap_state_table(state));
     const XenPhysmapRecord dimm = { "dimm", 0x8000000, 0x8000000, 0x1000 };
     GError *error = NULL;

@@ -254,7 +254,7 @@ static void test_checkpoints(void **unused)
     maker_libxc(&maker, 3, 0x0e);
     put_checkpoint(&maker);
     complete = maker.bytes->len;
-    maker_record(&maker, 5, "\0\0\0\0", 4);     /* COLO */
+    maker_record(&maker, 5, "\0\0\0\0", 4); /* COLO */
     maker_pages(&maker, 7, 1, 1);
     maker_record(&maker, 0x0e, NULL, 0);
     put_checkpoint(&maker);
@@ -334,7 +334,7 @@ static void test_reads_no_pages(void **unused)
     maker_record(&maker, 0, NULL, 0);
     fd = maker_file(&maker);
     bytes_read(&calls_before);
-    before = bytes_read(&calls_before);     /* again, to know what asking costs */
+    before = bytes_read(&calls_before); /* again, to know what asking costs */
     text = walk_fd(fd);
     after = bytes_read(&calls);
     assert_null(strstr(text, "error"));
@@ -393,9 +393,10 @@ static void test_truncated(void **unused)
             length = 300;
         }
         maker.bytes->len = length;
-        expect_failure(&maker, "error", length == 0   ? "the input is empty"
-                                        : length < 8 ? "this is no savefile"
-                                                     : "too early");
+        expect_failure(&maker, "error",
+                       length == 0  ? "the input is empty"
+                       : length < 8 ? "this is no savefile"
+                                    : "too early");
     }
     maker_clear(&maker);
 }
@@ -596,7 +597,7 @@ static void test_legacy_refused(void **unused)
         maker_xl(&maker, 0, NULL);
         maker_legacy(&maker, 32, blob.bytes);
         maker_patch(&maker, cases[i].at, cases[i].value);
-        if (i + 1 == G_N_ELEMENTS(cases)) {     /* the signature is no number */
+        if (i + 1 == G_N_ELEMENTS(cases)) { /* the signature is no number */
             g_byte_array_set_size(maker.bytes, 0);
             maker_xl(&maker, 0, NULL);
             maker_legacy(&maker, 32, blob.bytes);

@@ -74,7 +74,8 @@ static void test_ramblocks_of_other_qemus(void **unused)
     g_autoptr(XenPhysmapTable) blocks = survey_parse_ramblocks(
         "Block Name PSize Offset Used Total\n"
         "\txen.ram\t4 KiB  0x0 0x2000000 0x2000000\n"
-        "vga.vram    2 MiB  0x0000000002000000 0x0000000001000000 0x0000000001000000\n\n", NULL);
+        "vga.vram    2 MiB  0x0000000002000000 0x0000000001000000 0x0000000001000000\n\n",
+        NULL);
     g_autoptr(XenPhysmapTable) none = survey_parse_ramblocks("", NULL);
 
     (void)unused;
@@ -147,9 +148,15 @@ static void test_mtree(void **unused)
 static void test_mtree_garbage(void **unused)
 {
     static const char *const texts[] = {
-        "", "\r\n", "garbage", " AS \"memory\"", " AS \"memory\"\n  xyz-0 (prio 0, ram): a\n",
-        " AS \"memory\"\n  0000-\n", " AS \"memory\"\n  2000-1000 (prio 0, ram): a\n",
-        " AS \"memory\"\n  1000-1fff (prio 0, ram) a\n", " AS \"memory\"\n  1000-1fff\n",
+        "",
+        "\r\n",
+        "garbage",
+        " AS \"memory\"",
+        " AS \"memory\"\n  xyz-0 (prio 0, ram): a\n",
+        " AS \"memory\"\n  0000-\n",
+        " AS \"memory\"\n  2000-1000 (prio 0, ram): a\n",
+        " AS \"memory\"\n  1000-1fff (prio 0, ram) a\n",
+        " AS \"memory\"\n  1000-1fff\n",
         " AS \"memory\"\n  1000-1fff (prio 0, ram): a @0000\n",
         "  1000-1fff (prio 0, ram): a\n AS \"memory\"\n",
         " AS \"memory\"\nFlatView #1\n  1000-1fff (prio 0, ram): a\n",
@@ -203,8 +210,8 @@ static void count_event(const char *event, gpointer data)
     ++*(guint *)data;
 }
 
-#define EVENT                                                                                     \
-    "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"RESUME\", "              \
+#define EVENT                                                                                      \
+    "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"RESUME\", "               \
     "\"data\": {}}\r\n"
 
 static void test_qmp(void **unused)
@@ -249,8 +256,8 @@ static void expect_failure(const FakeQmpStep *steps, guint n, const char *reason
     finish(&session);
 }
 
-#define expect_fails(reason, timeout_ms, ...)                                                     \
-    expect_failure((const FakeQmpStep[]){ __VA_ARGS__ },                                          \
+#define expect_fails(reason, timeout_ms, ...)                                                      \
+    expect_failure((const FakeQmpStep[]){ __VA_ARGS__ },                                           \
                    G_N_ELEMENTS(((const FakeQmpStep[]){ __VA_ARGS__ })), reason, timeout_ms)
 
 static void test_qmp_fails(void **unused)
@@ -302,15 +309,14 @@ static void test_qmp_timeouts(void **unused)
     expect_fails("QEMU didn't answer in time", SHORT_MS, { QMP_AWAIT_CLOSE, NULL });
     expect_fails("QEMU didn't answer in time", SHORT_MS, { QMP_SEND, QMP_GREETING },
                  { QMP_AWAIT_CLOSE, NULL });
-    expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO,
-                 { QMP_AWAIT, "info one" }, { QMP_SEND, EVENT }, { QMP_AWAIT_CLOSE, NULL });
-    expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO,
-                 { QMP_AWAIT, "info one" }, { QMP_FLOOD, EVENT });
-    expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO,
-                 { QMP_AWAIT, "info one" }, { QMP_FLOOD, "{\"return\": 1}\n" });
-    expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO,
-                 { QMP_AWAIT, "info one" }, { QMP_SEND, "{\"return\": \"half a li" },
-                 { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO, { QMP_AWAIT, "info one" },
+                 { QMP_SEND, EVENT }, { QMP_AWAIT_CLOSE, NULL });
+    expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO, { QMP_AWAIT, "info one" },
+                 { QMP_FLOOD, EVENT });
+    expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO, { QMP_AWAIT, "info one" },
+                 { QMP_FLOOD, "{\"return\": 1}\n" });
+    expect_fails("QEMU didn't answer in time", SHORT_MS * 10, QMP_HELLO, { QMP_AWAIT, "info one" },
+                 { QMP_SEND, "{\"return\": \"half a li" }, { QMP_AWAIT_CLOSE, NULL });
 }
 
 /* Nothing in time at first, and then what is asked for. */
@@ -332,12 +338,8 @@ static void expect_second_try(Session *session, const char *wanted)
 static void test_qmp_late_answer(void **unused)
 {
     static const FakeQmpStep steps[] = {
-        QMP_HELLO,
-        { QMP_AWAIT, "info one" },
-        { QMP_AWAIT, "info two" },
-        { QMP_TEXT, "one" },
-        { QMP_TEXT, "two" },
-        { QMP_AWAIT_CLOSE, NULL },
+        QMP_HELLO,           { QMP_AWAIT, "info one" }, { QMP_AWAIT, "info two" },
+        { QMP_TEXT, "one" }, { QMP_TEXT, "two" },       { QMP_AWAIT_CLOSE, NULL },
     };
     Session session = start(steps);
 
@@ -366,9 +368,9 @@ static void test_qmp_late_greeting(void **unused)
 
 static void test_qmp_dispatch(void **unused)
 {
-    static const FakeQmpStep steps[] = { QMP_HELLO, { QMP_AWAIT, "info one" }, { QMP_TEXT, "one" },
-                                         { QMP_AWAIT, "info two" }, { QMP_SEND, EVENT },
-                                         { QMP_TEXT, "two" } };
+    static const FakeQmpStep steps[] = { QMP_HELLO,           { QMP_AWAIT, "info one" },
+                                         { QMP_TEXT, "one" }, { QMP_AWAIT, "info two" },
+                                         { QMP_SEND, EVENT }, { QMP_TEXT, "two" } };
     Session session = start(steps);
     guint events = 0;
     GError *error = NULL;
@@ -435,8 +437,12 @@ static void test_survey(void **unused)
 static void test_survey_believes_xen(void **unused)
 {
     static const FakeQmpStep steps[] = {
-        QMP_HELLO, { QMP_AWAIT, "ramblock" }, { QMP_TEXT, ramblocks },
-        { QMP_AWAIT, "mtree" }, { QMP_TEXT, mtree }, { QMP_AWAIT_CLOSE, NULL },
+        QMP_HELLO,
+        { QMP_AWAIT, "ramblock" },
+        { QMP_TEXT, ramblocks },
+        { QMP_AWAIT, "mtree" },
+        { QMP_TEXT, mtree },
+        { QMP_AWAIT_CLOSE, NULL },
     };
     g_autoptr(FakeHost) host = new_host();
     Session session = start(steps);
@@ -457,8 +463,12 @@ static void test_survey_believes_xen(void **unused)
 static void test_survey_remembers(void **unused)
 {
     static const FakeQmpStep steps[] = {
-        QMP_HELLO, { QMP_AWAIT, "ramblock" }, { QMP_TEXT, ramblocks },
-        { QMP_AWAIT, "mtree" }, { QMP_TEXT, "" }, { QMP_AWAIT_CLOSE, NULL },
+        QMP_HELLO,
+        { QMP_AWAIT, "ramblock" },
+        { QMP_TEXT, ramblocks },
+        { QMP_AWAIT, "mtree" },
+        { QMP_TEXT, "" },
+        { QMP_AWAIT_CLOSE, NULL },
     };
     XenPhysmapRecord resized = vram;
 
@@ -466,11 +476,12 @@ static void test_survey_remembers(void **unused)
     resized.size = 0x800000;
     for (guint i = 0; i < 3; i++) {
         g_autoptr(FakeHost) host = new_host();
-        g_autoptr(XenPhysmapTable) before =
-            i == 0 ? table_of(vram) : i == 1 ? table_of(resized) : xen_physmap_table_new();
+        g_autoptr(XenPhysmapTable) before = i == 0   ? table_of(vram)
+                                            : i == 1 ? table_of(resized)
+                                                     : xen_physmap_table_new();
         Session session = start(steps);
-        g_autoptr(Survey) survey = survey_take(session.client, fake_host_ops(host), 5, before,
-                                               ENOUGH_MS, NULL);
+        g_autoptr(Survey) survey =
+            survey_take(session.client, fake_host_ops(host), 5, before, ENOUGH_MS, NULL);
 
         assert_non_null(survey);
         if (i == 0) {
@@ -498,18 +509,30 @@ static void expect_no_survey(FakeHost *host, const FakeQmpStep *steps, guint n, 
 static void test_survey_fails(void **unused)
 {
     static const FakeQmpStep refused[] = {
-        QMP_HELLO, { QMP_AWAIT, "ramblock" }, { QMP_REFUSE, "busy" }, { QMP_AWAIT_CLOSE, NULL },
+        QMP_HELLO,
+        { QMP_AWAIT, "ramblock" },
+        { QMP_REFUSE, "busy" },
+        { QMP_AWAIT_CLOSE, NULL },
     };
     static const FakeQmpStep half[] = {
-        QMP_HELLO, { QMP_AWAIT, "ramblock" }, { QMP_TEXT, ramblocks }, { QMP_AWAIT, "mtree" },
+        QMP_HELLO,
+        { QMP_AWAIT, "ramblock" },
+        { QMP_TEXT, ramblocks },
+        { QMP_AWAIT, "mtree" },
     };
     static const FakeQmpStep garbage[] = {
-        QMP_HELLO, { QMP_AWAIT, "ramblock" }, { QMP_TEXT, "unknown command\r\n" },
+        QMP_HELLO,
+        { QMP_AWAIT, "ramblock" },
+        { QMP_TEXT, "unknown command\r\n" },
         { QMP_AWAIT_CLOSE, NULL },
     };
     static const FakeQmpStep good[] = {
-        QMP_HELLO, { QMP_AWAIT, "ramblock" }, { QMP_TEXT, ramblocks }, { QMP_AWAIT, "mtree" },
-        { QMP_TEXT, mtree }, { QMP_AWAIT_CLOSE, NULL },
+        QMP_HELLO,
+        { QMP_AWAIT, "ramblock" },
+        { QMP_TEXT, ramblocks },
+        { QMP_AWAIT, "mtree" },
+        { QMP_TEXT, mtree },
+        { QMP_AWAIT_CLOSE, NULL },
     };
     g_autoptr(FakeHost) host = new_host();
 

@@ -353,12 +353,12 @@ static void random_look_up(GRand *rand, const XenPhysmapTable *table, const Mode
     XenPhysmapRecord record;
 
     random_record(rand, &record);
-    assert_true(same(xen_physmap_table_find_phys(table, address),
-                     model_find(model, FALSE, address)));
-    assert_true(same(xen_physmap_table_find_guest(table, address),
-                     model_find(model, TRUE, address)));
-    assert_true(same(xen_physmap_table_find_name(table, record.name),
-                     model_find_name(model, record.name)));
+    assert_true(
+        same(xen_physmap_table_find_phys(table, address), model_find(model, FALSE, address)));
+    assert_true(
+        same(xen_physmap_table_find_guest(table, address), model_find(model, TRUE, address)));
+    assert_true(
+        same(xen_physmap_table_find_name(table, record.name), model_find_name(model, record.name)));
 }
 
 static void test_against_model(void **unused)

@@ -241,14 +241,12 @@ static void test_store_writes_the_abi(void **unused)
     g_autofree char *dump = fake_host_dump(host, PHYSMAP "/0");
     g_autofree char *moved = fake_host_dump(host, PHYSMAP "/2000000");
 
-    assert_string_equal(dump, PHYSMAP "/0 = \"\"\n"
-                              PHYSMAP "/0/name = \"rom\"\n"
-                              PHYSMAP "/0/size = \"1000\"\n"
-                              PHYSMAP "/0/start_addr = \"0\"\n");
-    assert_string_equal(moved, PHYSMAP "/2000000 = \"\"\n"
-                               PHYSMAP "/2000000/name = \"0000:00:03.0/vga.vram\"\n"
-                               PHYSMAP "/2000000/size = \"1000000\"\n"
-                               PHYSMAP "/2000000/start_addr = \"f1000000\"\n");
+    assert_string_equal(dump, PHYSMAP "/0 = \"\"\n" PHYSMAP "/0/name = \"rom\"\n" PHYSMAP
+                                      "/0/size = \"1000\"\n" PHYSMAP "/0/start_addr = \"0\"\n");
+    assert_string_equal(moved, PHYSMAP "/2000000 = \"\"\n" PHYSMAP
+                                       "/2000000/name = \"0000:00:03.0/vga.vram\"\n" PHYSMAP
+                                       "/2000000/size = \"1000000\"\n" PHYSMAP
+                                       "/2000000/start_addr = \"f1000000\"\n");
     expect_no_leaks(host);
 }
 
@@ -552,8 +550,9 @@ static void test_no_rights(void **unused)
 static void test_domids(void **unused)
 {
     g_autoptr(FakeHost) host = fake_host_new();
-    static const char *const wrong[] = { "", "x", "-1", "5 ", " 5", "0x5", "32752", "5\n",
-                                         "99999999999999999999", "\033[2J" };
+    static const char *const wrong[] = {
+        "", "x", "-1", "5 ", " 5", "0x5", "32752", "5\n", "99999999999999999999", "\033[2J"
+    };
     const XenPhysmapOps *ops = fake_host_ops(host);
     guint32 domid = 99;
     GError *error = NULL;
@@ -636,8 +635,7 @@ static gboolean run_replace(FakeHost *host, gpointer unused, GError **error)
 /* A load that succeeds has everything; or nothing, where ENOENT says that there is nothing. */
 static gboolean run_load(FakeHost *host, gpointer unused, GError **error)
 {
-    g_autoptr(XenPhysmapTable) table =
-        xen_physmap_xenstore_load(fake_host_ops(host), 5, 0, error);
+    g_autoptr(XenPhysmapTable) table = xen_physmap_xenstore_load(fake_host_ops(host), 5, 0, error);
 
     (void)unused;
     if (table && xen_physmap_table_size(table)) {

@@ -8,9 +8,9 @@
 #include "bytes.h"
 #include "stream.h"
 
-#define FULL 1024               /* pfns in a record of Xen's, unless it is the last of a round */
+#define FULL 1024 /* pfns in a record of Xen's, unless it is the last of a round */
 #define PAGE 4096
-#define CONTEXT 4096            /* what is kept of the device model's state */
+#define CONTEXT 4096 /* what is kept of the device model's state */
 #define BODY_MAX (8U << 20)
 
 /* Of the list its first pfn, with a page of zeros if it has one. */
@@ -51,8 +51,7 @@ static gboolean shrink(Stream *stream, GError **error)
         } else if (item.layer == STREAM_LIBXL_RECORD && item.type == LIBXL_EMULATOR_CONTEXT) {
             g_autofree guint8 *body = stream_body(stream, BODY_MAX, error);
 
-            if (!body ||
-                !stream_replace(stream, body, MIN(item.length, CONTEXT), error)) {
+            if (!body || !stream_replace(stream, body, MIN(item.length, CONTEXT), error)) {
                 return FALSE;
             }
         }

@@ -79,12 +79,12 @@ EXPORT int xc_domain_getinfolist(xc_interface *xch, uint32_t first_domain, unsig
 
 #define DOMAINS 16
 #define DEAD_PORT 1
-#define FIRST_PORT 2            /* the port of domain N is FIRST_PORT + N */
+#define FIRST_PORT 2 /* the port of domain N is FIRST_PORT + N */
 
 typedef struct Domain {
     struct xenstore_domain_interface *ring;
     int listener;
-    int notified;               /* an eventfd: the store has read or written */
+    int notified; /* an eventfd: the store has read or written */
 } Domain;
 
 static Domain domains[DOMAINS];
@@ -94,8 +94,8 @@ static int events[2];
 
 static void *map_ring(uint32_t domid)
 {
-    void *page = mmap(NULL, XC_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                      -1, 0);
+    void *page =
+        mmap(NULL, XC_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (page == MAP_FAILED || domid >= DOMAINS) {
         return NULL;
@@ -363,14 +363,14 @@ static int open_file(const char *symbol, const char *path, int flags, mode_t mod
     return next(path, flags, mode);
 }
 
-#define DEFINE_OPEN(name)                                                                         \
-    EXPORT int name(const char *path, int flags, ...)                                             \
-    {                                                                                             \
-        va_list args;                                                                             \
-        va_start(args, flags);                                                                    \
-        mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;                   \
-        va_end(args);                                                                             \
-        return open_file(#name, path, flags, mode);                                               \
+#define DEFINE_OPEN(name)                                                                          \
+    EXPORT int name(const char *path, int flags, ...)                                              \
+    {                                                                                              \
+        va_list args;                                                                              \
+        va_start(args, flags);                                                                     \
+        mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;                    \
+        va_end(args);                                                                              \
+        return open_file(#name, path, flags, mode);                                                \
     }
 DEFINE_OPEN(open)
 DEFINE_OPEN(open64)

@@ -36,11 +36,10 @@ static const char ramblocks[] =
     " 0000:00:03.0/vga.vram    4 KiB  0x0000000002000000 0x0000000001000000 0x0000000001000000\r\n"
     "0000:00:04.0/e1000.rom    4 KiB  0x0000000003000000 0x0000000000040000 0x0000000000040000\r\n"
     "0000:00:05.0/e1000.rom    4 KiB  0x0000000003040000 0x0000000000040000 0x0000000000040000\r\n";
-static const char mtree[] =
-    "FlatView #1\r\n"
-    " AS \"memory\", root: system\r\n"
-    " Root memory region: system\r\n"
-    "  00000000f1000000-00000000f1ffffff (prio 1, ram): vga.vram\r\n";
+static const char mtree[] = "FlatView #1\r\n"
+                            " AS \"memory\", root: system\r\n"
+                            " Root memory region: system\r\n"
+                            "  00000000f1000000-00000000f1ffffff (prio 1, ram): vga.vram\r\n";
 
 /* --- the hypervisor: which of the blocks' first pages the domain has --- */
 
@@ -212,8 +211,10 @@ static void test_restart(void **state)
 {
     static FakeQmpStep steps[3 + 4 * SURVEYS] = { QMP_HELLO };
     const FakeQmpStep survey[] = {
-        { QMP_AWAIT, "info ramblock" }, { QMP_TEXT, ramblocks },
-        { QMP_AWAIT, "info mtree -f" }, { QMP_TEXT, mtree },
+        { QMP_AWAIT, "info ramblock" },
+        { QMP_TEXT, ramblocks },
+        { QMP_AWAIT, "info mtree -f" },
+        { QMP_TEXT, mtree },
     };
     g_autoptr(XenPhysmapTable) first = table_of(vram, rom4);
     g_autoptr(XenPhysmapTable) second = table_of(in_bar, rom4);

@@ -326,7 +326,8 @@ static void write_own(guint number)
 
         g_snprintf(record.name, sizeof record.name, "writer%u/block%u", number, i / 2);
         insist(i % 2 ? xen_physmap_table_move(after, offset, offset + 0x80000000, NULL)
-                     : xen_physmap_table_add(after, &record, NULL), "the table refused");
+                     : xen_physmap_table_add(after, &record, NULL),
+               "the table refused");
         while (!xen_physmap_xenstore_store(ops, 5, 0, before, after, &error)) {
             insist(g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_CONFLICT),
                    error->message);

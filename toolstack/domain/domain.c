@@ -141,8 +141,7 @@ Domain *domain_find(const XenPhysmapOps *ops, const char *domid_or_name, GError 
     return found;
 }
 
-Domain *domain_open(const char *word, XenPhysmapOpsFlags flags, XenPhysmapOps **ops,
-                    GError **error)
+Domain *domain_open(const char *word, XenPhysmapOpsFlags flags, XenPhysmapOps **ops, GError **error)
 {
     g_autofree char *shown = xen_physmap_escape(word, -1);
     Domain *domain = NULL;

@@ -9,7 +9,7 @@
 /* A running domain that has, or could have, a device model. */
 typedef struct Domain {
     guint32 domid, dm_domid;
-    char *name;                     /* as xl list shows it; escaped, safe to print */
+    char *name; /* as xl list shows it; escaped, safe to print */
 } Domain;
 
 void domain_free(Domain *domain);

@@ -9,7 +9,7 @@
 #define QMP_TIMEOUT_MS 10000
 
 gboolean layout_check_pages(const XenPhysmapOps *ops, guint32 domid, const GArray *findings,
-                           GPtrArray *lines, GError **error)
+                            GPtrArray *lines, GError **error)
 {
     for (guint i = 0; i < findings->len; i++) {
         const XenPhysmapFinding *finding = &g_array_index(findings, XenPhysmapFinding, i);
@@ -25,19 +25,18 @@ gboolean layout_check_pages(const XenPhysmapOps *ops, guint32 domid, const GArra
             return FALSE;
         }
         if (missing) {
-            g_ptr_array_add(lines,
-                            g_strdup_printf("%s: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
-                                            " pages are not in the domain, the first at 0x%"
-                                            G_GINT64_MODIFIER "x",
-                                            record->name, missing,
-                                            record->size >> XEN_PHYSMAP_PAGE_SHIFT, first));
+            g_ptr_array_add(
+                lines, g_strdup_printf(
+                           "%s: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                           " pages are not in the domain, the first at 0x%" G_GINT64_MODIFIER "x",
+                           record->name, missing, record->size >> XEN_PHYSMAP_PAGE_SHIFT, first));
         }
     }
     return TRUE;
 }
 
 GPtrArray *layout_check(const XenPhysmapOps *ops, const Domain *domain,
-                       const XenPhysmapTable *table, GPtrArray *notes, GError **error)
+                        const XenPhysmapTable *table, GPtrArray *notes, GError **error)
 {
     g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(QmpClient) qmp = qmp_client_connect(domain->domid, error);

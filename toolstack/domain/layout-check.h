@@ -9,11 +9,11 @@
 
 /* All that doesn't agree, one line each, and in `notes` what is remarkable but harmless. */
 GPtrArray *layout_check(const XenPhysmapOps *ops, const Domain *domain,
-                       const XenPhysmapTable *table, GPtrArray *notes, GError **error);
+                        const XenPhysmapTable *table, GPtrArray *notes, GError **error);
 
 /* Appends a line for each record with pages that the domain hasn't. Only records whose size is that
  * of QEMU's block are looked through: others can be of any size, and were told about before. */
 gboolean layout_check_pages(const XenPhysmapOps *ops, guint32 domid, const GArray *findings,
-                           GPtrArray *lines, GError **error);
+                            GPtrArray *lines, GError **error);
 
 #endif

@@ -16,7 +16,7 @@
 typedef struct Place {
     uid_t uid;
     gid_t gid;
-    GArray *groups;                 /* of gid_t */
+    GArray *groups; /* of gid_t */
     int root, folder;
 } Place;
 
@@ -84,11 +84,10 @@ static int find(pid_t pid, Place *place)
 /* In the child. An ordinary user can only ask for processes of its own, which are where it is. */
 static int take_place(const Place *place)
 {
-    if (geteuid() == 0 &&
-        (fchdir(place->root) || chroot(".") ||
-         setgroups(place->groups->len, (const gid_t *)place->groups->data) ||
-         setresgid(place->gid, place->gid, place->gid) ||
-         setresuid(place->uid, place->uid, place->uid))) {
+    if (geteuid() == 0 && (fchdir(place->root) || chroot(".") ||
+                           setgroups(place->groups->len, (const gid_t *)place->groups->data) ||
+                           setresgid(place->gid, place->gid, place->gid) ||
+                           setresuid(place->uid, place->uid, place->uid))) {
         return errno;
     }
     return fchdir(place->folder) ? errno : 0;

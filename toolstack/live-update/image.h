@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Disk images: whether a running QEMU could open one again, as it has to when its state was saved. */
+/* Disk images: whether a running QEMU could open one again, as after its state was saved. */
 #ifndef XEN_PHYSMAP_IMAGE_H
 #define XEN_PHYSMAP_IMAGE_H
 

@@ -243,7 +243,7 @@ static gboolean quiesce(IoreqControl *control, const GArray *servers, IoreqGiveU
 }
 
 gboolean ioreq_quiesce(IoreqControl *control, guint set, IoreqGiveUp give_up, gpointer data,
-                         GError **error)
+                       GError **error)
 {
     GArray *servers = map_servers(control, set, error);
     gboolean done;
@@ -277,7 +277,8 @@ gboolean ioreq_retire_servers(IoreqControl *control, guint set, GError **error)
     if (left) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
                     "a vcpu of domain %u didn't run yet, and has to take an answer from the QEMU "
-                    "before; if the guest is paused, 'xl unpause' it", control->domid);
+                    "before; if the guest is paused, 'xl unpause' it",
+                    control->domid);
         return FALSE;
     }
     return ioreq_destroy_servers(control, set, error);

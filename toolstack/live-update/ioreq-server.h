@@ -38,7 +38,7 @@ typedef gboolean (*IoreqGiveUp)(gpointer data, GError **error);
  * serves it by then, as long as that server is there. The domain runs when this fails.
  */
 gboolean ioreq_quiesce(IoreqControl *control, guint set, IoreqGiveUp give_up, gpointer data,
-                         GError **error);
+                       GError **error);
 
 /* Has Xen send nothing to those of the set that are there. */
 gboolean ioreq_switch_off(IoreqControl *control, guint set, GError **error);

@@ -129,8 +129,9 @@ static GStrv arguments_again(char **argv)
     GPtrArray *args = g_ptr_array_new();
 
     for (guint i = 1; argv[0] && argv[i]; i++) {
-        if (argv[i + 1] && (strcmp(argv[i], "-incoming") == 0 ||
-                            (is_one_of(argv[i], launchers) && strstr(argv[i + 1], MONITOR_ID_PREFIX)))) {
+        if (argv[i + 1] &&
+            (strcmp(argv[i], "-incoming") == 0 ||
+             (is_one_of(argv[i], launchers) && strstr(argv[i + 1], MONITOR_ID_PREFIX)))) {
             i++;
         } else if (strcmp(argv[i], "-S") != 0) {
             g_ptr_array_add(args, g_strdup(argv[i]));
@@ -197,8 +198,8 @@ void process_set_argument(GStrv *args, const char *option, const char *value)
 {
     /* Each of these is one more thing, and not another value. */
     static const char *const additive[] = {
-        "-L", "-chardev", "-device", "-drive", "-global", "-mon", "-net", "-netdev", "-nic",
-        "-object", "-parallel", "-serial", "-set", "-trace", NULL,
+        "-L",   "-chardev", "-device",   "-drive",  "-global", "-mon",   "-net", "-netdev",
+        "-nic", "-object",  "-parallel", "-serial", "-set",    "-trace", NULL,
     };
     guint n = g_strv_length(*args);
 
@@ -234,16 +235,18 @@ static void take_launchers_word(Process *process, GStrv *argv, GStrv *env)
     g_autoptr(LaunchRecord) start = launch_record_read(&process->id, &problem);
 
     if (!start) {
-        process->distrust =
-            g_strdup_printf("its QEMU gave up root, so that what it was started with has to be told "
-                            "by the launcher: %s; migrate the guest once", problem->message);
+        process->distrust = g_strdup_printf(
+            "its QEMU gave up root, so that what it was started with has to be told "
+            "by the launcher: %s; migrate the guest once",
+            problem->message);
         return;
     }
     if (!is_roots_alone(program) || !process->exe || !is_roots_alone(process->exe)) {
         g_autofree char *shown = xen_physmap_escape(process->exe ? process->exe : program, -1);
 
         process->distrust = g_strdup_printf("its QEMU gave up root, and its program %s is gone, or "
-                                            "others than root may write to it", shown);
+                                            "others than root may write to it",
+                                            shown);
     }
     g_strfreev(*argv);
     g_strfreev(*env);
@@ -341,8 +344,8 @@ gboolean process_copy_program(pid_t pid, const char *path, GError **error)
              g_strerror(errno));
     }
     if (to >= 0 && close(to) && copied) {
-        copied = fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't write %s: %s", path,
-                      g_strerror(errno));
+        copied =
+            fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't write %s: %s", path, g_strerror(errno));
     }
     if (from >= 0) {
         close(from);
@@ -380,7 +383,7 @@ static void become(const Process *model, char **argv, char **env, const GArray *
     for (int signal_number = 1; signal_number < NSIG; signal_number++) {
         signal(signal_number, SIG_DFL);
     }
-    signal(SIGPIPE, SIG_IGN);           /* as libxl has it */
+    signal(SIGPIPE, SIG_IGN); /* as libxl has it */
     if (log < 0) {
         log = open("/dev/null", O_WRONLY);
     }
@@ -545,7 +548,9 @@ char *process_ask(const char *const *argv, char **env, GError **error)
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status)) {
         fail(error, XEN_PHYSMAP_ERROR_INVALID, "%s %s fails: %s", shown, argv[1],
-             *line ? line : WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "without a word");
+             *line                 ? line
+             : WIFSIGNALED(status) ? strsignal(WTERMSIG(status))
+                                   : "without a word");
         return NULL;
     }
     return g_string_free(g_steal_pointer(&output), FALSE);

@@ -8,15 +8,15 @@
 /* What a running QEMU was started with, so that one like it can be started. */
 typedef struct Process {
     ProcessId id;
-    char *exe;                      /* the program's file */
-    gboolean replaced;              /* another file has that name now, or none */
-    char *folder;                   /* its working directory */
-    char *log;                      /* the file behind its stderr, or /dev/null */
-    char *launcher;                 /* our launcher; NULL if it didn't come through it */
-    GStrv args;                     /* without the program, what the launcher added, and -incoming */
-    GStrv env;                      /* without what the launcher added */
-    GStrv cgroups;                  /* folders of the control groups that it is in */
-    char *distrust;                 /* why none of this may be relied on; NULL: it may */
+    char *exe;         /* the program's file */
+    gboolean replaced; /* another file has that name now, or none */
+    char *folder;      /* its working directory */
+    char *log;         /* the file behind its stderr, or /dev/null */
+    char *launcher;    /* our launcher; NULL if it didn't come through it */
+    GStrv args;        /* without the program, what the launcher added, and -incoming */
+    GStrv env;         /* without what the launcher added */
+    GStrv cgroups;     /* folders of the control groups that it is in */
+    char *distrust;    /* why none of this may be relied on; NULL: it may */
 } Process;
 
 /* The process of this pid, which has to be a QEMU for the domain. */
@@ -40,7 +40,7 @@ void process_set_argument(GStrv *args, const char *option, const char *value);
 /* A process that was started, and is held before it takes the guest over. */
 typedef struct ProcessStart {
     ProcessId id;
-    int hold;                       /* a socket to it; -1: none */
+    int hold; /* a socket to it; -1: none */
 } ProcessStart;
 
 /*

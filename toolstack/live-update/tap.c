@@ -93,8 +93,7 @@ void tap_name_all(pid_t pid, char **args)
         g_autofree char *interface = fd ? interface_of(pid, fd) : NULL;
 
         if (interface) {
-            g_autofree char *name =
-                g_strdup_printf("ifname=%s,script=no,downscript=no", interface);
+            g_autofree char *name = g_strdup_printf("ifname=%s,script=no,downscript=no", interface);
 
             g_free(args[1]);
             args[1] = with(parts, name);

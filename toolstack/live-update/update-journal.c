@@ -58,8 +58,7 @@ static GStrv get_strings(GKeyFile *file, const char *key)
 
 static void set_process(GKeyFile *file, const char *key, const ProcessId *id)
 {
-    g_autofree char *text =
-        g_strdup_printf("%d %" G_GUINT64_FORMAT, (int)id->pid, id->started);
+    g_autofree char *text = g_strdup_printf("%d %" G_GUINT64_FORMAT, (int)id->pid, id->started);
 
     g_key_file_set_string(file, GROUP, key, text);
 }

@@ -21,8 +21,8 @@
 
 typedef struct Ready {
     Update *update;
-    GPtrArray *reasons;             /* to refuse */
-    char *vnc_service;              /* the port that the VNC server has; NULL: none */
+    GPtrArray *reasons; /* to refuse */
+    char *vnc_service;  /* the port that the VNC server has; NULL: none */
 } Ready;
 
 static void refuse(Ready *ready, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -68,8 +68,10 @@ static gboolean look_at_domain(Ready *ready, GError **error)
     }
     update->servers = ioreq_servers(update->control);
     if (__builtin_popcount(update->servers) != 1) {
-        refuse(ready, "Xen has %d I/O request servers for it in this domain, and only one can be "
-               "QEMU's: another emulator serves it too", __builtin_popcount(update->servers));
+        refuse(ready,
+               "Xen has %d I/O request servers for it in this domain, and only one can be "
+               "QEMU's: another emulator serves it too",
+               __builtin_popcount(update->servers));
     }
     return TRUE;
 }
@@ -139,12 +141,14 @@ static void look_at_arguments(Ready *ready)
 
         if (has_property(args[i], "fd=") || has_property(args[i], "fds=") ||
             has_property(args[i], "vhostfd=")) {
-            refuse(ready, "QEMU was given an open descriptor, as for a restricted device model, "
-                   "and another QEMU can't be: %s", shown);
+            refuse(ready,
+                   "QEMU was given an open descriptor, as for a restricted device model, "
+                   "and another QEMU can't be: %s",
+                   shown);
         }
         if (i > 0 && strcmp(args[i - 1], "-serial") == 0 && strcmp(args[i], "pty") == 0) {
             note(ready->update, "the serial console gets another pseudo-terminal; a console that "
-                 "is attached has to be attached again");
+                                "is attached has to be attached again");
         }
     }
 }
@@ -179,7 +183,8 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
         return TRUE;
     }
     if (!update->old->launcher) {
-        refuse(ready, "its QEMU wasn't started through xen-physmap-qemu, so its layout is not "
+        refuse(ready,
+               "its QEMU wasn't started through xen-physmap-qemu, so its layout is not "
                "recorded; name that in device_model_override and restart or migrate the guest");
         return TRUE;
     }
@@ -224,8 +229,10 @@ static gboolean look_at_layout(Ready *ready, GError **error)
         room += block->start_addr == block->phys_offset ? block->size : 0;
     }
     if (statvfs(UPDATE_FOLDER, &fs) == 0 && (guint64)fs.f_bavail * fs.f_frsize < room) {
-        refuse(ready, UPDATE_FOLDER " has less than the %" G_GUINT64_FORMAT " MiB of room that "
-               "this takes", room >> 20);
+        refuse(ready,
+               UPDATE_FOLDER " has less than the %" G_GUINT64_FORMAT " MiB of room that "
+                             "this takes",
+               room >> 20);
     }
     return TRUE;
 }
@@ -249,8 +256,9 @@ static char *alias_in(const char *line)
 {
     const char *alias = strstr(line, "(alias of ");
 
-    return alias ? g_strndup(alias + strlen("(alias of "), strcspn(alias + strlen("(alias of "), ")"))
-                 : NULL;
+    return alias
+               ? g_strndup(alias + strlen("(alias of "), strcspn(alias + strlen("(alias of "), ")"))
+               : NULL;
 }
 
 static void look_at_machine(Ready *ready)
@@ -278,15 +286,16 @@ static void look_at_machine(Ready *ready)
         refuse(ready, "%s doesn't know the machine type %s", update->new_program, type);
         return;
     }
-    old = process_ask((const char *[]){ update->old_program, "-machine", "help", NULL }, NULL,
-                      NULL);
+    old =
+        process_ask((const char *[]){ update->old_program, "-machine", "help", NULL }, NULL, NULL);
     old_line = old ? line_of(old, type) : NULL;
     old_alias = old_line ? alias_in(old_line) : NULL;
     new_alias = alias_in(new_line);
     if (old_line && g_strcmp0(old_alias, new_alias) != 0) {
-        refuse(ready, "the machine type %s is %s to the old QEMU and %s to the new one; name the "
-               "old one's in --set-arg '-machine ...'", type, old_alias ? old_alias : type,
-               new_alias ? new_alias : type);
+        refuse(ready,
+               "the machine type %s is %s to the old QEMU and %s to the new one; name the "
+               "old one's in --set-arg '-machine ...'",
+               type, old_alias ? old_alias : type, new_alias ? new_alias : type);
     }
 }
 
@@ -294,9 +303,8 @@ static void look_at_devices(Ready *ready)
 {
     Update *update = ready->update;
     g_autoptr(GError) problem = NULL;
-    g_autofree char *known =
-        process_ask((const char *[]){ update->new_program, "-device", "help", NULL }, NULL,
-                    &problem);
+    g_autofree char *known = process_ask(
+        (const char *[]){ update->new_program, "-device", "help", NULL }, NULL, &problem);
     char **args = update->new_args;
 
     if (!known) {
@@ -332,8 +340,10 @@ static void look_at_program(Ready *ready)
     }
     /* Nothing would keep such a one from the guest that another QEMU still serves. */
     if (!loaded) {
-        refuse(ready, "%s doesn't load the component: its file has to have 'qemu' in its name, and "
-               "be linked dynamically, without capabilities or set-user-ID", update->new_program);
+        refuse(ready,
+               "%s doesn't load the component: its file has to have 'qemu' in its name, and "
+               "be linked dynamically, without capabilities or set-user-ID",
+               update->new_program);
         return;
     }
     look_at_machine(ready);
@@ -367,10 +377,11 @@ static gboolean secure_old_program(Update *update, GError **error)
     }
     g_mkdir_with_parents(UPDATE_PROGRAM_FOLDER, 0700);
     g_free(update->old_program);
-    update->old_program =
-        g_strdup_printf(UPDATE_PROGRAM_FOLDER "/qemu-%u", update->domain->domid);
-    note(update, "%s was replaced since the guest was started; to go back, a copy of the one that "
-         "runs is kept in %s", old->exe, update->old_program);
+    update->old_program = g_strdup_printf(UPDATE_PROGRAM_FOLDER "/qemu-%u", update->domain->domid);
+    note(update,
+         "%s was replaced since the guest was started; to go back, a copy of the one that "
+         "runs is kept in %s",
+         old->exe, update->old_program);
     return process_copy_program(old->id.pid, update->old_program, error) &&
            keep_data_folders(update, error);
 }
@@ -391,8 +402,7 @@ static void keep_display(Update *update, const char *service)
     if (!(colon = strrchr(parts[0], ':'))) {
         return;
     }
-    g_string_append_printf(value, "%.*s:%u", (int)(colon - parts[0]), parts[0],
-                           (guint)port - 5900);
+    g_string_append_printf(value, "%.*s:%u", (int)(colon - parts[0]), parts[0], (guint)port - 5900);
     for (guint i = 1; parts[i]; i++) {
         if (!g_str_has_prefix(parts[i], "to=")) {
             g_string_append_printf(value, ",%s", parts[i]);
@@ -412,8 +422,7 @@ static void keep_serial_files(GStrv *args)
             g_autofree char *chardev = NULL;
 
             g_string_replace(path, ",", ",,", 0);
-            chardev =
-                g_strdup_printf("file,id=serial-file-%u,append=on,path=%s", i, path->str);
+            chardev = g_strdup_printf("file,id=serial-file-%u,append=on,path=%s", i, path->str);
             g_free(*value);
             *value = g_strdup_printf("chardev:serial-file-%u", i);
             process_set_argument(args, "-chardev", chardev);
@@ -463,8 +472,8 @@ GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **e
         return NULL;
     }
     /* It is started in the old one's folder. */
-    update->new_program = options->qemu ? g_canonicalize_filename(options->qemu, NULL)
-                                        : g_strdup(update->old->exe);
+    update->new_program =
+        options->qemu ? g_canonicalize_filename(options->qemu, NULL) : g_strdup(update->old->exe);
     set_arguments(update, vnc_service, options->set_args);
     if (!secure_old_program(update, error)) {
         return NULL;

@@ -131,8 +131,7 @@ static gboolean unprepare(Update *update, GError **error)
 
     unlink(path);
     /* Here, where the guest was let run, so that another try doesn't undo somebody else's pause. */
-    if (!ioreq_retire_servers(update->control, update->spent, error) ||
-        !end_taker(update, error)) {
+    if (!ioreq_retire_servers(update->control, update->spent, error) || !end_taker(update, error)) {
         return FALSE;
     }
     each_socket(update, drop_socket);
@@ -175,8 +174,7 @@ static gboolean prepare(Update *update, GError **error)
     }
     update->taker = update->held.id;
     /* One that --resume didn't know of would make its I/O request server later, and leave it. */
-    return update_journal_write(update, error) &&
-           await_held(update, &update->held, TRUE, error);
+    return update_journal_write(update, error) && await_held(update, &update->held, TRUE, error);
 }
 
 /* pause */
@@ -267,8 +265,7 @@ static gboolean name_qemu(Update *update, const ProcessId *id, const char *state
 }
 
 /* Waits until the QEMU that was started reports to run, which it may only behind the gate. */
-static gboolean await_running(Update *update, const ProcessId *id, gboolean forward,
-                              GError **error)
+static gboolean await_running(Update *update, const ProcessId *id, gboolean forward, GError **error)
 {
     g_autofree char *node = dm_state_node(update);
     gint64 deadline = g_get_monotonic_time() + BACK_TIMEOUT_US;
@@ -282,8 +279,7 @@ static gboolean await_running(Update *update, const ProcessId *id, gboolean forw
         }
         ending = process_ending(id);
         if (ending || !process_is_alive(id)) {
-            return fail(error, "QEMU %s before it took the guest over",
-                        ending ? ending : "ended");
+            return fail(error, "QEMU %s before it took the guest over", ending ? ending : "ended");
         }
         if (forward ? update_should_stop(update, error) : g_get_monotonic_time() > deadline) {
             return forward ? FALSE : fail(error, "QEMU doesn't report to run");

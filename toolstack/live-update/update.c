@@ -86,8 +86,8 @@ void update_each_backend(Update *update, UpdateBackendFunc func, gpointer data)
     static const char *const kinds[] = { "9pfs", "qdisk", "qnic", "qusb", "vfb", "vkbd" };
 
     for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
-        g_autofree char *folder = g_strdup_printf("/local/domain/0/backend/%s/%u", kinds[i],
-                                                  update->domain->domid);
+        g_autofree char *folder =
+            g_strdup_printf("/local/domain/0/backend/%s/%u", kinds[i], update->domain->domid);
 
         each_device(update, folder, func, data);
     }

@@ -16,45 +16,45 @@
 #define UPDATE_PROGRAM_FOLDER "/var/lib/xen-physmap"
 
 typedef struct UpdateOptions {
-    const char *qemu;               /* the new program; NULL: the file of the running one */
-    char **set_args;                /* "-option value" or "-flag" each; may be NULL */
-    int timeout_s;                  /* for all that happens while the guest is paused */
+    const char *qemu; /* the new program; NULL: the file of the running one */
+    char **set_args;  /* "-option value" or "-flag" each; may be NULL */
+    int timeout_s;    /* for all that happens while the guest is paused */
 } UpdateOptions;
 
 /* How an update ended. */
 typedef enum {
-    UPDATE_DONE,                    /* the new QEMU serves the guest */
-    UPDATE_BACK,                    /* the old one does, and the guest goes on */
-    UPDATE_STUCK,                   /* the guest is whole, paused or not; --resume tries again */
-    UPDATE_GONE,                    /* the domain was destroyed meanwhile */
+    UPDATE_DONE,  /* the new QEMU serves the guest */
+    UPDATE_BACK,  /* the old one does, and the guest goes on */
+    UPDATE_STUCK, /* the guest is whole, paused or not; --resume tries again */
+    UPDATE_GONE,  /* the domain was destroyed meanwhile */
 } UpdateOutcome;
 
 typedef struct Update {
-    XenPhysmapOps *ops;             /* the caller's */
+    XenPhysmapOps *ops; /* the caller's */
     IoreqControl *control;
-    Domain *domain;                 /* the caller's */
+    Domain *domain; /* the caller's */
     int lock;
 
     /* What the journal keeps. */
-    char *uuid;                     /* so that a later domain of this domid isn't meant */
+    char *uuid; /* so that a later domain of this domid isn't meant */
     Process *old;
     char *old_program, *new_program;
     GStrv new_args;
     int timeout_s;
-    char *step;                     /* the one under way */
-    gboolean back;                  /* it is being undone */
-    gboolean saved;                 /* the device state is whole */
-    guint servers;                  /* I/O request servers of the old QEMU, a bit for each id */
-    guint spent;                    /* what its first process left, when it was started again */
-    ProcessId taker;                /* the new QEMU */
-    ProcessId returner;             /* the old one, started again */
-    char *failed_step, *reason;     /* why it went back */
+    char *step;                 /* the one under way */
+    gboolean back;              /* it is being undone */
+    gboolean saved;             /* the device state is whole */
+    guint servers;              /* I/O request servers of the old QEMU, a bit for each id */
+    guint spent;                /* what its first process left, when it was started again */
+    ProcessId taker;            /* the new QEMU */
+    ProcessId returner;         /* the old one, started again */
+    char *failed_step, *reason; /* why it went back */
 
     /* What belongs to this run. */
-    ProcessStart held;              /* the new QEMU, until it is its turn */
-    gint64 paused_at, pause_us;     /* monotonic; the time that the guest stood still */
+    ProcessStart held;          /* the new QEMU, until it is its turn */
+    gint64 paused_at, pause_us; /* monotonic; the time that the guest stood still */
     gint64 deadline;
-    GPtrArray *notes;               /* what the operator should know */
+    GPtrArray *notes; /* what the operator should know */
 } Update;
 
 /* For a domain, with its lock taken. An error when another update of it is at work. */
@@ -107,7 +107,7 @@ void update_each_backend(Update *update, UpdateBackendFunc func, gpointer data);
 /* One step and how it is undone; both can be run again after they were cut off anywhere. */
 typedef struct UpdateStep {
     const char *name;
-    const char *text;               /* what it does, for a person */
+    const char *text; /* what it does, for a person */
     gboolean (*act)(Update *update, GError **error);
     gboolean (*undo)(Update *update, GError **error);
 } UpdateStep;

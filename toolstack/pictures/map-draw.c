@@ -8,8 +8,8 @@
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
 #define MARGIN 24
-#define HEAD 72                 /* the title and the columns' headings */
-#define FOOT 56                 /* the legend */
+#define HEAD 72 /* the title and the columns' headings */
+#define FOOT 56 /* the legend */
 #define ADDRESS_WIDTH 120
 #define COLUMN_WIDTH 150
 #define COLUMN_GAP 110
@@ -39,12 +39,18 @@ static Colour block_colour(guint number)
                  down = high - (high - low) * rest;
 
     switch ((int)hue) {
-    case 0: return (Colour){ high, up, low };
-    case 1: return (Colour){ down, high, low };
-    case 2: return (Colour){ low, high, up };
-    case 3: return (Colour){ low, down, high };
-    case 4: return (Colour){ up, low, high };
-    default: return (Colour){ high, low, down };
+    case 0:
+        return (Colour){ high, up, low };
+    case 1:
+        return (Colour){ down, high, low };
+    case 2:
+        return (Colour){ low, high, up };
+    case 3:
+        return (Colour){ low, down, high };
+    case 4:
+        return (Colour){ up, low, high };
+    default:
+        return (Colour){ high, low, down };
     }
 }
 
@@ -202,8 +208,8 @@ static void draw_blocks(cairo_t *cr, const XenPhysmapTable *table, const GArray 
         gboolean moved = record->start_addr != record->phys_offset;
         Colour colour = block_colour(i);
         g_autofree char *size = record_text_size(record->size);
-        g_autofree char *label = g_strdup_printf("%s, %s%s", record->name, size,
-                                                 moved ? ", moved" : "");
+        g_autofree char *label =
+            g_strdup_printf("%s, %s%s", record->name, size, moved ? ", moved" : "");
         double from, from_height, to, to_height;
 
         if (!place(cells, record, TRUE, &to, &to_height)) {

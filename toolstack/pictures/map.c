@@ -64,8 +64,7 @@ static gboolean same_content(const MapCell *a, const MapCell *b)
 }
 
 /* What is at cell->start. *range is the populated range that the last cell was compared with. */
-static void fill(MapCell *cell, const XenPhysmapTable *table, const GArray *populated,
-                 guint *range)
+static void fill(MapCell *cell, const XenPhysmapTable *table, const GArray *populated, guint *range)
 {
     gboolean in_hole = cell->start >= MAP_HOLE_START && cell->start < MAP_HOLE_END;
     const MapRange *here;

@@ -14,7 +14,7 @@ typedef enum {
     MAP_EMPTY,
     MAP_RAM,
     MAP_HOLE,
-    MAP_SPECIAL,                /* pages of Xen and of the firmware, in the hole */
+    MAP_SPECIAL, /* pages of Xen and of the firmware, in the hole */
     MAP_BLOCK,
 } MapKind;
 
@@ -26,8 +26,8 @@ typedef struct MapRange {
 typedef struct MapCell {
     guint64 start, end;
     MapKind kind;
-    const XenPhysmapRecord *block;      /* whose pages are here; with MAP_BLOCK */
-    const XenPhysmapRecord *allocated;  /* one that was allocated here and moved away, or NULL */
+    const XenPhysmapRecord *block;     /* whose pages are here; with MAP_BLOCK */
+    const XenPhysmapRecord *allocated; /* one that was allocated here and moved away, or NULL */
 } MapCell;
 
 /*

@@ -196,8 +196,8 @@ static void default_colours(VgaMode *mode)
     for (guint i = 0; mode->text && i < 16; i++) {
         guint32 high = i & 8 ? 0x555555 : 0;
 
-        mode->colours[i] = high + (i & 4 ? 0xaa0000 : 0) + (i & 2 ? 0x00aa00 : 0) +
-                           (i & 1 ? 0x0000aa : 0);
+        mode->colours[i] =
+            high + (i & 4 ? 0xaa0000 : 0) + (i & 2 ? 0x00aa00 : 0) + (i & 1 ? 0x0000aa : 0);
     }
     if (mode->text) {
         mode->colours[6] = 0xaa5500;

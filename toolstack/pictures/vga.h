@@ -14,16 +14,16 @@
 /* What is on the screen, and where in videoram. */
 typedef struct VgaMode {
     gboolean text;
-    guint32 width, height;      /* in pixels, or in characters */
-    guint bpp;                  /* 8, 15, 16, 24 or 32; not in text mode */
-    guint32 stride;             /* from line to line, in bytes */
-    guint64 offset;             /* of the first pixel or character, in bytes */
-    guint32 colours[256];       /* 0xRRGGBB; of text the first 16 */
+    guint32 width, height; /* in pixels, or in characters */
+    guint bpp;             /* 8, 15, 16, 24 or 32; not in text mode */
+    guint32 stride;        /* from line to line, in bytes */
+    guint64 offset;        /* of the first pixel or character, in bytes */
+    guint32 colours[256];  /* 0xRRGGBB; of text the first 16 */
 
     /* Text mode only. */
     guint cell_width, cell_height;
-    gboolean line_graphics;     /* of a cell 9 wide: characters c0 to df go on into the ninth */
-    guint32 fonts[2];           /* their places; the second one is for attributes with bit 3 */
+    gboolean line_graphics; /* of a cell 9 wide: characters c0 to df go on into the ninth */
+    guint32 fonts[2];       /* their places; the second one is for attributes with bit 3 */
 } VgaMode;
 
 /*

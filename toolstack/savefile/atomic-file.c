@@ -17,10 +17,10 @@
 
 struct AtomicFile {
     int fd;
-    char *shown;            /* the name, safe to print */
-    char *path;             /* what the file will be; NULL: it is written to directly */
+    char *shown; /* the name, safe to print */
+    char *path;  /* what the file will be; NULL: it is written to directly */
     char *folder;
-    char *temporary;        /* its name until then; NULL: it has none */
+    char *temporary; /* its name until then; NULL: it has none */
 };
 
 static gboolean set_errno(GError **error, const AtomicFile *output, const char *what)

@@ -24,15 +24,15 @@ typedef enum { COPY_SPLICE, COPY_RANGE, COPY_PLAIN } CopyMode;
 struct ByteSource {
     int fd;
     gboolean seekable;
-    guint64 size;                   /* of a seekable input */
-    guint64 offset;                 /* of the first byte that wasn't taken */
-    guint8 ahead[SOURCE_AHEAD];     /* bytes from `offset` on, looked at and not taken */
+    guint64 size;               /* of a seekable input */
+    guint64 offset;             /* of the first byte that wasn't taken */
+    guint8 ahead[SOURCE_AHEAD]; /* bytes from `offset` on, looked at and not taken */
     gsize n_ahead;
     gboolean ended;
-    int null_fd;                    /* where splice drops bytes; -1 when it can't be used */
+    int null_fd; /* where splice drops bytes; -1 when it can't be used */
     guint8 *chunk;
-    GByteArray *held;               /* what was taken since the last flush; NULL: nobody wants it */
-    int tee_fd;                     /* where it goes then; -1: nowhere */
+    GByteArray *held; /* what was taken since the last flush; NULL: nobody wants it */
+    int tee_fd;       /* where it goes then; -1: nowhere */
     CopyMode copy_mode;
 };
 
@@ -82,7 +82,7 @@ ByteSource *byte_source_open(int fd, GError **error)
         posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
     } else if (S_ISFIFO(st.st_mode)) {
         if (fcntl(fd, F_GETPIPE_SZ) < PIPE_SIZE) {
-            fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);     /* may be refused; it only helps the speed */
+            fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE); /* may be refused; it only helps the speed */
         }
         source->null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     }
@@ -168,7 +168,7 @@ static gssize read_some(ByteSource *source, void *buffer, gsize length, guint64 
 }
 
 gboolean byte_source_peek(ByteSource *source, gsize least, const guint8 **bytes, gsize *got,
-                     GError **error)
+                          GError **error)
 {
     gsize most = source->seekable ? sizeof source->ahead : least;
 
@@ -217,8 +217,7 @@ gboolean byte_source_read(ByteSource *source, void *buffer, gsize length, GError
     gsize done = take_ahead(source, buffer, length);
 
     while (done < length) {
-        gssize n = read_some(source, (guint8 *)buffer + done, length - done, source->offset,
-                             error);
+        gssize n = read_some(source, (guint8 *)buffer + done, length - done, source->offset, error);
 
         if (n < 0) {
             return FALSE;
@@ -255,14 +254,14 @@ static guint8 *chunk(ByteSource *source)
 static gssize drop_some(ByteSource *source, guint64 length, GError **error)
 {
     while (source->null_fd >= 0) {
-        gssize n = splice(source->fd, NULL, source->null_fd, NULL, MIN(length, PIPE_SIZE),
-                          SPLICE_F_MOVE);
+        gssize n =
+            splice(source->fd, NULL, source->null_fd, NULL, MIN(length, PIPE_SIZE), SPLICE_F_MOVE);
 
         if (n >= 0) {
             return n;
         }
         if (!try_again(source)) {
-            close(source->null_fd);     /* read will do, or say what is wrong */
+            close(source->null_fd); /* read will do, or say what is wrong */
             source->null_fd = -1;
         }
     }
@@ -300,8 +299,7 @@ static gssize copy_some(ByteSource *source, guint64 length, GError **error)
         n = source->copy_mode == COPY_SPLICE
                 ? splice(source->fd, in, source->tee_fd, NULL, MIN(length, PIPE_SIZE),
                          SPLICE_F_MOVE)
-                : copy_file_range(source->fd, in, source->tee_fd, NULL, MIN(length, G_MAXINT32),
-                                  0);
+                : copy_file_range(source->fd, in, source->tee_fd, NULL, MIN(length, G_MAXINT32), 0);
         if (n > 0) {
             return n;
         }
@@ -310,7 +308,7 @@ static gssize copy_some(ByteSource *source, guint64 length, GError **error)
             poll(&(struct pollfd){ .fd = source->fd, .events = POLLIN }, 1, -1);
             poll(&(struct pollfd){ .fd = source->tee_fd, .events = POLLOUT }, 1, -1);
         } else if (n == 0 || errno != EINTR) {
-            source->copy_mode = COPY_PLAIN;     /* it will do, or say what is wrong */
+            source->copy_mode = COPY_PLAIN; /* it will do, or say what is wrong */
         }
     }
     n = read_some(source, chunk(source), MIN(length, CHUNK), source->offset, error);
@@ -383,14 +381,14 @@ void byte_source_tee(ByteSource *source, int fd)
     source->tee_fd = fd;
     fstat(source->fd, &in);
     fstat(fd, &out);
-    source->copy_mode = S_ISFIFO(in.st_mode) || S_ISFIFO(out.st_mode)   ? COPY_SPLICE
+    source->copy_mode = S_ISFIFO(in.st_mode) || S_ISFIFO(out.st_mode) ? COPY_SPLICE
                         : S_ISREG(in.st_mode) && S_ISREG(out.st_mode) ? COPY_RANGE
                                                                       : COPY_PLAIN;
     if (S_ISFIFO(out.st_mode) && fcntl(fd, F_GETPIPE_SZ) < PIPE_SIZE) {
-        fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);     /* may be refused; it only helps the speed */
+        fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE); /* may be refused; it only helps the speed */
     }
     if (source->seekable) {
-        posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL);     /* all of it is wanted now */
+        posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* all of it is wanted now */
     }
 }
 
@@ -404,8 +402,7 @@ gboolean byte_source_flush(ByteSource *source, GError **error)
     if (!source->held) {
         return TRUE;
     }
-    if (source->tee_fd >= 0 &&
-        !tee_write(source, source->held->data, source->held->len, error)) {
+    if (source->tee_fd >= 0 && !tee_write(source, source->held->data, source->held->len, error)) {
         return FALSE;
     }
     g_byte_array_set_size(source->held, 0);

@@ -33,7 +33,7 @@ gboolean byte_source_ended(const ByteSource *source);
  * so many and less at the end of the input. They are the source's until its next call.
  */
 gboolean byte_source_peek(ByteSource *source, gsize least, const guint8 **bytes, gsize *got,
-                     GError **error);
+                          GError **error);
 
 /* Takes exactly `length` bytes. INVALID, with the offset, when the input ends before. */
 gboolean byte_source_read(ByteSource *source, void *buffer, gsize length, GError **error);

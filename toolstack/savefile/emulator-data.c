@@ -83,9 +83,9 @@ gboolean emulator_pairs(const guint8 *body, gsize length, guint64 offset, XenPhy
         if (!value_end) {
             g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                         "the pair at " HEX " %s", offset + (guint64)(key - start),
-                        !key_end           ? "has no NUL behind its key"
-                        : value == end     ? "has a key and no value"
-                                           : "has no NUL behind its value");
+                        !key_end       ? "has no NUL behind its key"
+                        : value == end ? "has a key and no value"
+                                       : "has no NUL behind its value");
             return FALSE;
         }
         if (pairs++ == PAIRS_MAX) {
@@ -121,8 +121,8 @@ static gboolean add_pair(const char *key, const char *value, gpointer data, GErr
     return TRUE;
 }
 
-EmulatorData *emulator_parse(const guint8 *body, gsize length, gboolean big_endian,
-                             guint64 offset, GError **error)
+EmulatorData *emulator_parse(const guint8 *body, gsize length, gboolean big_endian, guint64 offset,
+                             GError **error)
 {
     g_autoptr(EmulatorData) data = g_new0(EmulatorData, 1);
     g_autoptr(XenPhysmapKeys) keys = xen_physmap_keys_new();

@@ -12,7 +12,7 @@
 typedef enum { EMULATOR_UNKNOWN = 0, EMULATOR_QEMU_TRADITIONAL = 1, EMULATOR_QEMU = 2 } EmulatorId;
 
 typedef struct EmulatorData {
-    guint32 id;                 /* an EmulatorId */
+    guint32 id; /* an EmulatorId */
     guint32 index;
     XenPhysmapTable *table;
     /* Keys that are not under physmap/, and their values, by turns: key, value, key, value. */
@@ -23,8 +23,8 @@ typedef struct EmulatorData {
  * Takes a body apart. INVALID, with the offset in the input where the body starts at `offset`, when
  * it breaks a rule of docs/formats.md. Free it with emulator_free.
  */
-EmulatorData *emulator_parse(const guint8 *body, gsize length, gboolean big_endian,
-                             guint64 offset, GError **error);
+EmulatorData *emulator_parse(const guint8 *body, gsize length, gboolean big_endian, guint64 offset,
+                             GError **error);
 
 /* Calls `func` with the pairs of a body as they are; only their framing and the characters of the
  * keys are checked. INVALID as above, or what `func` set. */

@@ -9,8 +9,8 @@
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 #define VERSION 1
 #define HEAD 8
-#define ENTRY 28                /* three u64 and the length of the name */
-#define LEAK 4                  /* behind each name, from a 64-bit toolstack */
+#define ENTRY 28 /* three u64 and the length of the name */
+#define LEAK 4   /* behind each name, from a 64-bit toolstack */
 
 /* The length of the entry at `at`, which may have `left` bytes; 0 when it breaks the layout. */
 static gsize entry_length(const guint8 *at, gsize left, gsize leak)

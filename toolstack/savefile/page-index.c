@@ -9,7 +9,7 @@
 #define BLOCKS_MAX 8192
 
 struct PageIndex {
-    GHashTable *blocks;         /* number of the block to its guint64[BLOCK_BITS / 64] */
+    GHashTable *blocks; /* number of the block to its guint64[BLOCK_BITS / 64] */
     gboolean overflowed;
 };
 

@@ -9,18 +9,18 @@
 #define PREFIX "physmap/"
 
 typedef struct Node {
-    char *name;                 /* what follows the offset in the key: "/size", or nothing */
+    char *name; /* what follows the offset in the key: "/size", or nothing */
     char *value;
 } Node;
 
 typedef struct RawRecord {
-    char *offset;               /* as it is spelt */
+    char *offset; /* as it is spelt */
     GArray *nodes;
 } RawRecord;
 
 struct RawRecords {
     GPtrArray *records;
-    GHashTable *by_offset;      /* as they were read: what raw_records_set does isn't followed */
+    GHashTable *by_offset; /* as they were read: what raw_records_set does isn't followed */
     GPtrArray *others;
 };
 
@@ -167,7 +167,7 @@ static guint fit_name(const RawRecord *record, const char *block)
         const Node *node = &g_array_index(record->nodes, Node, i);
 
         if (strcmp(node->name, "/name") == 0) {
-            best = strcmp(node->value, block) == 0 ? 2
+            best = strcmp(node->value, block) == 0                            ? 2
                    : strcmp(xen_physmap_region_name(node->value), block) == 0 ? 1
                                                                               : best;
         }
@@ -237,7 +237,7 @@ gboolean raw_records_remove(RawRecords *loose, const char *block, gboolean *foun
 }
 
 gboolean raw_records_set(RawRecords *loose, const char *block, const char *field, const char *value,
-                   gboolean *found, GError **error)
+                         gboolean *found, GError **error)
 {
     g_autofree char *name = g_strconcat("/", field, NULL);
     RawRecord *record;

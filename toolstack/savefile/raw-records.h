@@ -38,7 +38,7 @@ gboolean raw_records_remove(RawRecords *loose, const char *block, gboolean *foun
 
 /* Gives a record this value as its phys_offset, start_addr, size or name, whatever it had there. */
 gboolean raw_records_set(RawRecords *loose, const char *block, const char *field, const char *value,
-                   gboolean *found, GError **error);
+                         gboolean *found, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RawRecords, raw_records_free)
 

@@ -71,7 +71,7 @@ static GByteArray *libxl_body(const XenPhysmapTable *table, GError **error)
 }
 
 GByteArray *record_file_encode(const XenPhysmapTable *table, RecordForm format, gint64 domid,
-                         const char *source, GError **error)
+                               const char *source, GError **error)
 {
     g_autoptr(GByteArray) body = NULL;
     g_autoptr(JsonNode) node = NULL;
@@ -162,8 +162,7 @@ static XenPhysmapTable *decode_record(const guint8 *bytes, gsize length, GError 
     return decode_body(bytes + RECORD_HEAD, body, big, RECORD_HEAD, error);
 }
 
-static XenPhysmapTable *decode(const guint8 *bytes, gsize length, RecordForm format,
-                               GError **error)
+static XenPhysmapTable *decode(const guint8 *bytes, gsize length, RecordForm format, GError **error)
 {
     guint word;
 

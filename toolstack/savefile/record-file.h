@@ -6,13 +6,13 @@
 #include <xen-physmap/table.h>
 
 typedef enum {
-    RECORD_FORM_JSON,             /* section 8 */
-    RECORD_FORM_LIBXL_BODY,       /* section 4: the body of an EMULATOR_XENSTORE_DATA record */
-    RECORD_FORM_LIBXL_RECORD,     /* with its header and padding */
-    RECORD_FORM_LEGACY,           /* section 7.1: the toolstack blob, as a 64-bit toolstack wrote it */
-    RECORD_FORM_LEGACY32,         /* and as a 32-bit one did */
-    RECORD_FORM_STREAM,           /* a whole savefile or stream, which is only read */
-    RECORD_FORM_UNKNOWN,          /* to be found out */
+    RECORD_FORM_JSON,         /* section 8 */
+    RECORD_FORM_LIBXL_BODY,   /* section 4: the body of an EMULATOR_XENSTORE_DATA record */
+    RECORD_FORM_LIBXL_RECORD, /* with its header and padding */
+    RECORD_FORM_LEGACY,       /* section 7.1: the toolstack blob, as a 64-bit toolstack wrote it */
+    RECORD_FORM_LEGACY32,     /* and as a 32-bit one did */
+    RECORD_FORM_STREAM,       /* a whole savefile or stream, which is only read */
+    RECORD_FORM_UNKNOWN,      /* to be found out */
 } RecordForm;
 
 /* The formats by name, for --help. */
@@ -23,7 +23,7 @@ gboolean record_file_format(const char *name, RecordForm *format, GError **error
 
 /* The records in a format that is written; `source` is for the JSON, see record_text_json. */
 GByteArray *record_file_encode(const XenPhysmapTable *table, RecordForm format, gint64 domid,
-                         const char *source, GError **error);
+                               const char *source, GError **error);
 
 /*
  * Reads records in one of the formats, a whole savefile's included, those that count. With

@@ -77,8 +77,7 @@ static gboolean is_libxl(const StreamItem *item)
 
 static gboolean is_carrier(const StreamItem *item)
 {
-    return savefile_has_records(item) ||
-           (is_libxl(item) && item->type == LIBXL_EMULATOR_CONTEXT);
+    return savefile_has_records(item) || (is_libxl(item) && item->type == LIBXL_EMULATOR_CONTEXT);
 }
 
 static guint8 *read_body(Stream *stream, const StreamItem *item, GError **error)
@@ -112,9 +111,8 @@ gboolean savefile_read_pairs(Stream *stream, const StreamItem *item, guint *word
     if (!body) {
         return FALSE;
     }
-    return is_libxl(item)
-               ? emulator_pairs(body, item->length, offset, func, data, error)
-               : legacy_pairs(body, item->length, offset, word, func, data, error);
+    return is_libxl(item) ? emulator_pairs(body, item->length, offset, func, data, error)
+                          : legacy_pairs(body, item->length, offset, word, func, data, error);
 }
 
 gboolean savefile_add_records(XenPhysmapTable *state, const StreamItem *item,
@@ -124,8 +122,9 @@ gboolean savefile_add_records(XenPhysmapTable *state, const StreamItem *item,
 
     for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
         if (!xen_physmap_table_add(state, record, error)) {
-            g_prefix_error(error, "%s at " HEX ", with what came before it: ",
-                           stream_item_name(item), item->offset);
+            g_prefix_error(error,
+                           "%s at " HEX ", with what came before it: ", stream_item_name(item),
+                           item->offset);
             return FALSE;
         }
     }
@@ -140,8 +139,8 @@ static gboolean add_carrier(Savefile *contents, Stream *stream, const StreamItem
 
     if (++contents->in_state > CARRIERS_MAX) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "%s at " HEX ": more than %d records of device models",
-                    stream_item_name(item), item->offset, CARRIERS_MAX);
+                    "%s at " HEX ": more than %d records of device models", stream_item_name(item),
+                    item->offset, CARRIERS_MAX);
         return FALSE;
     }
     if (savefile_has_records(item)) {
@@ -172,8 +171,7 @@ static void note(Savefile *contents, const StreamItem *item)
                                         item->header.version));
         break;
     case STREAM_LEGACY_HEADER:
-        g_ptr_array_add(contents->streams,
-                        g_strdup_printf("legacy %u-bit", item->header.version));
+        g_ptr_array_add(contents->streams, g_strdup_printf("legacy %u-bit", item->header.version));
         contents->guest = "x86 HVM";
         break;
     case STREAM_DOMAIN_HEADER:
@@ -185,7 +183,7 @@ static void note(Savefile *contents, const StreamItem *item)
         break;
     case STREAM_LIBXC_RECORD:
     case STREAM_LEGACY_CHUNK:
-        if (item->type == LIBXC_PAGE_DATA) {    /* as LEGACY_PAGES is */
+        if (item->type == LIBXC_PAGE_DATA) { /* as LEGACY_PAGES is */
             contents->named += item->pages.named;
             contents->stored += item->pages.stored;
         }

@@ -10,23 +10,23 @@
 /* A record of the stream that belongs to the device model. */
 typedef struct Carrier {
     StreamItem item;
-    guint state;                /* how many checkpoints were complete when it came */
-    XenPhysmapTable *table;     /* only with --all, and if it can hold records */
+    guint state;            /* how many checkpoints were complete when it came */
+    XenPhysmapTable *table; /* only with --all, and if it can hold records */
 } Carrier;
 
 typedef struct Savefile {
-    const char *wrapper;        /* NULL: a bare stream */
+    const char *wrapper; /* NULL: a bare stream */
     GPtrArray *streams;
-    const char *guest;          /* NULL: no libxc stream */
-    char *xen;                  /* NULL: not told */
-    guint64 named, stored;      /* pages */
+    const char *guest;     /* NULL: no libxc stream */
+    char *xen;             /* NULL: not told */
+    guint64 named, stored; /* pages */
     guint checkpoints;
     gboolean cut;
-    guint64 end;                /* what is at this offset and behind it doesn't count */
+    guint64 end; /* what is at this offset and behind it doesn't count */
     GPtrArray *carriers;
-    guint in_state;             /* how many carriers the state that is being read has */
-    XenPhysmapTable *pending;   /* its records */
-    XenPhysmapTable *table;     /* those of the last complete state: the ones that count */
+    guint in_state;           /* how many carriers the state that is being read has */
+    XenPhysmapTable *pending; /* its records */
+    XenPhysmapTable *table;   /* those of the last complete state: the ones that count */
 } Savefile;
 
 /* TRUE for a record of the stream that can hold records of ramblocks. */

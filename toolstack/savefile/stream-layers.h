@@ -12,28 +12,28 @@ typedef gboolean (*StreamLayerFunc)(Stream *stream, StreamItem *item, GError **e
 
 struct Stream {
     ByteSource *source;
-    StreamLayerFunc next;       /* the layer that the next item is of */
-    StreamItem item;            /* the one that was given out last */
-    guint64 left;               /* bytes of it, padding included, that weren't taken */
-    gboolean heads_only;        /* of what is read, the source keeps an item's head */
-    gboolean in_xapi;           /* after the stream, XAPI's records go on */
+    StreamLayerFunc next; /* the layer that the next item is of */
+    StreamItem item;      /* the one that was given out last */
+    guint64 left;         /* bytes of it, padding included, that weren't taken */
+    gboolean heads_only;  /* of what is read, the source keeps an item's head */
+    gboolean in_xapi;     /* after the stream, XAPI's records go on */
     gboolean xapi_stream_seen;
     guint checkpoints;
 
-    gboolean libxl;             /* the libxc stream is within a libxl one */
+    gboolean libxl; /* the libxc stream is within a libxl one */
     gboolean libxl_big_endian;
     gboolean libxc_seen;
-    gboolean in_checkpoint;     /* between libxc's CHECKPOINT and libxl's CHECKPOINT_END */
+    gboolean in_checkpoint; /* between libxc's CHECKPOINT and libxl's CHECKPOINT_END */
 
     gboolean libxc_big_endian;
     guint32 libxc_version;
     guint32 guest;
     gboolean static_data_ended;
-    gboolean after_checkpoint;  /* a CHECKPOINT_END was the last item */
+    gboolean after_checkpoint; /* a CHECKPOINT_END was the last item */
 
-    gsize word;                 /* of a legacy stream's toolstack, in bytes */
-    guint64 *batch;             /* pfns of the legacy batch that was given out last */
-    gboolean last_checkpoint;   /* a legacy stream ends with this tail */
+    gsize word;               /* of a legacy stream's toolstack, in bytes */
+    guint64 *batch;           /* pfns of the legacy batch that was given out last */
+    gboolean last_checkpoint; /* a legacy stream ends with this tail */
 };
 
 gboolean stream_wrapper_next(Stream *stream, StreamItem *item, GError **error);
@@ -48,8 +48,7 @@ gboolean stream_legacy_header_next(Stream *stream, StreamItem *item, GError **er
 StreamLayerFunc stream_after(const Stream *stream);
 
 /* Takes the next `length` bytes as (a further part of) the head of the item. */
-gboolean stream_head(Stream *stream, StreamItem *item, void *buffer, gsize length,
-                     GError **error);
+gboolean stream_head(Stream *stream, StreamItem *item, void *buffer, gsize length, GError **error);
 
 /* Reads the frame that libxl's and libxc's records have. *body gets the body's first 8 bytes when
  * it has so many and the caller wants them for this type. */

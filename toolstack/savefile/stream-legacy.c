@@ -10,7 +10,7 @@
 
 #define BATCH_MAX 1024
 #define VCPU_ID_MAX 4095
-#define PAGELESS 13             /* types from here on have no page in the stream */
+#define PAGELESS 13 /* types from here on have no page in the stream */
 
 /* The lengths of Xen's context and QEMU's state: a few MiB at most. */
 #define BLOB_MAX (128U << 20)
@@ -89,8 +89,7 @@ static gboolean page_batch(Stream *stream, StreamItem *item, guint count, GError
     guint8 pfns[BATCH_MAX * 8];
 
     if (count > BATCH_MAX) {
-        return stream_invalid(item, error, "it has %u pfns, and %d is the most", count,
-                              BATCH_MAX);
+        return stream_invalid(item, error, "it has %u pfns, and %d is the most", count, BATCH_MAX);
     }
     if (!stream_head(stream, item, pfns, count * stream->word, error)) {
         return FALSE;
@@ -223,9 +222,8 @@ gboolean stream_legacy_header_next(Stream *stream, StreamItem *item, GError **er
         !byte_source_peek(stream->source, stream->word, &bytes, &got, error)) {
         return FALSE;
     }
-    if (got >= stream->word &&
-        (stream->word == 8 ? bytes_u64(bytes, FALSE) == G_MAXUINT64
-                           : bytes_u32(bytes, FALSE) == G_MAXUINT32)) {
+    if (got >= stream->word && (stream->word == 8 ? bytes_u64(bytes, FALSE) == G_MAXUINT64
+                                                  : bytes_u32(bytes, FALSE) == G_MAXUINT32)) {
         return stream_invalid(item, error, "it is a PV guest's, which has no device model");
     }
     item->header.version = stream->word * 8;

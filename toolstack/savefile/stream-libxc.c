@@ -22,7 +22,7 @@
 static const struct {
     const char *name;
     guint guests;
-    guint version;              /* the first one that has it */
+    guint version; /* the first one that has it */
     guint32 least;
     guint32 each;
 } records[] = {
@@ -150,8 +150,9 @@ static gboolean count_pages(StreamItem *item, const guint8 body[8], GError **err
 
     if (named == 0 || pages_at > item->length) {
         return stream_invalid(item, error,
-                              "its length is %" G_GUINT64_FORMAT ", and its pfn count %"
-                              G_GUINT64_FORMAT, item->length, named);
+                              "its length is %" G_GUINT64_FORMAT
+                              ", and its pfn count %" G_GUINT64_FORMAT,
+                              item->length, named);
     }
     stored = (item->length - pages_at) / XEN_PHYSMAP_PAGE_SIZE;
     if ((item->length - pages_at) % XEN_PHYSMAP_PAGE_SIZE != 0 || stored > named) {

@@ -19,8 +19,8 @@ typedef struct Wanted {
 typedef struct Walk {
     Stream *stream;
     const StreamPages *pages;
-    guint32 stored;             /* pages that the list names so far */
-    GArray *wanted;             /* of Wanted; no longer than the item has pages */
+    guint32 stored; /* pages that the list names so far */
+    GArray *wanted; /* of Wanted; no longer than the item has pages */
 } Walk;
 
 gboolean stream_has_pages(const StreamItem *item)
@@ -34,8 +34,8 @@ static gboolean pass(Stream *stream, guint64 length, GError **error)
 {
     stream->left -= length;
     if (!byte_source_skip(stream->source, length, error)) {
-        g_prefix_error(error, "%s at 0x%" G_GINT64_MODIFIER "x: ",
-                       stream_item_name(&stream->item), stream->item.offset);
+        g_prefix_error(error, "%s at 0x%" G_GINT64_MODIFIER "x: ", stream_item_name(&stream->item),
+                       stream->item.offset);
         return FALSE;
     }
     return TRUE;

@@ -71,8 +71,7 @@ static gboolean libvirt_next(Stream *stream, StreamItem *item, GError **error)
     guint32 version;
 
     item->type = WRAPPER_LIBVIRT;
-    if (!magic_head(stream, item, head, sizeof head, LIBVIRT_MAGIC, LENGTH(LIBVIRT_MAGIC),
-                    error)) {
+    if (!magic_head(stream, item, head, sizeof head, LIBVIRT_MAGIC, LENGTH(LIBVIRT_MAGIC), error)) {
         return FALSE;
     }
     version = bytes_u32(head + 16, FALSE);
@@ -136,7 +135,7 @@ gboolean stream_wrapper_next(Stream *stream, StreamItem *item, GError **error)
 static const struct {
     XapiType type;
     const char *name;
-    StreamLayerFunc next;       /* what follows it at once, instead of a body */
+    StreamLayerFunc next; /* what follows it at once, instead of a body */
 } xapi_records[] = {
     { XAPI_XENOPS, "Xenops", NULL },
     { XAPI_LIBXC, "Libxc", stream_libxc_header_next },
@@ -162,8 +161,7 @@ const char *stream_xapi_name(guint32 type)
 }
 
 /* The stream within an XAPI image; a second one would be a second guest. */
-static gboolean xapi_stream(Stream *stream, StreamItem *item, StreamLayerFunc next,
-                            GError **error)
+static gboolean xapi_stream(Stream *stream, StreamItem *item, StreamLayerFunc next, GError **error)
 {
     if (stream->xapi_stream_seen) {
         return stream_invalid(item, error, "it is the second stream");

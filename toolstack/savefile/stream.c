@@ -61,7 +61,7 @@ guint64 stream_offset(const Stream *stream)
 /* The records of libxl, by type. */
 static const struct {
     const char *name;
-    guint32 least, most;        /* of the body's length */
+    guint32 least, most; /* of the body's length */
 } libxl_records[] = {
     [LIBXL_END] = { "END", 0, 0 },
     [LIBXL_LIBXC_CONTEXT] = { "LIBXC_CONTEXT", 0, 0 },
@@ -78,9 +78,7 @@ const char *stream_item_name(const StreamItem *item)
 
     switch (item->layer) {
     case STREAM_WRAPPER:
-        name = item->type == WRAPPER_XL        ? "xl"
-               : item->type == WRAPPER_LIBVIRT ? "libvirt"
-                                               : "xapi";
+        name = item->type == WRAPPER_XL ? "xl" : item->type == WRAPPER_LIBVIRT ? "libvirt" : "xapi";
         break;
     case STREAM_XAPI_RECORD:
         name = stream_xapi_name(item->type);
@@ -116,16 +114,11 @@ const char *stream_item_name(const StreamItem *item)
 static char *describe(const StreamItem *item)
 {
     static const char *const layers[] = {
-        [STREAM_WRAPPER] = "wrapper of",
-        [STREAM_XAPI_RECORD] = "XAPI record",
-        [STREAM_LIBXL_HEADER] = "libxl",
-        [STREAM_LIBXL_RECORD] = "libxl record",
-        [STREAM_LIBXC_HEADER] = "libxc image",
-        [STREAM_DOMAIN_HEADER] = "libxc",
-        [STREAM_LIBXC_RECORD] = "libxc record",
-        [STREAM_LEGACY_HEADER] = "legacy stream's",
-        [STREAM_LEGACY_CHUNK] = "legacy chunk",
-        [STREAM_END] = "the stream's",
+        [STREAM_WRAPPER] = "wrapper of",        [STREAM_XAPI_RECORD] = "XAPI record",
+        [STREAM_LIBXL_HEADER] = "libxl",        [STREAM_LIBXL_RECORD] = "libxl record",
+        [STREAM_LIBXC_HEADER] = "libxc image",  [STREAM_DOMAIN_HEADER] = "libxc",
+        [STREAM_LIBXC_RECORD] = "libxc record", [STREAM_LEGACY_HEADER] = "legacy stream's",
+        [STREAM_LEGACY_CHUNK] = "legacy chunk", [STREAM_END] = "the stream's",
     };
 
     return g_strdup_printf("%s %s at " HEX, layers[item->layer], stream_item_name(item),
@@ -156,8 +149,7 @@ static gboolean prefixed(const StreamItem *item, gboolean ok, GError **error)
     return ok;
 }
 
-gboolean stream_head(Stream *stream, StreamItem *item, void *buffer, gsize length,
-                     GError **error)
+gboolean stream_head(Stream *stream, StreamItem *item, void *buffer, gsize length, GError **error)
 {
     item->head += length;
     return prefixed(item, byte_source_read(stream->source, buffer, length, error), error);
@@ -180,9 +172,9 @@ gboolean stream_record(Stream *stream, StreamItem *item, gboolean (*wants)(guint
     }
     if (got < sizeof head) {
         /* There is no type yet to name in the message. */
-        g_autofree char *where = g_strdup_printf(
-            "%s record at " HEX, item->layer == STREAM_LIBXL_RECORD ? "libxl" : "libxc",
-            item->offset);
+        g_autofree char *where =
+            g_strdup_printf("%s record at " HEX,
+                            item->layer == STREAM_LIBXL_RECORD ? "libxl" : "libxc", item->offset);
 
         byte_source_read(stream->source, head, sizeof head, error);
         g_prefix_error(error, "%s: ", where);
@@ -290,10 +282,9 @@ gboolean stream_libxl_next(Stream *stream, StreamItem *item, GError **error)
     }
     if (item->length < libxl_records[item->type].least ||
         item->length > libxl_records[item->type].most) {
-        return stream_invalid(item, error,
-                              "its length is %" G_GUINT64_FORMAT ", where %u to %u are allowed",
-                              item->length, libxl_records[item->type].least,
-                              libxl_records[item->type].most);
+        return stream_invalid(
+            item, error, "its length is %" G_GUINT64_FORMAT ", where %u to %u are allowed",
+            item->length, libxl_records[item->type].least, libxl_records[item->type].most);
     }
     if (is_emulator(item->type)) {
         item->emulator.id = bytes_u32(body, item->big_endian);

@@ -25,16 +25,16 @@
 typedef struct Stream Stream;
 
 typedef enum {
-    STREAM_WRAPPER,             /* type: a StreamWrapper; body: the toolstack's configuration */
-    STREAM_XAPI_RECORD,         /* type: a XapiType */
-    STREAM_LIBXL_HEADER,        /* header */
-    STREAM_LIBXL_RECORD,        /* type: a LibxlType */
-    STREAM_LIBXC_HEADER,        /* header */
-    STREAM_DOMAIN_HEADER,       /* domain */
-    STREAM_LIBXC_RECORD,        /* type: a LibxcType */
-    STREAM_LEGACY_HEADER,       /* header.version: 32 or 64, the toolstack's word */
-    STREAM_LEGACY_CHUNK,        /* type: a LegacyType */
-    STREAM_END,                 /* what is behind it belongs to others */
+    STREAM_WRAPPER,       /* type: a StreamWrapper; body: the toolstack's configuration */
+    STREAM_XAPI_RECORD,   /* type: a XapiType */
+    STREAM_LIBXL_HEADER,  /* header */
+    STREAM_LIBXL_RECORD,  /* type: a LibxlType */
+    STREAM_LIBXC_HEADER,  /* header */
+    STREAM_DOMAIN_HEADER, /* domain */
+    STREAM_LIBXC_RECORD,  /* type: a LibxcType */
+    STREAM_LEGACY_HEADER, /* header.version: 32 or 64, the toolstack's word */
+    STREAM_LEGACY_CHUNK,  /* type: a LegacyType */
+    STREAM_END,           /* what is behind it belongs to others */
 } StreamLayer;
 
 typedef enum { WRAPPER_XL = 1, WRAPPER_LIBVIRT, WRAPPER_XAPI } StreamWrapper;
@@ -107,30 +107,30 @@ typedef enum { GUEST_X86_PV = 1, GUEST_X86_HVM = 2 } StreamGuest;
 typedef struct StreamItem {
     StreamLayer layer;
     guint32 type;
-    guint64 offset;             /* of its first byte in the input */
-    guint32 head;               /* how many bytes are ahead of its body */
-    guint64 length;             /* of its body, without padding */
-    guint32 padding;            /* how many bytes follow the body */
-    gboolean big_endian;        /* the order of the numbers in the body */
+    guint64 offset;      /* of its first byte in the input */
+    guint32 head;        /* how many bytes are ahead of its body */
+    guint64 length;      /* of its body, without padding */
+    guint32 padding;     /* how many bytes follow the body */
+    gboolean big_endian; /* the order of the numbers in the body */
     union {
         struct {
             guint32 version;
             guint32 options;
         } header;
         struct {
-            guint32 guest;      /* a StreamGuest */
+            guint32 guest; /* a StreamGuest */
             guint32 page_shift;
             guint32 xen_major;
             guint32 xen_minor;
         } domain;
         struct {
-            guint32 named;      /* pfns in the record */
-            guint32 stored;     /* pages in the record */
-        } pages;                /* of PAGE_DATA and LEGACY_PAGES */
+            guint32 named;  /* pfns in the record */
+            guint32 stored; /* pages in the record */
+        } pages;            /* of PAGE_DATA and LEGACY_PAGES */
         struct {
             guint32 id;
             guint32 index;
-        } emulator;             /* of the EMULATOR records; they are in the body too */
+        } emulator; /* of the EMULATOR records; they are in the body too */
     };
 } StreamItem;
 

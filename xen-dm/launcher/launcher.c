@@ -24,9 +24,9 @@
 
 /* Where distributions put the QEMU for Xen guests; the first that is there is taken. */
 static const char *const qemus[] = {
-    "/usr/libexec/xen-qemu-system-i386",           /* Debian, Ubuntu */
-    "/usr/lib/xen/bin/qemu-system-i386",           /* Xen's own build, Fedora, Arch */
-    "/usr/lib64/xen/bin/qemu-system-i386",         /* XCP-ng, CentOS */
+    "/usr/libexec/xen-qemu-system-i386",   /* Debian, Ubuntu */
+    "/usr/lib/xen/bin/qemu-system-i386",   /* Xen's own build, Fedora, Arch */
+    "/usr/lib64/xen/bin/qemu-system-i386", /* XCP-ng, CentOS */
     "/usr/libexec/xen/bin/qemu-system-i386",
     "/usr/local/lib/xen/bin/qemu-system-i386",
     "/usr/bin/qemu-system-i386",
@@ -89,7 +89,8 @@ static char *find_component(void)
     }
     if (strpbrk(path, ": ")) {
         say("%s can't be preloaded from a path with a blank or a colon in it; "
-            "the layout is not recorded", path);
+            "the layout is not recorded",
+            path);
         return NULL;
     }
     return g_steal_pointer(&path);
@@ -216,7 +217,8 @@ static gboolean attach(GPtrArray *args, const char *domid, guint incoming, Resto
                 g_strdup_printf("socket,id=" MONITOR_ID_PREFIX "component,fd=%d", pair[1]));
     add_monitor(args, MONITOR_ID_PREFIX "tools",
                 g_strdup_printf("socket,id=" MONITOR_ID_PREFIX "tools,path=" QMP_SOCKET_FORMAT
-                                ",server=on,wait=off", (guint)strtoul(domid, NULL, 10)));
+                                ",server=on,wait=off",
+                                (guint)strtoul(domid, NULL, 10)));
     return TRUE;
 }
 
@@ -259,8 +261,8 @@ int main(int argc, char **argv)
         }
     }
     g_ptr_array_add(args, NULL);
-    if (domid && gives_up_root(given) && !launch_record_write((const char *const *)args->pdata,
-                                                     (const char *const *)environ)) {
+    if (domid && gives_up_root(given) &&
+        !launch_record_write((const char *const *)args->pdata, (const char *const *)environ)) {
         say("can't write down what QEMU is started with: %s; xen-physmap update-dm will refuse it",
             g_strerror(errno));
     }

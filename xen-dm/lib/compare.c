@@ -68,8 +68,7 @@ static guint find_blocks(const XenPhysmapTable *recorded, const Blocks *blocks, 
 }
 
 /* Whether no record fits the block, one, or two and perhaps more. */
-static guint count_records(const XenPhysmapTable *recorded, const Blocks *blocks,
-                           const char *block)
+static guint count_records(const XenPhysmapTable *recorded, const Blocks *blocks, const char *block)
 {
     guint n = 0;
 
@@ -185,8 +184,8 @@ char *xen_physmap_finding_describe(const XenPhysmapFinding *finding)
 
     switch (finding->verdict) {
     case XEN_PHYSMAP_SAME:
-        return g_strdup_printf("%s: at " HEX ", size " HEX ", as recorded", r->name,
-                               r->start_addr, r->size);
+        return g_strdup_printf("%s: at " HEX ", size " HEX ", as recorded", r->name, r->start_addr,
+                               r->size);
     case XEN_PHYSMAP_MOVED:
         return g_strdup_printf("%s: at " HEX " as recorded, with phys_offset " HEX
                                " instead of " HEX,
@@ -201,10 +200,12 @@ char *xen_physmap_finding_describe(const XenPhysmapFinding *finding)
                                a->name, a->start_addr, a->size);
     case XEN_PHYSMAP_UNSEEN:
         return g_strdup_printf("%s: size " HEX "; no record and no pages in the guest, which "
-                               "hasn't seen it", a->name, a->size);
+                               "hasn't seen it",
+                               a->name, a->size);
     case XEN_PHYSMAP_RESIZED:
         return g_strdup_printf("%s: recorded with size " HEX "; the device model has it with "
-                               "size " HEX, r->name, r->size, a->size);
+                               "size " HEX,
+                               r->name, r->size, a->size);
     case XEN_PHYSMAP_MISPLACED:
         return g_strdup_printf("%s: recorded at " HEX " (phys_offset " HEX
                                "); the device model has it at " HEX " (phys_offset " HEX ")",

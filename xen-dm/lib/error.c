@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-G_DEFINE_QUARK(xen-physmap-error, xen_physmap_error)
+G_DEFINE_QUARK(xen - physmap - error, xen_physmap_error)
 
 static XenPhysmapError code_of(int errnum)
 {
@@ -74,6 +74,6 @@ void xen_physmap_set_errno(GError **error, int errnum, const char *format, ...)
     va_start(args, format);
     g_autofree char *what = g_strdup_vprintf(format, args);
     va_end(args);
-    g_set_error(error, XEN_PHYSMAP_ERROR, code_of(errnum), "%s: %s%s", what,
-                g_strerror(errnum), advice_for(errnum));
+    g_set_error(error, XEN_PHYSMAP_ERROR, code_of(errnum), "%s: %s%s", what, g_strerror(errnum),
+                advice_for(errnum));
 }

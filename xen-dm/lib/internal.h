@@ -8,8 +8,7 @@
 #include <xen-physmap/table.h>
 
 /* Sets an error for a failed call into Xen: the message, then the errno's cause and advice. */
-void xen_physmap_set_errno(GError **error, int errnum, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
+void xen_physmap_set_errno(GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
 /* Strict: 1 to 16 digits 0-9a-f, no sign, no blank, no 0x. FALSE otherwise. */
 gboolean xen_physmap_parse_hex(const char *digits, gsize length, guint64 *value);

@@ -12,13 +12,13 @@ static const char *const leaf_name[N_LEAVES] = { "start_addr", "size", "name" };
 
 /* What is known of one record while its pairs come in. */
 typedef struct Partial {
-    guint64 number[NAME];                     /* START_ADDR and SIZE */
+    guint64 number[NAME]; /* START_ADDR and SIZE */
     char name[XEN_PHYSMAP_NAME_MAX + 1];
     gboolean seen[N_LEAVES];
 } Partial;
 
 struct XenPhysmapKeys {
-    GTree *partials;                          /* by phys_offset */
+    GTree *partials; /* by phys_offset */
 };
 
 static int compare_offsets(gconstpointer a, gconstpointer b, gpointer data)
@@ -105,8 +105,8 @@ gboolean xen_physmap_keys_add(XenPhysmapKeys *keys, const char *key, gsize key_l
         }
     } else if (!xen_physmap_parse_hex(value, value_length, &number)) {
         g_autofree char *shown = xen_physmap_escape(value, value_length);
-        g_autofree char *text = g_strdup_printf(
-            "'%s' is not a number of 1 to 16 lower-case hexadecimal digits", shown);
+        g_autofree char *text =
+            g_strdup_printf("'%s' is not a number of 1 to 16 lower-case hexadecimal digits", shown);
 
         return invalid(error, key, key_length, text);
     }
@@ -139,8 +139,8 @@ static gboolean add_record(XenPhysmapTable *table, guint64 phys_offset, const Pa
             return FALSE;
         }
     }
-    if (!xen_physmap_record_init(&record, partial->name, phys_offset,
-                                 partial->number[START_ADDR], partial->number[SIZE], error) ||
+    if (!xen_physmap_record_init(&record, partial->name, phys_offset, partial->number[START_ADDR],
+                                 partial->number[SIZE], error) ||
         !xen_physmap_record_check_place(&record, error) ||
         !xen_physmap_table_add(table, &record, error)) {
         g_prefix_error(error, PREFIX "%" G_GINT64_MODIFIER "x: ", phys_offset);
@@ -153,8 +153,7 @@ XenPhysmapTable *xen_physmap_keys_table(const XenPhysmapKeys *keys, GError **err
 {
     g_autoptr(XenPhysmapTable) table = xen_physmap_table_new();
 
-    for (GTreeNode *node = g_tree_node_first(keys->partials); node;
-         node = g_tree_node_next(node)) {
+    for (GTreeNode *node = g_tree_node_first(keys->partials); node; node = g_tree_node_next(node)) {
         if (!add_record(table, *(const guint64 *)g_tree_node_key(node), g_tree_node_value(node),
                         error)) {
             return NULL;
@@ -171,9 +170,9 @@ gboolean xen_physmap_keys_foreach(const XenPhysmapRecord *record, XenPhysmapKeys
     for (Leaf leaf = 0; leaf < N_LEAVES; leaf++) {
         g_autofree char *key = g_strdup_printf(PREFIX "%" G_GINT64_MODIFIER "x/%s",
                                                record->phys_offset, leaf_name[leaf]);
-        g_autofree char *value =
-            leaf == NAME ? g_strdup(record->name)
-                         : g_strdup_printf("%" G_GINT64_MODIFIER "x", number[leaf]);
+        g_autofree char *value = leaf == NAME
+                                     ? g_strdup(record->name)
+                                     : g_strdup_printf("%" G_GINT64_MODIFIER "x", number[leaf]);
 
         if (!func(key, value, data, error)) {
             return FALSE;

@@ -30,8 +30,7 @@ static gboolean host_transaction_end(void *opaque, guint32 transaction, gboolean
     return xs_transaction_end(((Host *)opaque)->xs, transaction, abort);
 }
 
-static char **host_directory(void *opaque, guint32 transaction, const char *path,
-                             unsigned int *num)
+static char **host_directory(void *opaque, guint32 transaction, const char *path, unsigned int *num)
 {
     return xs_directory(((Host *)opaque)->xs, transaction, path, num);
 }
@@ -65,8 +64,8 @@ static int host_relocate(void *opaque, guint32 domid, guint32 nr_pages, guint64 
 }
 
 /* The way of device models before Xen 4.10: the same move, asked for as a toolstack would. */
-static int host_relocate_privileged(void *opaque, guint32 domid, guint32 nr_pages,
-                                    guint64 src_gfn, guint64 dst_gfn)
+static int host_relocate_privileged(void *opaque, guint32 domid, guint32 nr_pages, guint64 src_gfn,
+                                    guint64 dst_gfn)
 {
     Host *host = opaque;
     g_autofree xen_ulong_t *idxs = g_new(xen_ulong_t, nr_pages);
@@ -129,7 +128,8 @@ static gboolean opened(const void *handle, const char *what, GError **error)
         if (errnum == ENOENT) {
             g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
                         "can't reach %s: this machine doesn't run under Xen, or its Xen services "
-                        "are not started", what);
+                        "are not started",
+                        what);
         } else {
             xen_physmap_set_errno(error, errnum, "can't reach %s", what);
         }
@@ -143,8 +143,8 @@ static gboolean open_hypervisor(Host *host, gboolean privileged, GError **error)
     errno = 0;
     if (!opened(host->dmod = xendevicemodel_open(NULL, 0), "the hypervisor (libxendevicemodel)",
                 error) ||
-        !opened(host->fmem = xenforeignmemory_open(NULL, 0),
-                "the hypervisor (libxenforeignmemory)", error)) {
+        !opened(host->fmem = xenforeignmemory_open(NULL, 0), "the hypervisor (libxenforeignmemory)",
+                error)) {
         return FALSE;
     }
     if (privileged) {

@@ -57,9 +57,9 @@ gboolean xen_physmap_parse_hex(const char *digits, gsize length, guint64 *value)
 static gboolean check_name(const char *name, GError **error)
 {
     gsize length = strlen(name);
-    const char *wrong = length == 0                      ? "is empty"
+    const char *wrong = length == 0                     ? "is empty"
                         : length > XEN_PHYSMAP_NAME_MAX ? "is longer than 255 bytes"
-                                                         : NULL;
+                                                        : NULL;
 
     for (gsize i = 0; i < length && !wrong; i++) {
         if (!is_printable(name[i])) {
@@ -69,8 +69,8 @@ static gboolean check_name(const char *name, GError **error)
     if (wrong) {
         g_autofree char *shown = xen_physmap_escape(name, -1);
 
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID, "the name '%s' %s",
-                    shown, wrong);
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID, "the name '%s' %s", shown,
+                    wrong);
     }
     return !wrong;
 }
@@ -103,7 +103,8 @@ static gboolean check_range(const char *name, const char *what, guint64 start, g
 gboolean xen_physmap_record_init(XenPhysmapRecord *record, const char *name, guint64 phys_offset,
                                  guint64 start_addr, guint64 size, GError **error)
 {
-    XenPhysmapRecord checked = { .phys_offset = phys_offset, .start_addr = start_addr,
+    XenPhysmapRecord checked = { .phys_offset = phys_offset,
+                                 .start_addr = start_addr,
                                  .size = size };
 
     if (!check_name(name, error) || !check_address(name, "phys_offset", phys_offset, error) ||

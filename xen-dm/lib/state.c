@@ -83,14 +83,15 @@ gboolean xen_physmap_state_publish(XenPhysmapState *state, GError **error)
     return store(state, error);
 }
 
-gboolean xen_physmap_state_update(XenPhysmapState *state, const XenPhysmapTable *actual, GError **error)
+gboolean xen_physmap_state_update(XenPhysmapState *state, const XenPhysmapTable *actual,
+                                  GError **error)
 {
     replace(&state->table, actual);
     return store(state, error);
 }
 
 gboolean xen_physmap_state_block_add(XenPhysmapState *state, const char *name, guint64 phys_offset,
-                                guint64 size, GError **error)
+                                     guint64 size, GError **error)
 {
     XenPhysmapRecord record;
 
@@ -163,46 +164,47 @@ static const XenPhysmapRecord *whole(const XenPhysmapRecord *record, gboolean at
     if (!record || !at_start || record->size != size) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
                     "no ramblock of size 0x%" G_GINT64_MODIFIER "x is at %s 0x%" G_GINT64_MODIFIER
-                    "x", size, where, address);
+                    "x",
+                    size, where, address);
         return NULL;
     }
     return record;
 }
 
-gboolean xen_physmap_state_region_add(XenPhysmapState *state, guint64 phys_offset, guint64 start_addr,
-                                 guint64 size, GError **error)
+gboolean xen_physmap_state_region_add(XenPhysmapState *state, guint64 phys_offset,
+                                      guint64 start_addr, guint64 size, GError **error)
 {
     const XenPhysmapRecord *record = xen_physmap_table_find_phys(state->table, phys_offset);
 
-    record = whole(record, record && record->phys_offset == phys_offset, "phys_offset",
-                   phys_offset, size, error);
+    record = whole(record, record && record->phys_offset == phys_offset, "phys_offset", phys_offset,
+                   size, error);
     return record && move(state, record, start_addr, error);
 }
 
 gboolean xen_physmap_state_region_del(XenPhysmapState *state, guint64 start_addr, guint64 size,
-                                 GError **error)
+                                      GError **error)
 {
     const XenPhysmapRecord *record = xen_physmap_table_find_guest(state->table, start_addr);
 
-    record = whole(record, record && record->start_addr == start_addr, "guest address",
-                   start_addr, size, error);
+    record = whole(record, record && record->start_addr == start_addr, "guest address", start_addr,
+                   size, error);
     return record && move(state, record, record->phys_offset, error);
 }
 
 gboolean xen_physmap_state_phys_to_guest(const XenPhysmapState *state, guint64 phys_offset,
-                                    guint64 *guest_addr)
+                                         guint64 *guest_addr)
 {
     return xen_physmap_table_to_guest(state->table, phys_offset, guest_addr);
 }
 
 gboolean xen_physmap_state_guest_to_phys(const XenPhysmapState *state, guint64 guest_addr,
-                                    guint64 *phys_offset)
+                                         guint64 *phys_offset)
 {
     return xen_physmap_table_to_phys(state->table, guest_addr, phys_offset);
 }
 
-void *xen_physmap_state_map(const XenPhysmapState *state, guint64 phys_offset, int prot, gsize *size,
-                       GError **error)
+void *xen_physmap_state_map(const XenPhysmapState *state, guint64 phys_offset, int prot,
+                            gsize *size, GError **error)
 {
     const XenPhysmapRecord *record = xen_physmap_table_find_phys(state->table, phys_offset);
     void *address;

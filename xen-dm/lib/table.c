@@ -16,8 +16,8 @@ typedef struct Range {
 } Range;
 
 struct XenPhysmapTable {
-    GArray *ranges[N_ADDRESSES];        /* of Range, by start */
-    GPtrArray *names;                   /* owns them; by name, equal ones by phys_offset */
+    GArray *ranges[N_ADDRESSES]; /* of Range, by start */
+    GPtrArray *names;            /* owns them; by name, equal ones by phys_offset */
 };
 
 static inline const Range *first_of(const XenPhysmapTable *table, Order order)
@@ -208,8 +208,8 @@ gboolean xen_physmap_table_add(XenPhysmapTable *table, const XenPhysmapRecord *r
     XenPhysmapRecord checked;
 
     if (xen_physmap_table_size(table) >= XEN_PHYSMAP_TABLE_MAX) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "more than %d records", XEN_PHYSMAP_TABLE_MAX);
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID, "more than %d records",
+                    XEN_PHYSMAP_TABLE_MAX);
         return FALSE;
     }
     /* Filled by hand, a record may break its own rules; the searches here rely on them. */
@@ -295,8 +295,7 @@ const XenPhysmapRecord *xen_physmap_table_find_guest(const XenPhysmapTable *tabl
     return find_address(table, BY_GUEST, guest_addr);
 }
 
-const XenPhysmapRecord *xen_physmap_table_find_name(const XenPhysmapTable *table,
-                                                    const char *name)
+const XenPhysmapRecord *xen_physmap_table_find_name(const XenPhysmapTable *table, const char *name)
 {
     guint place = count_before(table, name, 0);
     const XenPhysmapRecord *record =

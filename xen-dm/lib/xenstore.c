@@ -26,8 +26,8 @@ static void set_quota_errno(GError **error, int errnum, const char *what)
     if (errnum == EINVAL) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_QUOTA,
                     "%s: %s, by which oxenstored means that the domain's quota of xenstore nodes "
-                    "or transactions is used up (quota-maxentity, quota-transaction)", what,
-                    g_strerror(errnum));
+                    "or transactions is used up (quota-maxentity, quota-transaction)",
+                    what, g_strerror(errnum));
     } else {
         xen_physmap_set_errno(error, errnum, "%s", what);
     }
@@ -96,8 +96,8 @@ static gboolean read_domid(const XenPhysmapOps *ops, const char *path, guint32 o
     } else {
         g_autofree char *shown = xen_physmap_escape(text, length);
 
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "%s: '%s' is not a domid", path, shown);
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID, "%s: '%s' is not a domid",
+                    path, shown);
     }
     free(text);
     return ok;
@@ -106,8 +106,7 @@ static gboolean read_domid(const XenPhysmapOps *ops, const char *path, guint32 o
 gboolean xen_physmap_xenstore_dm_domid(const XenPhysmapOps *ops, guint32 domid, guint32 *dm_domid,
                                        GError **error)
 {
-    g_autofree char *path =
-        g_strdup_printf("/local/domain/%u/image/device-model-domid", domid);
+    g_autofree char *path = g_strdup_printf("/local/domain/%u/image/device-model-domid", domid);
 
     return read_domid(ops, path, 0, dm_domid, error);
 }
@@ -141,7 +140,8 @@ static gboolean load_record(const XenPhysmapOps *ops, guint32 transaction, const
         if (!value && errno == ENOENT) {
             g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                         "physmap/%s: the record lacks its %s, without which libxl can't save the "
-                        "domain", shown, nodes[i]);
+                        "domain",
+                        shown, nodes[i]);
             return FALSE;
         }
         if (!value) {
@@ -201,9 +201,9 @@ typedef struct Store {
     const XenPhysmapTable *before, *after;
     const XenPhysmapOps *ops;
     guint32 transaction;
-    const XenPhysmapTable *known;       /* before, or NULL when it isn't true any more */
-    GHashTable *there;                  /* the names of the records in xenstore, if any is known */
-    GHashTable *held;                   /* the pairs of one record that are in xenstore */
+    const XenPhysmapTable *known; /* before, or NULL when it isn't true any more */
+    GHashTable *there;            /* the names of the records in xenstore, if any is known */
+    GHashTable *held;             /* the pairs of one record that are in xenstore */
 } Store;
 
 static gboolean remember_pair(const char *key, const char *value, gpointer data, GError **error)

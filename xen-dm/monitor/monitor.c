@@ -131,8 +131,7 @@ GPtrArray *monitor_images(QmpClient *qmp, GError **error)
             JsonNode *read_only = json_object_get_member(json_node_get_object(node), "ro");
 
             image->path = path_in(file);
-            image->read_only = read_only &&
-                               json_node_get_value_type(read_only) == G_TYPE_BOOLEAN &&
+            image->read_only = read_only && json_node_get_value_type(read_only) == G_TYPE_BOOLEAN &&
                                json_node_get_boolean(read_only);
             g_ptr_array_add(images, image);
         }
@@ -200,11 +199,12 @@ MonitorVnc *monitor_vnc(QmpClient *qmp, GError **error)
     vnc->clients = g_ptr_array_new_with_free_func(g_free);
     clients = json_object_get_member(json_node_get_object(result), "clients");
     for (guint i = 0; clients && JSON_NODE_HOLDS_ARRAY(clients) &&
-                      i < json_array_get_length(json_node_get_array(clients)); i++) {
+                      i < json_array_get_length(json_node_get_array(clients));
+         i++) {
         JsonNode *client = json_array_get_element(json_node_get_array(clients), i);
         const char *host = string_in(client, "host"), *service = string_in(client, "service");
-        g_autofree char *text = g_strdup_printf("%s:%s", host ? host : "?",
-                                                service ? service : "?");
+        g_autofree char *text =
+            g_strdup_printf("%s:%s", host ? host : "?", service ? service : "?");
 
         g_ptr_array_add(vnc->clients, xen_physmap_escape(text, -1));
     }

@@ -29,8 +29,8 @@ GPtrArray *monitor_images(QmpClient *qmp, GError **error);
 GPtrArray *monitor_serial_ptys(QmpClient *qmp, GError **error);
 
 typedef struct MonitorVnc {
-    char *host, *service;           /* where it listens; NULL when there is no server */
-    GPtrArray *clients;             /* "host:service" of each that is connected, escaped */
+    char *host, *service; /* where it listens; NULL when there is no server */
+    GPtrArray *clients;   /* "host:service" of each that is connected, escaped */
 } MonitorVnc;
 
 MonitorVnc *monitor_vnc(QmpClient *qmp, GError **error);

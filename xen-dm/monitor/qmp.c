@@ -20,12 +20,12 @@
 
 struct QmpClient {
     int fd;
-    GByteArray *input;          /* bytes that don't make a line yet */
-    GQueue replies;             /* JsonNode: lines that are no events */
-    gboolean greeted;           /* the greeting was read */
-    gboolean asked;             /* for capabilities, and perhaps in vain */
-    gboolean ready;             /* capabilities were negotiated */
-    gint64 last_id;             /* of the commands, which their answers repeat */
+    GByteArray *input; /* bytes that don't make a line yet */
+    GQueue replies;    /* JsonNode: lines that are no events */
+    gboolean greeted;  /* the greeting was read */
+    gboolean asked;    /* for capabilities, and perhaps in vain */
+    gboolean ready;    /* capabilities were negotiated */
+    gint64 last_id;    /* of the commands, which their answers repeat */
     QmpEventFunc event_func;
     gpointer event_data;
 };
@@ -400,9 +400,8 @@ JsonNode *qmp_client_execute(QmpClient *client, const char *command, JsonNode *a
 
 char *qmp_client_hmp(QmpClient *client, const char *command, int timeout_ms, GError **error)
 {
-    g_autoptr(JsonNode) result =
-        qmp_client_execute(client, "human-monitor-command", qmp_argument("command-line", command),
-                           timeout_ms, error);
+    g_autoptr(JsonNode) result = qmp_client_execute(
+        client, "human-monitor-command", qmp_argument("command-line", command), timeout_ms, error);
 
     if (result && json_node_get_value_type(result) != G_TYPE_STRING) {
         fail(error, "QEMU answered '%s' without text", command);
@@ -414,8 +413,8 @@ char *qmp_client_hmp(QmpClient *client, const char *command, int timeout_ms, GEr
 gboolean qmp_client_migrate_incoming(QmpClient *client, const char *uri, int timeout_ms,
                                      GError **error)
 {
-    g_autoptr(JsonNode) result = qmp_client_execute(client, "migrate-incoming",
-                                                    qmp_argument("uri", uri), timeout_ms, error);
+    g_autoptr(JsonNode) result =
+        qmp_client_execute(client, "migrate-incoming", qmp_argument("uri", uri), timeout_ms, error);
 
     return result != NULL;
 }

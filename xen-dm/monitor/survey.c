@@ -12,8 +12,8 @@
 
 static gboolean parse_0x(const char *text, guint64 *value)
 {
-    return g_str_has_prefix(text, "0x") && g_ascii_string_to_unsigned(text + 2, 16, 0, G_MAXUINT64,
-                                                                      value, NULL);
+    return g_str_has_prefix(text, "0x") &&
+           g_ascii_string_to_unsigned(text + 2, 16, 0, G_MAXUINT64, value, NULL);
 }
 
 /* A line is: name, page size and its unit, offset, used, total; newer QEMUs append more. */
@@ -144,8 +144,8 @@ static GArray *candidates(const XenPhysmapRecord *block, const GPtrArray *ranges
                           const XenPhysmapTable *before)
 {
     GArray *places = g_array_new(FALSE, FALSE, sizeof(guint64));
-    const XenPhysmapRecord *known = before ? xen_physmap_table_find_name(before, block->name)
-                                           : NULL;
+    const XenPhysmapRecord *known =
+        before ? xen_physmap_table_find_name(before, block->name) : NULL;
 
     g_array_append_val(places, block->phys_offset);
     for (guint i = 0; i < ranges->len; i++) {

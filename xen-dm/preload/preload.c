@@ -190,8 +190,8 @@ static gboolean reports_running(const char *path, const void *data, unsigned int
 }
 
 /* libxl lets the guest run when it sees this write, so this is where it can be held back. */
-XEN_PHYSMAP_API bool xs_write(struct xs_handle *xs, xs_transaction_t transaction,
-                              const char *path, const void *data, unsigned int length)
+XEN_PHYSMAP_API bool xs_write(struct xs_handle *xs, xs_transaction_t transaction, const char *path,
+                              const void *data, unsigned int length)
 {
     if (reports_running(path, data, length)) {
         Held *held = g_new(Held, 1);

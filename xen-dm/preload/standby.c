@@ -34,28 +34,28 @@ typedef struct Copy {
     char *base;
     size_t num;
     xen_pfn_t *gfns;
-    int *errors;                        /* of each page, as QEMU was told */
+    int *errors; /* of each page, as QEMU was told */
 } Copy;
 
 /* A listening socket that is not where QEMU believes it to be. */
 typedef struct Listener {
     int fd;
-    int backlog;                        /* 0: not listening yet */
-    gboolean claimed;                   /* an internet address: it is there now */
+    int backlog;      /* 0: not listening yet */
+    gboolean claimed; /* an internet address: it is there now */
     struct sockaddr_storage meant, given;
     socklen_t meant_size, given_size;
-    dev_t device;                       /* of a path's socket, to know it by when it was renamed */
+    dev_t device; /* of a path's socket, to know it by when it was renamed */
     ino_t inode;
 } Listener;
 
 static struct {
     pthread_mutex_t lock;
     gboolean early;
-    gboolean torn;                      /* QEMU unmapped a part of a copy, which it never does */
-    gboolean off;                       /* QEMU's I/O request server is: the machine is stopped */
+    gboolean torn; /* QEMU unmapped a part of a copy, which it never does */
+    gboolean off;  /* QEMU's I/O request server is: the machine is stopped */
     GPtrArray *copies;
-    GPtrArray *listeners;               /* for as long as QEMU runs */
-} self = { .lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP };   /* the libraries call each other */
+    GPtrArray *listeners;                                    /* for as long as QEMU runs */
+} self = { .lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP }; /* the libraries call each other */
 
 static void copy_free(Copy *copy)
 {
@@ -100,7 +100,12 @@ static void *map_copy(xenforeignmemory_handle *fmem, uint32_t dom, void *addr, i
     }
     xenforeignmemory_unmap(fmem, guest, num);
     copy = g_new(Copy, 1);
-    *copy = (Copy){ fmem, dom, prot, pages, num, g_memdup2(gfns, num * sizeof *gfns),
+    *copy = (Copy){ fmem,
+                    dom,
+                    prot,
+                    pages,
+                    num,
+                    g_memdup2(gfns, num * sizeof *gfns),
                     g_memdup2(errors, num * sizeof *errors) };
     g_ptr_array_add(self.copies, copy);
     return pages;
@@ -216,8 +221,7 @@ XEN_PHYSMAP_API int xendevicemodel_set_pci_link_route(xendevicemodel_handle *dmo
 XEN_PHYSMAP_API int xendevicemodel_set_mem_type(xendevicemodel_handle *dmod, domid_t domid,
                                                 hvmmem_type_t type, uint64_t first_pfn, uint32_t nr)
 {
-    return self.early ? 0
-                      : REAL(xendevicemodel_set_mem_type)(dmod, domid, type, first_pfn, nr);
+    return self.early ? 0 : REAL(xendevicemodel_set_mem_type)(dmod, domid, type, first_pfn, nr);
 }
 
 /* Xen gives a server its event channels when it is switched on, and QEMU wants them at its start. */
@@ -348,7 +352,7 @@ static int bind_elsewhere(int fd, const struct sockaddr *address, socklen_t size
         return -1;
     }
     if (address->sa_family == AF_UNIX) {
-        REAL(unlink)(path);             /* of one that was killed */
+        REAL(unlink)(path); /* of one that was killed */
     }
     rc = REAL(bind)(fd, (struct sockaddr *)&listener->given, listener->given_size);
     if (rc) {
@@ -491,8 +495,7 @@ gboolean standby_claim(void)
         /* One that QEMU didn't listen on, or closed, is no business of ours. */
         listener->claimed = !listener->backlog ||
                             REAL(getsockname)(listener->fd, (struct sockaddr *)&name, &size) ||
-                            named((struct sockaddr *)&name, size) != listener ||
-                            claim(listener);
+                            named((struct sockaddr *)&name, size) != listener || claim(listener);
         all = all && listener->claimed;
     }
     pthread_mutex_unlock(&self.lock);

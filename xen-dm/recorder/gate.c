@@ -45,8 +45,10 @@ static void add_advice(GPtrArray *report, const XenPhysmapFinding *finding)
 
     switch (finding->verdict) {
     case XEN_PHYSMAP_MISSING:
-        add_line(report, "      do: add the device at %s that has %s, with its option ROM, as when "
-                 "the guest was saved", device, xen_physmap_region_name(name));
+        add_line(report,
+                 "      do: add the device at %s that has %s, with its option ROM, as when "
+                 "the guest was saved",
+                 device, xen_physmap_region_name(name));
         break;
     case XEN_PHYSMAP_EXTRA:
         add_line(report, "      do: take out %s, which the saved guest's records don't have",
@@ -62,8 +64,10 @@ static void add_advice(GPtrArray *report, const XenPhysmapFinding *finding)
         }
         break;
     case XEN_PHYSMAP_AMBIGUOUS:
-        add_line(report, "      do: name the records with full ramblock ids in the savefile; "
-                 "%s alone fits several", name);
+        add_line(report,
+                 "      do: name the records with full ramblock ids in the savefile; "
+                 "%s alone fits several",
+                 name);
         break;
     case XEN_PHYSMAP_MISPLACED:
     case XEN_PHYSMAP_SAME:
@@ -91,7 +95,7 @@ static void add_order(GPtrArray *report, const XenPhysmapTable *saved)
     }
     add_line(report, "  the saved guest's devices, in the order of their offsets: %s", order->str);
     add_line(report, "  to restore it, give the config the same devices in the same order, and the "
-             "same memory and videoram, as when it was saved");
+                     "same memory and videoram, as when it was saved");
 }
 
 static void add_mismatch(GPtrArray *report, const XenPhysmapFinding *finding, gboolean absent)
@@ -111,8 +115,7 @@ static void add_mismatch(GPtrArray *report, const XenPhysmapFinding *finding, gb
     add_advice(report, finding);
 }
 
-gboolean gate_admits(const XenPhysmapTable *saved, const XenPhysmapTable *blocks,
-                     GPtrArray *report)
+gboolean gate_admits(const XenPhysmapTable *saved, const XenPhysmapTable *blocks, GPtrArray *report)
 {
     g_autoptr(GArray) findings = xen_physmap_compare(saved, blocks, NULL);
     gboolean admits = TRUE;

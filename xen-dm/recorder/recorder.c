@@ -45,30 +45,30 @@ static struct {
     /* Set once by recorder_init, before the thread is there. */
     guint32 domid;
     RestorePolicy policy;
-    char *incoming;                     /* where the device state is; NULL for a new guest */
-    const RecorderStandby *standby;     /* NULL: none, this QEMU has the guest for itself */
+    char *incoming;                 /* where the device state is; NULL for a new guest */
+    const RecorderStandby *standby; /* NULL: none, this QEMU has the guest for itself */
     QmpClient *qmp;
     XenPhysmapOps *ops;
 
     /* Between QEMU's threads and ours. */
     pthread_once_t started;
-    int wake_fd;                        /* -1: not at work */
+    int wake_fd; /* -1: not at work */
     pthread_mutex_t lock;
-    gboolean ended;                     /* under lock, as the next two */
+    gboolean ended; /* under lock, as the next two */
     RecorderResume resume;
     gpointer resume_data;
 
     /* Ours alone. */
     XenPhysmapState *state;
-    gboolean gate_due;                  /* a saved guest, and its layout isn't judged yet */
-    gint64 gate_since;                  /* monotonic, in us */
-    gboolean stale;                     /* the layout may differ from the records */
-    gboolean stopped;                   /* the guest is, to be saved perhaps */
-    GHashTable *movable;                /* names of blocks that QEMU moves: the framebuffer's */
+    gboolean gate_due;   /* a saved guest, and its layout isn't judged yet */
+    gint64 gate_since;   /* monotonic, in us */
+    gboolean stale;      /* the layout may differ from the records */
+    gboolean stopped;    /* the guest is, to be saved perhaps */
+    GHashTable *movable; /* names of blocks that QEMU moves: the framebuffer's */
     gboolean qmp_lost;
     int retry_ms;
-    guint claims;                       /* in which a port was found taken */
-    char *complaint;                    /* what was last said, so that it is said once */
+    guint claims;    /* in which a port was found taken */
+    char *complaint; /* what was last said, so that it is said once */
 } self = { .started = PTHREAD_ONCE_INIT, .wake_fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void say(const char *format, ...) G_GNUC_PRINTF(1, 2);
@@ -84,7 +84,7 @@ static void say(const char *format, ...)
     g_autofree char *line = g_strdup_printf("xen-physmap: %s\n", text);
 
     if (write(STDERR_FILENO, line, strlen(line)) < 0) {
-        return;                         /* no log, and nowhere to say so */
+        return; /* no log, and nowhere to say so */
     }
 }
 
@@ -127,8 +127,9 @@ static void refuse(void)
     if (self.standby) {
         say("refusing to take domain %u over; update-dm goes back to the old QEMU", self.domid);
     } else {
-        say("refusing to run domain %u; its savefile, or the source of its migration, is unharmed. "
-            ENV_POLICY "=warn lets such a guest run", self.domid);
+        say("refusing to run domain %u; its savefile, or the source of its migration, is "
+            "unharmed. " ENV_POLICY "=warn lets such a guest run",
+            self.domid);
     }
     recorder_end();
     _exit(1);
@@ -229,7 +230,8 @@ static gboolean settle(const Survey *actual, GError **error)
             g_hash_table_add(self.movable, g_strdup(block->name));
         }
         if (place != block->start_addr && g_hash_table_contains(self.movable, block->name) &&
-            !xen_physmap_state_region_add(self.state, block->phys_offset, place, block->size, error)) {
+            !xen_physmap_state_region_add(self.state, block->phys_offset, place, block->size,
+                                          error)) {
             return FALSE;
         }
     }
@@ -387,7 +389,8 @@ static int sleep_ms(void)
     }
     if (++self.claims == CLAIMS_SILENT) {
         say("domain %u: another process has taken a network port, for VNC perhaps, that the QEMU "
-            "before had; it is tried until it is free", self.domid);
+            "before had; it is tried until it is free",
+            self.domid);
     }
     return CLAIM_MS;
 }

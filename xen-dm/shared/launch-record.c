@@ -45,8 +45,7 @@ gboolean process_effective_id(pid_t pid, const char *label, guint64 *id)
     g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)pid);
     g_autofree char *line = g_strdup_printf("\n%s:\t", label);
     g_autofree char *status = NULL;
-    const char *at =
-        g_file_get_contents(path, &status, NULL, NULL) ? strstr(status, line) : NULL;
+    const char *at = g_file_get_contents(path, &status, NULL, NULL) ? strstr(status, line) : NULL;
     g_auto(GStrv) part = at ? g_strsplit(at, "\t", 4) : NULL;
 
     /* The real one comes first. */
@@ -104,7 +103,7 @@ gboolean launch_record_write(const char *const *args, const char *const *env)
     if (fd < 0) {
         return FALSE;
     }
-    errno = ENOSPC;                     /* of a write that is cut short */
+    errno = ENOSPC; /* of a write that is cut short */
     written = write(fd, words->data, words->len) == (ssize_t)words->len;
     if (close(fd) || !written) {
         int errnum = errno;
@@ -138,8 +137,7 @@ LaunchRecord *launch_record_read(const ProcessId *id, GError **error)
     gsize length;
 
     if (!g_file_get_contents(path, &data, &length, &problem)) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND, "%s",
-                    problem->message);
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND, "%s", problem->message);
         return NULL;
     }
     for (gsize at = 0; at < length; at += strlen(data + at) + 1) {

@@ -10,7 +10,7 @@
 /* A process, told from a later one of the same pid by the time of its start. 0 is none. */
 typedef struct ProcessId {
     pid_t pid;
-    guint64 started;                /* in clock ticks since boot */
+    guint64 started; /* in clock ticks since boot */
 } ProcessId;
 
 /* The id of the running process of this pid, or one of pid 0. */
@@ -26,9 +26,9 @@ gboolean process_effective_id(pid_t pid, const char *label, guint64 *id);
  * root and was taken over can change what is told there, and with it what root starts next.
  */
 typedef struct LaunchRecord {
-    char *folder;                   /* its working directory */
-    char *log;                      /* what its stderr was */
-    GStrv args;                     /* with the program */
+    char *folder; /* its working directory */
+    char *log;    /* what its stderr was */
+    GStrv args;   /* with the program */
     GStrv env;
 } LaunchRecord;
 

@@ -6,9 +6,9 @@
 #include <glib.h>
 
 typedef enum {
-    RESTORE_REFUSE,     /* the restore fails; the default */
-    RESTORE_WARN,       /* say so in the log, and run */
-    RESTORE_OFF,        /* don't look */
+    RESTORE_REFUSE, /* the restore fails; the default */
+    RESTORE_WARN,   /* say so in the log, and run */
+    RESTORE_OFF,    /* don't look */
 } RestorePolicy;
 
 /* "refuse", "warn" or "off". FALSE, and *policy is RESTORE_REFUSE, for anything else. */
