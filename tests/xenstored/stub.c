@@ -54,7 +54,8 @@ EXPORT int xc_interface_close(xc_interface *xch)
     return 0;
 }
 
-/* Every domain that is asked for is there, and runs. */
+/* Every domain that is asked for exists, and runs. */
+#if __XEN_LATEST_INTERFACE_VERSION__ < 0x00041300
 EXPORT int xc_domain_getinfo(xc_interface *xch, uint32_t first_domid, unsigned int max_doms,
                              xc_dominfo_t *info)
 {
@@ -64,6 +65,15 @@ EXPORT int xc_domain_getinfo(xc_interface *xch, uint32_t first_domid, unsigned i
     info->domid = first_domid;
     return 1;
 }
+#else
+EXPORT int xc_domain_getinfo_single(xc_interface *xch, uint32_t domid, xc_domaininfo_t *info)
+{
+    (void)xch;
+    memset(info, 0, sizeof *info);
+    info->domain = domid;
+    return 0;
+}
+#endif
 
 EXPORT int xc_domain_getinfolist(xc_interface *xch, uint32_t first_domain, unsigned int max_domains,
                                  xc_domaininfo_t *info)
