@@ -261,7 +261,7 @@ install: all
 		>$(DESTDIR)$(libdir)/pkgconfig/xen-physmap.pc
 	install -m 644 $(HEADERS) $(DESTDIR)$(includedir)/xen-physmap
 	install -m 644 $(ROOT_DOCS) $(wildcard docs/*.md) $(DESTDIR)$(docdir)
-	sed -i 's,](docs/,](,g' $(addprefix $(DESTDIR)$(docdir)/,$(ROOT_DOCS))
+	sed -i -e 's,](docs/,](,g' -e 's,](\.\./,](,g' $(DESTDIR)$(docdir)/*.md
 	$(install_docs)
 
 uninstall:
