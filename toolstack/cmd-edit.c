@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "record-file.h"
@@ -364,15 +363,6 @@ static gboolean run(int in, int out, const Orders *orders, GError **error)
     return out < 0 || stream_rest(stream, error);
 }
 
-/* TRUE when a shell has made one file the input and the standard output. */
-static gboolean is_same_file(int a, int b)
-{
-    struct stat one, other;
-
-    return fstat(a, &one) == 0 && fstat(b, &other) == 0 && S_ISREG(one.st_mode) &&
-           one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
 /* A seekable input is gone through once without writing, so that an order that can't be carried out
  * leaves nothing half-written; of a pipe there is only one pass. */
 static gboolean edit_file(int in, const char *out_name, const Orders *orders, GError **error)
@@ -382,11 +372,7 @@ static gboolean edit_file(int in, const char *out_name, const Orders *orders, GE
     if (lseek(in, 0, SEEK_CUR) >= 0 && !run(in, -1, orders, error)) {
         return FALSE;
     }
-    output = atomic_file_open(out_name, error);
-    if (output && is_same_file(in, atomic_file_fd(output))) {
-        return invalid(error, "the output goes into the input itself; give its name for OUT, and "
-                              "it is replaced when the new one is whole");
-    }
+    output = atomic_file_replace(out_name, in, error);
     return output && run(in, atomic_file_fd(output), orders, error) &&
            atomic_file_commit(output, error);
 }

@@ -33,6 +33,7 @@
 typedef struct Target {
     XenPhysmapRecord record;
     char *path;
+    int folder;             /* of --all; -1: `path` is a name of its own */
     AtomicFile *output;     /* only while the savefile is walked */
     int fd;                 /* what is written in any order: the output itself, or `spool` */
     FILE *spool;            /* ahead of a pipe or a device; NULL: the output takes any order */
@@ -96,7 +97,7 @@ static void name_targets(GArray *targets, const char *directory)
 
 static void add_target(GArray *targets, const XenPhysmapRecord *record)
 {
-    Target target = { .record = *record };
+    Target target = { .record = *record, .folder = -1 };
 
     g_array_append_val(targets, target);
 }
@@ -233,14 +234,17 @@ static gboolean system_failed(const Target *target, const char *what, GError **e
 /* Pages come in the stream's order, which only a file takes; for anything else they are spooled. */
 static gboolean open_target(Target *target, GError **error)
 {
-    struct stat st;
+    g_autofree char *base = g_path_get_basename(target->path);
 
     target->held = g_malloc0((target->record.size / PAGE + 7) / 8);
-    if (!(target->output = atomic_file_open(target->path, error))) {
+    target->output = target->folder < 0 ? atomic_file_open(target->path, ATOMIC_FILE_PRIVATE, error)
+                                        : atomic_file_open_in(target->folder, base, target->path,
+                                                              ATOMIC_FILE_PRIVATE, error);
+    if (!target->output) {
         return FALSE;
     }
     target->fd = atomic_file_fd(target->output);
-    if (strcmp(target->path, "-") == 0 || fstat(target->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+    if (atomic_file_is_direct(target->output)) {
         target->spool = tmpfile();
         if (!target->spool) {
             return system_failed(target, "make a temporary file for", error);
@@ -431,12 +435,48 @@ typedef struct Wish {
     char *all, *at;
 } Wish;
 
+/* The folder of --all, made if it isn't there; -1 with an error. It may be in a folder of others, so
+ * a link is not followed. */
+static int open_folder(const char *name, GError **error)
+{
+    int fd = g_mkdir_with_parents(name, 0777) < 0
+                 ? -1
+                 : open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                    "can't make or open the directory of --all: %s%s", g_strerror(errno),
+                    errno == ELOOP || errno == ENOTDIR ? "; it must not be a symbolic link" : "");
+    }
+    return fd;
+}
+
+/* Names the files that the blocks go to, and writes them. */
+static gboolean extract_all(const char *directory, GArray *targets, int fd, guint64 end,
+                            GError **error)
+{
+    int folder = open_folder(directory, error);
+    gboolean ok;
+
+    if (folder < 0) {
+        return FALSE;
+    }
+    name_targets(targets, directory);
+    for (guint i = 0; i < targets->len; i++) {
+        g_array_index(targets, Target, i).folder = folder;
+    }
+    ok = extract(targets, fd, end, error);
+    close(folder);
+    return ok;
+}
+
 static gboolean fulfil(const Wish *wish, GArray *targets, int fd, GError **error)
 {
     g_autoptr(Savefile) contents = NULL;
     const XenPhysmapRecord *record;
     g_autoptr(Stream) stream = stream_open(fd, error);
     gboolean alone = stream && wish->at && !stream_seekable(stream);
+    guint64 end;
 
     if (!stream || (!alone && !(contents = savefile_read_file(fd, error)))) {
         if (stream && !stream_seekable(stream)) {
@@ -457,17 +497,16 @@ static gboolean fulfil(const Wish *wish, GArray *targets, int fd, GError **error
             add_target(targets, record);
         }
     }
-    if (wish->all && g_mkdir_with_parents(wish->all, 0777) < 0) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
-                    "can't make the directory of --all: %s", g_strerror(errno));
-        return FALSE;
+    end = contents ? contents->end : G_MAXUINT64;
+    if (wish->all) {
+        return extract_all(wish->all, targets, fd, end, error);
     }
     if (wish->out) {
         g_array_index(targets, Target, 0).path = g_strdup(wish->out);
     } else {
-        name_targets(targets, wish->all ? wish->all : ".");
+        name_targets(targets, ".");
     }
-    return extract(targets, fd, contents ? contents->end : G_MAXUINT64, error);
+    return extract(targets, fd, end, error);
 }
 
 /* Sorts the arguments into *wish. FALSE, said on stderr, when they don't fit together. */

@@ -334,20 +334,48 @@ static void print_text(const Layout *layout, const GArray *cells)
 
 /* --- pictures --- */
 
+/* A PNG is drawn in memory; a map of 100 blocks fits. Of an SVG cairo keeps what was drawn, some 8
+ * KiB a cell; a map of 1600 blocks fits. */
+#define MEMORY_MAX (48U << 20)
+#define CELLS_MAX 5000
+
+static gboolean check_size(guint cells, gboolean svg, guint width, guint height, GError **error)
+{
+    guint64 memory = (guint64)width * height * sizeof(guint32);
+
+    if (cells > CELLS_MAX) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "a picture of this layout would have %u parts, and more than %u is refused; "
+                    "print it, without --svg and --png",
+                    cells, CELLS_MAX);
+        return FALSE;
+    }
+    if (!svg && memory > MEMORY_MAX) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "a PNG of this layout would be %u pixels high and take %" G_GUINT64_FORMAT
+                    " MiB of memory, and more than %u is refused; draw it with --svg",
+                    height, memory >> 20, MEMORY_MAX >> 20);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean save_picture(const Layout *layout, const GArray *cells, const char *path,
                              gboolean svg, GError **error)
 {
-    g_autoptr(AtomicFile) output = atomic_file_open(path, error);
-    Picture picture = { output, NULL };
+    g_autoptr(AtomicFile) output = NULL;
+    Picture picture = { NULL, NULL };
     cairo_surface_t *surface;
     cairo_status_t status;
     guint width, height;
     cairo_t *cr;
 
-    if (!output) {
+    map_picture_size(cells, &width, &height);
+    if (!check_size(cells->len, svg, width, height, error) ||
+        !(output = atomic_file_open(path, ATOMIC_FILE_PUBLIC, error))) {
         return FALSE;
     }
-    map_picture_size(cells, &width, &height);
+    picture.output = output;
     surface = svg ? cairo_svg_surface_create_for_stream(picture_write, &picture, width, height)
                   : cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
     cr = cairo_create(surface);

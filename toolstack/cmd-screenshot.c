@@ -21,10 +21,10 @@
 #define VIDEORAM "vga.vram"
 
 /* QEMU's state is less than a MiB, and more with many CPUs. A longer one isn't looked into. */
-#define STATE_MAX (64U << 20)
+#define STATE_MAX (16U << 20)
 
-/* All of the largest screens. */
-#define EXTENT_MAX (256U << 20)
+/* What a picture may take, videoram included: 3840x2160 with 32 bits takes 32 MiB. */
+#define MEMORY_MAX (48U << 20)
 
 typedef struct Shot {
     const char *source;
@@ -72,9 +72,19 @@ static const XenPhysmapRecord *find_videoram(const XenPhysmapTable *table, GErro
 /* Once the mode is known: which pages it needs, and room for them. */
 static gboolean prepare(Shot *shot, const XenPhysmapRecord *record, guint64 *first, GError **error)
 {
-    guint64 length;
+    guint64 length, memory;
 
-    if (!vga_extent(&shot->mode, MIN(record->size, EXTENT_MAX), first, &length, error)) {
+    if (!vga_extent(&shot->mode, record->size, first, &length, error)) {
+        return FALSE;
+    }
+    memory = length + screen_memory(&shot->mode);
+    if (memory > MEMORY_MAX) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "a picture of %ux%u with %u bits a pixel and lines of %u bytes takes "
+                    "%" G_GUINT64_FORMAT " MiB of memory, and more than %u is refused; take the "
+                    "videoram out by xen-physmap extract",
+                    shot->mode.width, shot->mode.height, shot->mode.bpp, shot->mode.stride,
+                    memory >> 20, MEMORY_MAX >> 20);
         return FALSE;
     }
     shot->address = record->start_addr + *first / PAGE * PAGE;
@@ -190,7 +200,7 @@ static gboolean take_live(Shot *shot, guint64 *first, GError **error)
 
 static gboolean save_png(const Shot *shot, const guint8 *bytes, const char *path, GError **error)
 {
-    g_autoptr(AtomicFile) output = atomic_file_open(path, error);
+    g_autoptr(AtomicFile) output = atomic_file_open(path, ATOMIC_FILE_PRIVATE, error);
     Picture picture = { output, NULL };
 
     return output && picture_finish(&picture, screen_draw(&shot->mode, bytes), CAIRO_STATUS_SUCCESS,

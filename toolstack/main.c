@@ -61,6 +61,7 @@ int main(int argc, char **argv)
 
     occupy_closed_streams();
     setlocale(LC_ALL, "");
+    g_set_prgname("xen-physmap");
     if (argc < 2) {
         usage(stderr);
         return EXIT_TROUBLE;
@@ -68,23 +69,15 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         usage(stdout);
-        return EXIT_FINE;
+        return verb_end(EXIT_FINE);
     }
     if (strcmp(argv[1], "--version") == 0) {
         puts("xen-physmap " XEN_PHYSMAP_VERSION);
-        return EXIT_FINE;
+        return verb_end(EXIT_FINE);
     }
     for (guint i = 0; i < G_N_ELEMENTS(verbs); i++) {
         if (strcmp(argv[1], verbs[i].name) == 0) {
-            int end;
-
-            g_set_prgname("xen-physmap");
-            end = verbs[i].func(argc - 1, argv + 1);
-            if (fflush(stdout) || ferror(stdout)) {
-                fprintf(stderr, "xen-physmap: can't write to standard output\n");
-                return EXIT_TROUBLE;
-            }
-            return end;
+            return verb_end(verbs[i].func(argc - 1, argv + 1));
         }
     }
     shown = xen_physmap_escape(argv[1], -1);

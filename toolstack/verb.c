@@ -3,9 +3,46 @@
 #include "verb.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <xen-physmap/record.h>
+
+int verb_end(int end)
+{
+    if (fflush(stdout) || ferror(stdout)) {
+        fprintf(stderr, "%s: can't write to standard output\n", g_get_prgname());
+        return EXIT_TROUBLE;
+    }
+    return end;
+}
+
+/* GLib's own --help ends well when nobody got it. */
+static gboolean print_help(const char *option, const char *value, gpointer data, GError **error)
+{
+    g_autofree char *help = g_option_context_get_help(data, TRUE, NULL);
+
+    (void)option;
+    (void)value;
+    (void)error;
+    fputs(help, stdout);
+    exit(verb_end(EXIT_FINE));
+}
+
+/* The options that every verb has. */
+static void add_help(GOptionContext *context)
+{
+    const GOptionEntry entries[] = {
+        { "help", 'h', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, print_help,
+          "show this, and end", NULL },
+        { 0 },
+    };
+    GOptionGroup *group = g_option_group_new("help", "", "", context, NULL);
+
+    g_option_group_add_entries(group, entries);
+    g_option_context_set_help_enabled(context, FALSE);
+    g_option_context_set_main_group(context, group);
+}
 
 gboolean verb_options(int *argc, char ***argv, const GOptionEntry *entries, const char *synopsis,
                       const char *description, int least, int most)
@@ -16,6 +53,7 @@ gboolean verb_options(int *argc, char ***argv, const GOptionEntry *entries, cons
 
     g_set_prgname(name);
     g_option_context_set_summary(context, description);
+    add_help(context);
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, argc, argv, &error)) {
         /* GLib's messages have typographic quotation marks, and arguments may have anything. */

@@ -32,11 +32,15 @@ int verb_screenshot(int argc, char **argv);
 int verb_map(int argc, char **argv);
 int verb_watch(int argc, char **argv);
 
+/* Brings what was printed to standard output. Returns `end`, or EXIT_TROUBLE, said on stderr, when
+ * that can't be written. */
+int verb_end(int end);
+
 /*
  * Takes the options out of argv, which keeps the positional arguments behind argv[0]. FALSE, said
  * on stderr, when one is unknown or when there are fewer positional arguments than `least` or more
  * than `most`. `synopsis` names the arguments and `description` says what the verb is for; both
- * appear in --help.
+ * appear in --help, which is printed and ends the program.
  */
 gboolean verb_options(int *argc, char ***argv, const GOptionEntry *entries, const char *synopsis,
                       const char *description, int least, int most);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@ Run run_verb(VerbFunc verb, int input, const char *const *args)
      * child, which doesn't come back to free it, finds it. */
     static char **list;
     int out = memfd_create("out", 0), err = memfd_create("err", 0), status;
+    struct rusage usage;
     GByteArray *bytes;
     pid_t child;
 
@@ -49,11 +51,11 @@ Run run_verb(VerbFunc verb, int input, const char *const *args)
         fflush(stdout);
         _exit(status);
     }
-    g_assert(waitpid(child, &status, 0) == child);
+    g_assert(wait4(child, &status, 0, &usage) == child);
     g_free(list);
     bytes = slurp(out);
     return (Run){ WIFEXITED(status) ? WEXITSTATUS(status) : -1, bytes, (char *)bytes->data,
-                  (char *)g_byte_array_free(slurp(err), FALSE) };
+                  (char *)g_byte_array_free(slurp(err), FALSE), usage.ru_maxrss };
 }
 
 Run run_made(VerbFunc verb, const Maker *maker, const char *const *args)

@@ -11,6 +11,7 @@ typedef struct Run {
     GByteArray *bytes; /* its standard output, and a NUL behind it that doesn't count */
     char *out;         /* the same, as text */
     char *err;
+    long memory; /* the most that it had, in KiB */
 } Run;
 
 /* Runs `verb` with a NULL-terminated list of arguments, itself first, and with `input` as its

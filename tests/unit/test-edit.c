@@ -461,6 +461,11 @@ static void test_files(void **unused)
     g_free(contents);
 
     run = run_verb(verb_edit, -1, EDIT("--strip", name, link));
+    assert_int_equal(run.end, EXIT_TROUBLE);
+    assert_non_null(strstr(run.err, "it is a symbolic link"));
+    run_clear(&run);
+
+    run = run_verb(verb_edit, -1, EDIT("--strip", link, name));
     assert_int_equal(run.end, EXIT_FINE);
     assert_int_equal(run.bytes->len, 0);
     run_clear(&run);

@@ -96,10 +96,13 @@ static int many_blocks(guint n)
     int file;
 
     for (guint i = 0; i < n; i++) {
-        g_autofree char *text = g_strdup_printf(
-            "physmap/%x/start_addr=%x=physmap/%x/size=40000=physmap/%x/name=0000:%02x:00.0/a.rom=",
-            0x2000000 + i * 0x40000, 0xf1000000 + i * 0x80000, 0x2000000 + i * 0x40000,
-            0x2000000 + i * 0x40000, i);
+        /* In the hole as long as there is room. */
+        guint64 address = n <= 256 ? 0xf1000000 : G_GUINT64_CONSTANT(0x200000000);
+        g_autofree char *text =
+            g_strdup_printf("physmap/%x/start_addr=%" G_GINT64_MODIFIER
+                            "x=physmap/%x/size=40000=physmap/%x/name=0000:%02x:00.0/a.rom=",
+                            0x2000000 + i * 0x40000, address + i * 0x80000, 0x2000000 + i * 0x40000,
+                            0x2000000 + i * 0x40000, i);
         gsize length = strlen(text);
 
         g_strdelimit(text, "=", '\n');
@@ -158,6 +161,40 @@ static void test_bar(void **unused)
         }
         close(file);
     }
+}
+
+/* What a picture takes in memory is bounded. */
+static void test_memory(void **unused)
+{
+    static const struct {
+        guint blocks;
+        const char *option, *refusal;
+    } cases[] = {
+        { 100, "--png", NULL },
+        { 800, "--png", "is refused; draw it with --svg" },
+        { 1500, "--svg", NULL },
+        { 4000, "--svg", "is refused; print it, without --svg and --png" },
+        { 4000, "--png", "is refused; print it, without --svg and --png" },
+    };
+    int few = many_blocks(2);
+    Run small = RUN(verb_map, few, "map", "--png", "/dev/null", "-", NULL);
+
+    (void)unused;
+    assert_int_equal(small.end, EXIT_FINE);
+    close(few);
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        int file = many_blocks(cases[i].blocks);
+        Run run = RUN(verb_map, file, "map", cases[i].option, "/dev/null", "-", NULL);
+
+        assert_int_equal(run.end, cases[i].refusal ? EXIT_FINDING : EXIT_FINE);
+        if (cases[i].refusal) {
+            assert_non_null(strstr(run.err, cases[i].refusal));
+        }
+        assert_true(run.memory - small.memory < 64 * 1024);
+        run_clear(&run);
+        close(file);
+    }
+    run_clear(&small);
 }
 
 /* Every other page of a guest, 240,000 of them, whose contents are a hole in the file. */
@@ -254,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_cells),    cmocka_unit_test(test_scattered),
         cmocka_unit_test(test_bar),      cmocka_unit_test(test_too_scattered),
         cmocka_unit_test(test_pictures), cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);

@@ -139,6 +139,17 @@ static void test_json(void **unused)
         { "{\"records\":[\"\xff\"]}", "not UTF-8" },
         { "{\"records\":[]} {\"records\":[]}", "it is more than one value" },
         { "{'records':[]}", "a single quote" },
+        { JSON("{\"name\":\"a\\u0000b\",\"phys_offset\":\"0x0\",\"start_addr\":\"0x0\","
+               "\"size\":\"0x1000\"}"),
+          "a string has a NUL" },
+        { JSON("{\"na\\u0000me\":\"a\",\"phys_offset\":\"0x0\",\"start_addr\":\"0x0\","
+               "\"size\":\"0x1000\"}"),
+          "a string has a NUL" },
+        { JSON("{\"name\":\"b\",\"name\":\"a\",\"phys_offset\":\"0x0\",\"start_addr\":\"0x0\","
+               "\"size\":\"0x1000\"}"),
+          "the same key twice" },
+        { "{\"records\":[],\"records\":[]}", "the same key twice" },
+        { "{\"records\":[],\"other\":{\"a\":1,\"\\u0061\":1}}", "the same key twice" },
         { JSON("{\"name\":\"a\",\"phys_offset\":\"0x0\",\"start_addr\":\"0xfec00000\","
                "\"size\":\"0x1000\"}"),
           "covers the I/O APIC" },

@@ -266,12 +266,67 @@ static void test_verb(void **unused)
     close(file);
 }
 
+/* A stream whose one record is of a videoram of 2 GiB, without a page. */
+static int put_large(void)
+{
+    static const char pairs[] = "physmap/100000000/start_addr\0"
+                                "200000000\0"
+                                "physmap/100000000/size\0"
+                                "80000000\0"
+                                "physmap/100000000/name\0"
+                                "vga.vram\0";
+    Maker maker = MAKER_INIT;
+    int file;
+
+    maker_libxl(&maker, pairs, sizeof pairs - 1);
+    file = maker_file(&maker);
+    maker_clear(&maker);
+    return file;
+}
+
+/* What a screen takes in memory is bounded, whatever its size. */
+static void test_memory(void **unused)
+{
+    static const struct {
+        const char *size;
+        gboolean drawn;
+    } cases[] = {
+        { "3840x2160x32", TRUE },      { "2560x1600x24", TRUE },      { "16384x16384x8", FALSE },
+        { "16384x16384x32", FALSE },   { "16384x16384xtext", FALSE }, { "1x16384x32,65536", FALSE },
+        { "1x1x32,4294967292", TRUE }, { "4000x3000x16", FALSE },
+    };
+    int file = put_large();
+    Run small = RUN(verb_screenshot, file, "screenshot", "--size=1x1x32", "-", "/dev/null", NULL);
+
+    (void)unused;
+    assert_int_equal(small.end, EXIT_FINDING);
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Run run = RUN(verb_screenshot, file, "screenshot", "--size", cases[i].size, "-",
+                      "/dev/null", NULL);
+
+        assert_int_equal(run.end, EXIT_FINDING);
+        if (cases[i].drawn) {
+            assert_non_null(strstr(run.err, "pages of the screen are not in the savefile"));
+        } else if (!strstr(run.err, "MiB of memory, and more than 48 is refused") &&
+                   !strstr(run.err, "is not in a videoram of")) {
+            fail_msg("%s: %s", cases[i].size, run.err);
+        }
+        if (run.memory - small.memory > 64 * 1024) {
+            fail_msg("%s took %ld KiB", cases[i].size, run.memory);
+        }
+        run_clear(&run);
+    }
+    run_clear(&small);
+    close(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_registers),  cmocka_unit_test(test_uncertain),
         cmocka_unit_test(test_sizes),      cmocka_unit_test(test_pixels),
         cmocka_unit_test(test_characters), cmocka_unit_test(test_verb),
+        cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests_name("screenshot", tests, NULL, NULL);

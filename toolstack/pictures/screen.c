@@ -78,13 +78,45 @@ static void draw_cell(const VgaMode *mode, const guint8 *bytes, guint x, guint y
     }
 }
 
+static guint picture_width(const VgaMode *mode)
+{
+    return mode->width * (mode->text ? mode->cell_width : 1);
+}
+
+static guint picture_height(const VgaMode *mode)
+{
+    return mode->height * (mode->text ? mode->cell_height : 1);
+}
+
+/* TRUE when cairo can read videoram as it is. */
+static gboolean is_as_cairo_has_it(const VgaMode *mode)
+{
+    return !mode->text && mode->bpp == 32 && mode->stride % 4 == 0 && mode->stride <= G_MAXINT &&
+           mode->offset % 4 == 0 && G_BYTE_ORDER == G_LITTLE_ENDIAN;
+}
+
+guint64 screen_memory(const VgaMode *mode)
+{
+    return is_as_cairo_has_it(mode)
+               ? 0
+               : (guint64)picture_width(mode) * picture_height(mode) * sizeof(guint32);
+}
+
 cairo_surface_t *screen_draw(const VgaMode *mode, const guint8 *bytes)
 {
-    guint width = mode->width * (mode->text ? mode->cell_width : 1);
-    guint height = mode->height * (mode->text ? mode->cell_height : 1);
-    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
-    guint8 *pixels = cairo_image_surface_get_data(surface);
-    int stride = cairo_image_surface_get_stride(surface);
+    guint width = picture_width(mode), height = picture_height(mode);
+    cairo_surface_t *surface;
+    guint8 *pixels;
+    int stride;
+
+    if (is_as_cairo_has_it(mode)) {
+        /* It is only read. */
+        return cairo_image_surface_create_for_data((guint8 *)bytes, CAIRO_FORMAT_RGB24, width,
+                                                   height, mode->stride);
+    }
+    surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
+    pixels = cairo_image_surface_get_data(surface);
+    stride = cairo_image_surface_get_stride(surface);
 
     if (cairo_surface_status(surface) != CAIRO_STATUS_SUCCESS) {
         return surface;

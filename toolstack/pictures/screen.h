@@ -7,7 +7,11 @@
 
 #include "vga.h"
 
-/* Both take the bytes that vga_extent asked for. Destroy the surface with cairo_surface_destroy. */
+/* How many bytes screen_draw allocates. */
+guint64 screen_memory(const VgaMode *mode);
+
+/* Both take the bytes that vga_extent asked for. Where cairo can read them as they are, the surface
+ * is not a copy of them. Destroy it with cairo_surface_destroy. */
 cairo_surface_t *screen_draw(const VgaMode *mode, const guint8 *bytes);
 
 /* The lines of a text mode in UTF-8, without the blanks at their ends. Free it with g_free. */

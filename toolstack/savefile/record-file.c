@@ -259,7 +259,8 @@ gboolean record_file_save(const char *name, const XenPhysmapTable *table, Record
                           gint64 domid, const char *source, GError **error)
 {
     g_autoptr(GByteArray) bytes = record_file_encode(table, format, domid, source, error);
-    g_autoptr(AtomicFile) output = bytes ? atomic_file_open(name, error) : NULL;
+    g_autoptr(AtomicFile) output =
+        bytes ? atomic_file_open(name, ATOMIC_FILE_PRIVATE, error) : NULL;
 
     return output && atomic_file_write(output, bytes->data, bytes->len, error) &&
            atomic_file_commit(output, error);

@@ -2,6 +2,8 @@
 /* Counts what is open and what there is, outside of strings. */
 #include "json-limits.h"
 
+#include <string.h>
+
 #define DEPTH_MAX 32
 
 /* A full table has 4 times 4096. */
@@ -15,6 +17,9 @@ const char *json_refusal(const char *text, gsize length)
     for (gsize i = 0; i < length; i++) {
         if (in_string) {
             if (text[i] == '\\') {
+                if (length - i >= 6 && memcmp(text + i + 1, "u0000", 5) == 0) {
+                    return "a string has a NUL";
+                }
                 i++;
             } else if (text[i] == '"') {
                 in_string = FALSE;
