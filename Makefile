@@ -244,7 +244,7 @@ help:
 	@echo 'V=1 shows the commands.'
 
 HEADERS := $(wildcard include/xen-physmap/*.h)
-# Installed beside those of docs/, to which their links are made to lead.
+# Installed beside those of docs/. Links follow; one to a file that isn't installed becomes its text.
 ROOT_DOCS := README.md CHANGELOG.md SECURITY.md SUPPORT.md
 pkglibexecdir = $(libexecdir)/xen-physmap
 
@@ -261,7 +261,9 @@ install: all
 		>$(DESTDIR)$(libdir)/pkgconfig/xen-physmap.pc
 	install -m 644 $(HEADERS) $(DESTDIR)$(includedir)/xen-physmap
 	install -m 644 $(ROOT_DOCS) $(wildcard docs/*.md) $(DESTDIR)$(docdir)
-	sed -i -e 's,](docs/,](,g' -e 's,](\.\./,](,g' $(DESTDIR)$(docdir)/*.md
+	sed -i -e 's,](docs/,](,g' -e 's,](\.\./,](,g' \
+		-e 's,\[\([^]]*\)\](\(tests/\|include/\|CONTRIBUTING\)[^)]*),\1,g' \
+		$(DESTDIR)$(docdir)/*.md
 	$(install_docs)
 
 uninstall:
