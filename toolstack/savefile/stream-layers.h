@@ -7,16 +7,22 @@
 #include "byte-source.h"
 #include "stream.h"
 
-/* Reads the next item of one layer. */
-typedef gboolean (*StreamLayerFunc)(Stream *stream, StreamItem *item, GError **error);
+/* One layer of the format. The walker knows layers by this alone. */
+typedef struct StreamLayerOps {
+    const char *title; /* what messages put ahead of an item's name */
+    /* The name of an item; NULL when its type isn't known. */
+    const char *(*name)(const StreamItem *item);
+    /* Reads the next item, and sets the layer of the one after it. */
+    gboolean (*next)(Stream *stream, StreamItem *item, GError **error);
+} StreamLayerOps;
 
 struct Stream {
     ByteSource *source;
-    StreamLayerFunc next; /* the layer that the next item is of */
-    StreamItem item;      /* the one that was given out last */
-    guint64 left;         /* bytes of it, padding included, that weren't taken */
-    gboolean heads_only;  /* of what is read, the source keeps an item's head */
-    gboolean in_xapi;     /* after the stream, XAPI's records go on */
+    StreamLayer layer;   /* the one that the next item is of */
+    StreamItem item;     /* the one that was given out last */
+    guint64 left;        /* bytes of it, padding included, that weren't taken */
+    gboolean heads_only; /* of what is read, the source keeps an item's head */
+    gboolean in_xapi;    /* after the stream, XAPI's records go on */
     gboolean xapi_stream_seen;
     guint checkpoints;
 
@@ -31,21 +37,25 @@ struct Stream {
     gboolean static_data_ended;
     gboolean after_checkpoint; /* a CHECKPOINT_END was the last item */
 
+    guint legacy_part;        /* what of a legacy stream comes next */
     gsize word;               /* of a legacy stream's toolstack, in bytes */
     guint64 *batch;           /* pfns of the legacy batch that was given out last */
     gboolean last_checkpoint; /* a legacy stream ends with this tail */
 };
 
-gboolean stream_wrapper_next(Stream *stream, StreamItem *item, GError **error);
-gboolean stream_xapi_next(Stream *stream, StreamItem *item, GError **error);
-gboolean stream_libxl_header_next(Stream *stream, StreamItem *item, GError **error);
-gboolean stream_libxl_next(Stream *stream, StreamItem *item, GError **error);
-gboolean stream_libxc_header_next(Stream *stream, StreamItem *item, GError **error);
-gboolean stream_libxc_next(Stream *stream, StreamItem *item, GError **error);
-gboolean stream_legacy_header_next(Stream *stream, StreamItem *item, GError **error);
+extern const StreamLayerOps stream_wrapper_ops, stream_xapi_ops;
+extern const StreamLayerOps stream_libxl_header_ops, stream_libxl_ops;
+extern const StreamLayerOps stream_libxc_header_ops, stream_domain_header_ops, stream_libxc_ops;
+extern const StreamLayerOps stream_legacy_header_ops, stream_legacy_ops;
 
-/* Where it goes on after the END of a stream that may be within XAPI's. */
-StreamLayerFunc stream_after(const Stream *stream);
+/* The next item is of this layer, and not of the one that was to come. */
+gboolean stream_next_of(Stream *stream, StreamLayer layer, StreamItem *item, GError **error);
+
+/* The layer after the END of a stream that may be within XAPI's. */
+StreamLayer stream_after(const Stream *stream);
+
+/* The name of every header. */
+const char *stream_header_name(const StreamItem *item);
 
 /* Takes the next `length` bytes as (a further part of) the head of the item. */
 gboolean stream_head(Stream *stream, StreamItem *item, void *buffer, gsize length, GError **error);
@@ -58,10 +68,5 @@ gboolean stream_record(Stream *stream, StreamItem *item, gboolean (*wants)(guint
 /* Sets INVALID with the item's name and offset ahead of the reason, and returns FALSE. */
 gboolean stream_invalid(const StreamItem *item, GError **error, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
-
-/* The names of the types, NULL for one that isn't known. */
-const char *stream_libxc_name(guint32 type);
-const char *stream_legacy_name(guint32 type);
-const char *stream_xapi_name(guint32 type);
 
 #endif

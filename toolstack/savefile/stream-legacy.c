@@ -8,9 +8,7 @@
 
 #include "legacy-blob.h"
 
-#define BATCH_MAX 1024
 #define VCPU_ID_MAX 4095
-#define PAGELESS 13 /* types from here on have no page in the stream */
 
 /* The lengths of Xen's context and QEMU's state: a few MiB at most. */
 #define BLOB_MAX (128U << 20)
@@ -21,6 +19,9 @@
 /* The length of a body that starts with a field of its own length. */
 #define COUNTED -1
 #define REFUSED -2
+
+/* Of what consists a stream, in this order. */
+enum { PART_CHUNKS, PART_MAGIC_PFNS, PART_CONTEXT, PART_QEMU };
 
 static const struct {
     const char *name;
@@ -49,7 +50,7 @@ static const struct {
     [20] = { "HVM ioreq server pages", PARAMETER },
 };
 
-const char *stream_legacy_name(guint32 type)
+static const char *chunk_name(const StreamItem *item)
 {
     static const char *const others[] = {
         [LEGACY_PAGES] = "page batch",
@@ -57,7 +58,7 @@ const char *stream_legacy_name(guint32 type)
         [LEGACY_HVM_CONTEXT] = "HVM context",
         [LEGACY_QEMU] = "QEMU state",
     };
-    gint32 number = type;
+    gint32 number = item->type;
 
     if (number > 0) {
         return number < (gint32)G_N_ELEMENTS(others) ? others[number] : NULL;
@@ -86,25 +87,27 @@ static gboolean counted(Stream *stream, StreamItem *item, GError **error)
 /* Reads the list of pfns, since only the types in it tell how many pages follow. */
 static gboolean page_batch(Stream *stream, StreamItem *item, guint count, GError **error)
 {
-    guint8 pfns[BATCH_MAX * 8];
+    guint8 pfns[LEGACY_BATCH_MAX * 8];
 
-    if (count > BATCH_MAX) {
-        return stream_invalid(item, error, "it has %u pfns, and %d is the most", count, BATCH_MAX);
+    if (count > LEGACY_BATCH_MAX) {
+        return stream_invalid(item, error, "it has %u pfns, and %d is the most", count,
+                              LEGACY_BATCH_MAX);
     }
     if (!stream_head(stream, item, pfns, count * stream->word, error)) {
         return FALSE;
     }
     if (!stream->batch) {
-        stream->batch = g_new(guint64, BATCH_MAX);
+        stream->batch = g_new(guint64, LEGACY_BATCH_MAX);
     }
     item->pages.named = count;
     for (guint i = 0; i < count; i++) {
         guint32 pfn = bytes_u32(pfns + i * stream->word, FALSE);
 
-        if (pfn >> 28 < PAGELESS) {
+        if (pfn >> LEGACY_PFN_TYPE_SHIFT < PFN_TYPE_PAGELESS) {
             item->pages.stored++;
         }
-        stream->batch[i] = (guint64)(pfn >> 28) << 60 | (pfn & 0x0fffffff);
+        stream->batch[i] = (guint64)(pfn >> LEGACY_PFN_TYPE_SHIFT) << LIBXC_PFN_TYPE_SHIFT |
+                           (pfn & LEGACY_PFN_MASK);
     }
     item->length = item->pages.stored * XEN_PHYSMAP_PAGE_SIZE;
     return TRUE;
@@ -127,19 +130,16 @@ static gboolean vcpu_info(Stream *stream, StreamItem *item, GError **error)
     return TRUE;
 }
 
-static gboolean chunk_next(Stream *stream, StreamItem *item, GError **error);
-
 static gboolean qemu_next(Stream *stream, StreamItem *item, GError **error)
 {
     char signature[21];
 
-    item->layer = STREAM_LEGACY_CHUNK;
     item->type = LEGACY_QEMU;
     if (!stream_head(stream, item, signature, sizeof signature, error)) {
         return FALSE;
     }
-    if (memcmp(signature, "DeviceModelRecord0002", sizeof signature) != 0 &&
-        memcmp(signature, "RemusDeviceModelState", sizeof signature) != 0) {
+    if (memcmp(signature, LEGACY_QEMU_SIGNATURE, sizeof signature) != 0 &&
+        memcmp(signature, LEGACY_REMUS_SIGNATURE, sizeof signature) != 0) {
         return stream_invalid(item, error, "its signature is not known");
     }
     if (!counted(stream, item, error)) {
@@ -147,19 +147,18 @@ static gboolean qemu_next(Stream *stream, StreamItem *item, GError **error)
     }
     /* Remus begins again with chunks, until the sender says that it is the last time. */
     if (stream->last_checkpoint) {
-        stream->next = stream_after(stream);
+        stream->layer = stream_after(stream);
     } else {
         stream->checkpoints++;
-        stream->next = chunk_next;
+        stream->legacy_part = PART_CHUNKS;
     }
     return TRUE;
 }
 
 static gboolean context_next(Stream *stream, StreamItem *item, GError **error)
 {
-    item->layer = STREAM_LEGACY_CHUNK;
     item->type = LEGACY_HVM_CONTEXT;
-    stream->next = qemu_next;
+    stream->legacy_part = PART_QEMU;
     return counted(stream, item, error);
 }
 
@@ -167,9 +166,8 @@ static gboolean magic_pfns_next(Stream *stream, StreamItem *item, GError **error
 {
     guint8 pfns[24];
 
-    item->layer = STREAM_LEGACY_CHUNK;
     item->type = LEGACY_MAGIC_PFNS;
-    stream->next = context_next;
+    stream->legacy_part = PART_CONTEXT;
     return stream_head(stream, item, pfns, sizeof pfns, error);
 }
 
@@ -178,7 +176,6 @@ static gboolean chunk_next(Stream *stream, StreamItem *item, GError **error)
     guint8 head[4];
     gint32 number;
 
-    item->layer = STREAM_LEGACY_CHUNK;
     if (!stream_head(stream, item, head, sizeof head, error)) {
         return FALSE;
     }
@@ -187,7 +184,7 @@ static gboolean chunk_next(Stream *stream, StreamItem *item, GError **error)
     if (number > 0) {
         return page_batch(stream, item, number, error);
     }
-    if (!stream_legacy_name(item->type)) {
+    if (!chunk_name(item)) {
         return stream_invalid(item, error, "its number is %d", number);
     }
     switch (chunks[-number].length) {
@@ -202,18 +199,29 @@ static gboolean chunk_next(Stream *stream, StreamItem *item, GError **error)
     if (item->type == (guint32)LEGACY_LAST_CHECKPOINT) {
         stream->last_checkpoint = TRUE;
     } else if (item->type == LEGACY_END) {
-        stream->next = magic_pfns_next;
+        stream->legacy_part = PART_MAGIC_PFNS;
     }
     return TRUE;
 }
 
-gboolean stream_legacy_header_next(Stream *stream, StreamItem *item, GError **error)
+static gboolean part_next(Stream *stream, StreamItem *item, GError **error)
+{
+    static gboolean (*const parts[])(Stream * stream, StreamItem * item, GError * *error) = {
+        [PART_CHUNKS] = chunk_next,
+        [PART_MAGIC_PFNS] = magic_pfns_next,
+        [PART_CONTEXT] = context_next,
+        [PART_QEMU] = qemu_next,
+    };
+
+    return parts[stream->legacy_part](stream, item, error);
+}
+
+static gboolean header_next(Stream *stream, StreamItem *item, GError **error)
 {
     guint8 head[8];
     const guint8 *bytes;
     gsize got;
 
-    item->layer = STREAM_LEGACY_HEADER;
     if (!byte_source_peek(stream->source, 8, &bytes, &got, error)) {
         return FALSE;
     }
@@ -227,6 +235,10 @@ gboolean stream_legacy_header_next(Stream *stream, StreamItem *item, GError **er
         return stream_invalid(item, error, "it is a PV guest's, which has no device model");
     }
     item->header.version = stream->word * 8;
-    stream->next = chunk_next;
+    stream->layer = STREAM_LEGACY_CHUNK;
     return TRUE;
 }
+
+const StreamLayerOps stream_legacy_header_ops = { "legacy stream's", stream_header_name,
+                                                  header_next };
+const StreamLayerOps stream_legacy_ops = { "legacy chunk", chunk_name, part_next };

@@ -8,8 +8,6 @@
 
 #include "legacy-blob.h"
 
-#define OPTION_BIG_ENDIAN 1U
-
 /* As libxc itself, which calls it somewhat arbitrary. */
 #define LENGTH_MAX (128U << 20)
 
@@ -48,16 +46,21 @@ static const struct {
     [LIBXC_X86_MSR_POLICY] = { "X86_MSR_POLICY", BOTH, 3, 16, 16 },
 };
 
-const char *stream_libxc_name(guint32 type)
+static const char *record_name(const StreamItem *item)
 {
-    return type < G_N_ELEMENTS(records) ? records[type].name : NULL;
+    return item->type < G_N_ELEMENTS(records) ? records[item->type].name : NULL;
+}
+
+static const char *domain_header_name(const StreamItem *item)
+{
+    (void)item;
+    return "domain header";
 }
 
 static gboolean domain_header_next(Stream *stream, StreamItem *item, GError **error)
 {
     guint8 head[16];
 
-    item->layer = STREAM_DOMAIN_HEADER;
     item->big_endian = stream->libxc_big_endian;
     if (!stream_head(stream, item, head, sizeof head, error)) {
         return FALSE;
@@ -75,30 +78,29 @@ static gboolean domain_header_next(Stream *stream, StreamItem *item, GError **er
                               item->domain.page_shift, XEN_PHYSMAP_PAGE_SHIFT);
     }
     stream->guest = item->domain.guest;
-    stream->next = stream_libxc_next;
+    stream->layer = STREAM_LIBXC_RECORD;
     return TRUE;
 }
 
-gboolean stream_libxc_header_next(Stream *stream, StreamItem *item, GError **error)
+static gboolean header_next(Stream *stream, StreamItem *item, GError **error)
 {
     guint8 head[24];
 
-    item->layer = STREAM_LIBXC_HEADER;
     if (!stream_head(stream, item, head, sizeof head, error)) {
         return FALSE;
     }
     item->header.version = bytes_u32(head + 12, TRUE);
     item->header.options = bytes_u16(head + 16, TRUE);
-    if (bytes_u64(head, TRUE) != G_MAXUINT64 || memcmp(head + 8, "XENF", 4) != 0) {
+    if (bytes_u64(head, TRUE) != G_MAXUINT64 || memcmp(head + 8, LIBXC_MAGIC, 4) != 0) {
         return stream_invalid(item, error, "it doesn't start with eight ff and \"XENF\"");
     }
-    if (item->header.version < 2 || item->header.version > 3) {
+    if (item->header.version < LIBXC_VERSION_LEAST || item->header.version > LIBXC_VERSION_MOST) {
         return stream_invalid(item, error, "version %u, where only 2 and 3 are known",
                               item->header.version);
     }
     stream->libxc_version = item->header.version;
-    stream->libxc_big_endian = (item->header.options & OPTION_BIG_ENDIAN) != 0;
-    stream->next = domain_header_next;
+    stream->libxc_big_endian = (item->header.options & LIBXC_OPTION_BIG_ENDIAN) != 0;
+    stream->layer = STREAM_DOMAIN_HEADER;
     return TRUE;
 }
 
@@ -171,12 +173,12 @@ static gboolean follow(Stream *stream, const StreamItem *item, GError **error)
 {
     switch (item->type) {
     case LIBXC_END:
-        stream->next = stream->libxl ? stream_libxl_next : stream_after(stream);
+        stream->layer = stream->libxl ? STREAM_LIBXL_RECORD : stream_after(stream);
         break;
     case LIBXC_CHECKPOINT:
         if (stream->libxl) {
             stream->in_checkpoint = TRUE;
-            stream->next = stream_libxl_next;
+            stream->layer = STREAM_LIBXL_RECORD;
         } else {
             stream->checkpoints++;
         }
@@ -221,7 +223,7 @@ static gboolean is_checkpoint_state(Stream *stream, gboolean *yes, GError **erro
     return TRUE;
 }
 
-gboolean stream_libxc_next(Stream *stream, StreamItem *item, GError **error)
+static gboolean record_next(Stream *stream, StreamItem *item, GError **error)
 {
     gboolean state;
     guint8 body[8] = { 0 };
@@ -230,13 +232,16 @@ gboolean stream_libxc_next(Stream *stream, StreamItem *item, GError **error)
         return FALSE;
     }
     if (state) {
-        return stream_libxl_next(stream, item, error);
+        return stream_next_of(stream, STREAM_LIBXL_RECORD, item, error);
     }
     stream->after_checkpoint = FALSE;
-    item->layer = STREAM_LIBXC_RECORD;
     item->big_endian = stream->libxc_big_endian;
     return stream_record(stream, item, is_page_data, body, error) &&
            check_record(stream, item, error) &&
            (!is_page_data(item->type) || count_pages(item, body, error)) &&
            follow(stream, item, error);
 }
+
+const StreamLayerOps stream_libxc_header_ops = { "libxc image", stream_header_name, header_next };
+const StreamLayerOps stream_domain_header_ops = { "libxc", domain_header_name, domain_header_next };
+const StreamLayerOps stream_libxc_ops = { "libxc record", record_name, record_next };

@@ -4,9 +4,6 @@
 
 #include <xen-physmap/record.h>
 
-#define TYPE_SHIFT 60
-#define PFN_MASK ((G_GUINT64_CONSTANT(1) << 52) - 1)
-
 /* A list is read so many pfns at a time. */
 #define PIECE 512
 
@@ -44,12 +41,12 @@ static gboolean pass(Stream *stream, guint64 length, GError **error)
 static gboolean take_pfn(Walk *walk, guint64 entry, GError **error)
 {
     const StreamItem *item = &walk->stream->item;
-    guint type = entry >> TYPE_SHIFT;
-    guint64 pfn = entry & PFN_MASK;
-    gboolean stored = type < 13;
+    guint type = entry >> LIBXC_PFN_TYPE_SHIFT;
+    guint64 pfn = entry & LIBXC_PFN_MASK;
+    gboolean stored = type < PFN_TYPE_PAGELESS;
 
-    /* The legacy format used the types 5 to 8 for nothing, but nobody looked. */
-    if (type >= 5 && type <= 8 && item->layer == STREAM_LIBXC_RECORD) {
+    /* The legacy format doesn't have these types either, but nobody looked. */
+    if (!PFN_TYPE_EXISTS(type) && item->layer == STREAM_LIBXC_RECORD) {
         return stream_invalid(item, error, "pfn 0x%" G_GINT64_MODIFIER "x is of type %u", pfn,
                               type);
     }

@@ -4,14 +4,6 @@
 
 #include <string.h>
 
-#define XL_MAGIC "Xen saved domain, xl format\n \0 \r"
-#define XL_BYTEORDER 0x01020304U
-#define XL_FLAG_STREAM_V2 (1U << 1)
-#define XL_FLAGS_KNOWN 3U
-
-#define LIBVIRT_MAGIC "libvirt-xml\n \0 \r"
-#define XAPI_MAGIC "XenSavedDomv2-\n"
-
 /* A configuration longer than this is taken for a forgery. */
 #define CONFIG_MAX (64U << 20)
 
@@ -60,8 +52,7 @@ static gboolean xl_next(Stream *stream, StreamItem *item, GError **error)
                               mandatory & ~XL_FLAGS_KNOWN);
     }
     item->length = bytes_u32(head + 44, item->big_endian);
-    stream->next =
-        mandatory & XL_FLAG_STREAM_V2 ? stream_libxl_header_next : stream_legacy_header_next;
+    stream->layer = mandatory & XL_FLAG_STREAM_V2 ? STREAM_LIBXL_HEADER : STREAM_LEGACY_HEADER;
     return check_config(item, error);
 }
 
@@ -83,7 +74,7 @@ static gboolean libvirt_next(Stream *stream, StreamItem *item, GError **error)
         return stream_invalid(item, error, "version %u, where only 1 and 2 are known", version);
     }
     item->length = bytes_u32(head + 20, item->big_endian);
-    stream->next = version == 2 ? stream_libxl_header_next : stream_legacy_header_next;
+    stream->layer = version == LIBVIRT_STREAM_V2 ? STREAM_LIBXL_HEADER : STREAM_LEGACY_HEADER;
     return check_config(item, error);
 }
 
@@ -96,27 +87,41 @@ static gboolean xapi_magic_next(Stream *stream, StreamItem *item, GError **error
         return FALSE;
     }
     stream->in_xapi = TRUE;
-    stream->next = stream_xapi_next;
+    stream->layer = STREAM_XAPI_RECORD;
     return TRUE;
 }
 
-gboolean stream_wrapper_next(Stream *stream, StreamItem *item, GError **error)
+static const char *wrapper_name(const StreamItem *item)
+{
+    return item->type == WRAPPER_XL ? "xl" : item->type == WRAPPER_LIBVIRT ? "libvirt" : "xapi";
+}
+
+static gboolean libxl_next(Stream *stream, StreamItem *item, GError **error)
+{
+    return stream_next_of(stream, STREAM_LIBXL_HEADER, item, error);
+}
+
+static gboolean libxc_next(Stream *stream, StreamItem *item, GError **error)
+{
+    return stream_next_of(stream, STREAM_LIBXC_HEADER, item, error);
+}
+
+static gboolean wrapper_next(Stream *stream, StreamItem *item, GError **error)
 {
     /* In eight bytes everything that there is differs. */
     static const struct {
         char start[9];
-        StreamLayerFunc next;
+        gboolean (*next)(Stream *stream, StreamItem *item, GError **error);
     } formats[] = {
         { "Xen save", xl_next },
         { "libvirt-", libvirt_next },
         { "XenSaved", xapi_magic_next },
-        { "LibxlFmt", stream_libxl_header_next },
-        { "\xff\xff\xff\xff\xff\xff\xff\xff", stream_libxc_header_next },
+        { LIBXL_MAGIC, libxl_next },
+        { "\xff\xff\xff\xff\xff\xff\xff\xff", libxc_next },
     };
     const guint8 *bytes;
     gsize got;
 
-    item->layer = STREAM_WRAPPER;
     if (!byte_source_peek(stream->source, 8, &bytes, &got, error)) {
         return FALSE;
     }
@@ -135,25 +140,25 @@ gboolean stream_wrapper_next(Stream *stream, StreamItem *item, GError **error)
 static const struct {
     XapiType type;
     const char *name;
-    StreamLayerFunc next; /* what follows it at once, instead of a body */
+    StreamLayer stream; /* what follows it at once, instead of a body; 0: nothing */
 } xapi_records[] = {
-    { XAPI_XENOPS, "Xenops", NULL },
-    { XAPI_LIBXC, "Libxc", stream_libxc_header_next },
-    { XAPI_LIBXL, "Libxl", stream_libxl_header_next },
-    { XAPI_LIBXC_LEGACY, "Libxc_legacy", stream_legacy_header_next },
-    { XAPI_QEMU_TRADITIONAL, "Qemu_trad", NULL },
-    { XAPI_QEMU_UPSTREAM, "Qemu_xen", NULL },
-    { XAPI_VGPU, "Demu", NULL },
-    { XAPI_VARSTORED, "Varstored", NULL },
-    { XAPI_SWTPM_OLD, "Swtpm0", NULL },
-    { XAPI_SWTPM, "Swtpm", NULL },
-    { XAPI_END, "End_of_image", NULL },
+    { XAPI_XENOPS, "Xenops", 0 },
+    { XAPI_LIBXC, "Libxc", STREAM_LIBXC_HEADER },
+    { XAPI_LIBXL, "Libxl", STREAM_LIBXL_HEADER },
+    { XAPI_LIBXC_LEGACY, "Libxc_legacy", STREAM_LEGACY_HEADER },
+    { XAPI_QEMU_TRADITIONAL, "Qemu_trad", 0 },
+    { XAPI_QEMU_UPSTREAM, "Qemu_xen", 0 },
+    { XAPI_VGPU, "Demu", 0 },
+    { XAPI_VARSTORED, "Varstored", 0 },
+    { XAPI_SWTPM_OLD, "Swtpm0", 0 },
+    { XAPI_SWTPM, "Swtpm", 0 },
+    { XAPI_END, "End_of_image", 0 },
 };
 
-const char *stream_xapi_name(guint32 type)
+static const char *xapi_name(const StreamItem *item)
 {
     for (guint i = 0; i < G_N_ELEMENTS(xapi_records); i++) {
-        if (xapi_records[i].type == type) {
+        if (xapi_records[i].type == item->type) {
             return xapi_records[i].name;
         }
     }
@@ -161,23 +166,22 @@ const char *stream_xapi_name(guint32 type)
 }
 
 /* The stream within an XAPI image; a second one would be a second guest. */
-static gboolean xapi_stream(Stream *stream, StreamItem *item, StreamLayerFunc next, GError **error)
+static gboolean xapi_stream(Stream *stream, StreamItem *item, StreamLayer layer, GError **error)
 {
     if (stream->xapi_stream_seen) {
         return stream_invalid(item, error, "it is the second stream");
     }
     stream->xapi_stream_seen = TRUE;
-    stream->next = next;
+    stream->layer = layer;
     item->length = 0;
     return TRUE;
 }
 
-gboolean stream_xapi_next(Stream *stream, StreamItem *item, GError **error)
+static gboolean xapi_next(Stream *stream, StreamItem *item, GError **error)
 {
     guint8 head[16];
     guint64 type;
 
-    item->layer = STREAM_XAPI_RECORD;
     item->type = G_MAXUINT32;
     if (!stream_head(stream, item, head, sizeof head, error)) {
         return FALSE;
@@ -186,11 +190,11 @@ gboolean stream_xapi_next(Stream *stream, StreamItem *item, GError **error)
     item->length = bytes_u64(head + 8, FALSE);
     item->type = MIN(type, G_MAXUINT32);
     for (guint i = 0; i < G_N_ELEMENTS(xapi_records); i++) {
-        if (xapi_records[i].type == item->type && xapi_records[i].next) {
-            return xapi_stream(stream, item, xapi_records[i].next, error);
+        if (xapi_records[i].type == item->type && xapi_records[i].stream) {
+            return xapi_stream(stream, item, xapi_records[i].stream, error);
         }
     }
-    if (!stream_xapi_name(item->type)) {
+    if (!xapi_name(item)) {
         return stream_invalid(item, error, "its type is 0x%" G_GINT64_MODIFIER "x", type);
     }
     if (item->type == XAPI_END) {
@@ -198,7 +202,7 @@ gboolean stream_xapi_next(Stream *stream, StreamItem *item, GError **error)
             return stream_invalid(item, error, "its length is %" G_GUINT64_FORMAT ", and not 0",
                                   item->length);
         }
-        stream->next = NULL;
+        stream->layer = STREAM_END;
     }
     /* A device model's state is some MiB; no number of this size can be added to an offset. */
     if (item->length > G_MAXINT32) {
@@ -208,3 +212,6 @@ gboolean stream_xapi_next(Stream *stream, StreamItem *item, GError **error)
     }
     return TRUE;
 }
+
+const StreamLayerOps stream_wrapper_ops = { "wrapper of", wrapper_name, wrapper_next };
+const StreamLayerOps stream_xapi_ops = { "XAPI record", xapi_name, xapi_next };

@@ -1,17 +1,41 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The walker: hands each item out, passes over what isn't wanted, and knows libxl's layer. */
+/* The walker: hands each item out, passes over what isn't wanted, and leaves the rest to layers. */
 #include "stream-layers.h"
 
 #include <string.h>
 
-#include "emulator-data.h"
-
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
-#define LIBXL_VERSION 2
-#define LIBXL_OPTION_BIG_ENDIAN 1U
-
 /* Offsets in messages and elsewhere are from the input's first byte. */
+
+static const char *end_name(const StreamItem *item)
+{
+    (void)item;
+    return "end";
+}
+
+static gboolean end_next(Stream *stream, StreamItem *item, GError **error)
+{
+    (void)stream;
+    (void)item;
+    (void)error;
+    return TRUE;
+}
+
+static const StreamLayerOps end_ops = { "the stream's", end_name, end_next };
+
+static const StreamLayerOps *const layers[] = {
+    [STREAM_WRAPPER] = &stream_wrapper_ops,
+    [STREAM_XAPI_RECORD] = &stream_xapi_ops,
+    [STREAM_LIBXL_HEADER] = &stream_libxl_header_ops,
+    [STREAM_LIBXL_RECORD] = &stream_libxl_ops,
+    [STREAM_LIBXC_HEADER] = &stream_libxc_header_ops,
+    [STREAM_DOMAIN_HEADER] = &stream_domain_header_ops,
+    [STREAM_LIBXC_RECORD] = &stream_libxc_ops,
+    [STREAM_LEGACY_HEADER] = &stream_legacy_header_ops,
+    [STREAM_LEGACY_CHUNK] = &stream_legacy_ops,
+    [STREAM_END] = &end_ops,
+};
 
 Stream *stream_open(int fd, GError **error)
 {
@@ -25,7 +49,7 @@ Stream *stream_new(ByteSource *source)
     Stream *stream = g_new0(Stream, 1);
 
     stream->source = source;
-    stream->next = stream_wrapper_next;
+    stream->layer = STREAM_WRAPPER;
     return stream;
 }
 
@@ -58,49 +82,16 @@ guint64 stream_offset(const Stream *stream)
     return byte_source_offset(stream->source);
 }
 
-/* The records of libxl, by type. */
-static const struct {
-    const char *name;
-    guint32 least, most; /* of the body's length */
-} libxl_records[] = {
-    [LIBXL_END] = { "END", 0, 0 },
-    [LIBXL_LIBXC_CONTEXT] = { "LIBXC_CONTEXT", 0, 0 },
-    /* Here and not only where it is read, so that a forged length isn't taken for a cut. */
-    [LIBXL_EMULATOR_XENSTORE_DATA] = { "EMULATOR_XENSTORE_DATA", 8, EMULATOR_BODY_MAX },
-    [LIBXL_EMULATOR_CONTEXT] = { "EMULATOR_CONTEXT", 8, G_MAXUINT32 },
-    [LIBXL_CHECKPOINT_END] = { "CHECKPOINT_END", 0, 0 },
-    [LIBXL_CHECKPOINT_STATE] = { "CHECKPOINT_STATE", 4, 8 },
-};
+const char *stream_header_name(const StreamItem *item)
+{
+    (void)item;
+    return "header";
+}
 
 const char *stream_item_name(const StreamItem *item)
 {
-    const char *name = NULL;
+    const char *name = layers[item->layer]->name(item);
 
-    switch (item->layer) {
-    case STREAM_WRAPPER:
-        name = item->type == WRAPPER_XL ? "xl" : item->type == WRAPPER_LIBVIRT ? "libvirt" : "xapi";
-        break;
-    case STREAM_XAPI_RECORD:
-        name = stream_xapi_name(item->type);
-        break;
-    case STREAM_LIBXL_RECORD:
-        name = item->type < G_N_ELEMENTS(libxl_records) ? libxl_records[item->type].name : NULL;
-        break;
-    case STREAM_LIBXC_RECORD:
-        name = stream_libxc_name(item->type);
-        break;
-    case STREAM_LEGACY_CHUNK:
-        name = stream_legacy_name(item->type);
-        break;
-    case STREAM_LIBXL_HEADER:
-    case STREAM_LIBXC_HEADER:
-    case STREAM_LEGACY_HEADER:
-        return "header";
-    case STREAM_DOMAIN_HEADER:
-        return "domain header";
-    case STREAM_END:
-        return "end";
-    }
     if (name) {
         return name;
     }
@@ -113,15 +104,7 @@ const char *stream_item_name(const StreamItem *item)
 /* What a message calls the item, as in "libxc record PAGE_DATA at 0x1000". */
 static char *describe(const StreamItem *item)
 {
-    static const char *const layers[] = {
-        [STREAM_WRAPPER] = "wrapper of",        [STREAM_XAPI_RECORD] = "XAPI record",
-        [STREAM_LIBXL_HEADER] = "libxl",        [STREAM_LIBXL_RECORD] = "libxl record",
-        [STREAM_LIBXC_HEADER] = "libxc image",  [STREAM_DOMAIN_HEADER] = "libxc",
-        [STREAM_LIBXC_RECORD] = "libxc record", [STREAM_LEGACY_HEADER] = "legacy stream's",
-        [STREAM_LEGACY_CHUNK] = "legacy chunk", [STREAM_END] = "the stream's",
-    };
-
-    return g_strdup_printf("%s %s at " HEX, layers[item->layer], stream_item_name(item),
+    return g_strdup_printf("%s %s at " HEX, layers[item->layer]->title, stream_item_name(item),
                            item->offset);
 }
 
@@ -155,9 +138,9 @@ gboolean stream_head(Stream *stream, StreamItem *item, void *buffer, gsize lengt
     return prefixed(item, byte_source_read(stream->source, buffer, length, error), error);
 }
 
-StreamLayerFunc stream_after(const Stream *stream)
+StreamLayer stream_after(const Stream *stream)
 {
-    return stream->in_xapi ? stream_xapi_next : NULL;
+    return stream->in_xapi ? STREAM_XAPI_RECORD : STREAM_END;
 }
 
 gboolean stream_record(Stream *stream, StreamItem *item, gboolean (*wants)(guint32 type),
@@ -173,8 +156,7 @@ gboolean stream_record(Stream *stream, StreamItem *item, gboolean (*wants)(guint
     if (got < sizeof head) {
         /* There is no type yet to name in the message. */
         g_autofree char *where =
-            g_strdup_printf("%s record at " HEX,
-                            item->layer == STREAM_LIBXL_RECORD ? "libxl" : "libxc", item->offset);
+            g_strdup_printf("%s at " HEX, layers[item->layer]->title, item->offset);
 
         byte_source_read(stream->source, head, sizeof head, error);
         g_prefix_error(error, "%s: ", where);
@@ -197,102 +179,6 @@ gboolean stream_record(Stream *stream, StreamItem *item, gboolean (*wants)(guint
     return stream_head(stream, item, head, sizeof head, error);
 }
 
-gboolean stream_libxl_header_next(Stream *stream, StreamItem *item, GError **error)
-{
-    guint8 head[16];
-
-    item->layer = STREAM_LIBXL_HEADER;
-    if (!stream_head(stream, item, head, sizeof head, error)) {
-        return FALSE;
-    }
-    item->header.version = bytes_u32(head + 8, TRUE);
-    item->header.options = bytes_u32(head + 12, TRUE);
-    if (memcmp(head, "LibxlFmt", 8) != 0) {
-        return stream_invalid(item, error, "it doesn't start with \"LibxlFmt\"");
-    }
-    if (item->header.version != LIBXL_VERSION) {
-        return stream_invalid(item, error, "version %u, where only 2 is known",
-                              item->header.version);
-    }
-    stream->libxl = TRUE;
-    stream->libxl_big_endian = (item->header.options & LIBXL_OPTION_BIG_ENDIAN) != 0;
-    stream->next = stream_libxl_next;
-    return TRUE;
-}
-
-static gboolean is_emulator(guint32 type)
-{
-    return type == LIBXL_EMULATOR_XENSTORE_DATA || type == LIBXL_EMULATOR_CONTEXT;
-}
-
-/* What a record of libxl means for what may come next. */
-static gboolean libxl_follow(Stream *stream, const StreamItem *item, GError **error)
-{
-    switch (item->type) {
-    case LIBXL_END:
-        if (stream->in_checkpoint) {
-            return stream_invalid(item, error, "it is within a checkpoint");
-        }
-        stream->next = stream_after(stream);
-        break;
-    case LIBXL_LIBXC_CONTEXT:
-        if (stream->libxc_seen) {
-            return stream_invalid(item, error, "it is the second one");
-        }
-        stream->libxc_seen = TRUE;
-        stream->next = stream_libxc_header_next;
-        break;
-    case LIBXL_CHECKPOINT_END:
-        if (!stream->in_checkpoint) {
-            return stream_invalid(item, error, "there is no checkpoint that it could end");
-        }
-        stream->in_checkpoint = FALSE;
-        stream->after_checkpoint = TRUE;
-        stream->checkpoints++;
-        stream->next = stream_libxc_next;
-        break;
-    case LIBXL_CHECKPOINT_STATE:
-        if (!stream->after_checkpoint) {
-            return stream_invalid(item, error, "it is not behind a checkpoint");
-        }
-        stream->next = stream_libxc_next;
-        break;
-    default:
-        break;
-    }
-    stream->after_checkpoint = item->type == LIBXL_CHECKPOINT_END;
-    return TRUE;
-}
-
-gboolean stream_libxl_next(Stream *stream, StreamItem *item, GError **error)
-{
-    guint8 body[8];
-
-    item->layer = STREAM_LIBXL_RECORD;
-    item->big_endian = stream->libxl_big_endian;
-    if (!stream_record(stream, item, is_emulator, body, error)) {
-        return FALSE;
-    }
-    if (item->type & STREAM_OPTIONAL) {
-        stream->after_checkpoint = FALSE;
-        return TRUE;
-    }
-    if (item->type >= G_N_ELEMENTS(libxl_records)) {
-        return stream_invalid(item, error, "its type is 0x%x, and it isn't optional", item->type);
-    }
-    if (item->length < libxl_records[item->type].least ||
-        item->length > libxl_records[item->type].most) {
-        return stream_invalid(
-            item, error, "its length is %" G_GUINT64_FORMAT ", where %u to %u are allowed",
-            item->length, libxl_records[item->type].least, libxl_records[item->type].most);
-    }
-    if (is_emulator(item->type)) {
-        item->emulator.id = bytes_u32(body, item->big_endian);
-        item->emulator.index = bytes_u32(body + 4, item->big_endian);
-    }
-    return libxl_follow(stream, item, error);
-}
-
 /* Passes over what is left of the item that was given out last, and lets it go to the tee. */
 static gboolean finish_item(Stream *stream, GError **error)
 {
@@ -305,6 +191,12 @@ static gboolean finish_item(Stream *stream, GError **error)
                     error);
 }
 
+gboolean stream_next_of(Stream *stream, StreamLayer layer, StreamItem *item, GError **error)
+{
+    item->layer = layer;
+    return layers[layer]->next(stream, item, error);
+}
+
 gboolean stream_next(Stream *stream, StreamItem *item, GError **error)
 {
     if (!finish_item(stream, error)) {
@@ -312,12 +204,9 @@ gboolean stream_next(Stream *stream, StreamItem *item, GError **error)
     }
     memset(item, 0, sizeof *item);
     item->offset = byte_source_offset(stream->source);
-    if (!stream->next) {
-        item->layer = STREAM_END;
-    } else if (!stream->next(stream, item, error) ||
-               !prefixed(item,
-                         byte_source_check(stream->source, item->length + item->padding, error),
-                         error)) {
+    if (!stream_next_of(stream, stream->layer, item, error) ||
+        !prefixed(item, byte_source_check(stream->source, item->length + item->padding, error),
+                  error)) {
         return FALSE;
     }
     stream->left = item->length + item->padding;

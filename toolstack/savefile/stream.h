@@ -4,6 +4,7 @@
 #define XEN_PHYSMAP_STREAM_H
 
 #include "byte-source.h"
+#include "stream-format.h"
 
 /*
  * A pull parser over a file or a pipe:
@@ -36,73 +37,6 @@ typedef enum {
     STREAM_LEGACY_CHUNK,  /* type: a LegacyType */
     STREAM_END,           /* what is behind it belongs to others */
 } StreamLayer;
-
-typedef enum { WRAPPER_XL = 1, WRAPPER_LIBVIRT, WRAPPER_XAPI } StreamWrapper;
-
-typedef enum {
-    XAPI_XENOPS = 0x000f,
-    XAPI_LIBXC = 0x00f0,
-    XAPI_LIBXL = 0x00f1,
-    XAPI_LIBXC_LEGACY = 0x00f2,
-    XAPI_QEMU_TRADITIONAL = 0x0f00,
-    XAPI_QEMU_UPSTREAM = 0x0f01,
-    XAPI_VGPU = 0x0f10,
-    XAPI_VARSTORED = 0x0f11,
-    XAPI_SWTPM_OLD = 0x0f12,
-    XAPI_SWTPM = 0x0f13,
-    XAPI_END = 0xffff,
-} XapiType;
-
-/* Set in the type of a record that may be passed over by who doesn't know it. */
-#define STREAM_OPTIONAL 0x80000000U
-
-typedef enum {
-    LIBXL_END = 0,
-    LIBXL_LIBXC_CONTEXT = 1,
-    LIBXL_EMULATOR_XENSTORE_DATA = 2,
-    LIBXL_EMULATOR_CONTEXT = 3,
-    LIBXL_CHECKPOINT_END = 4,
-    LIBXL_CHECKPOINT_STATE = 5,
-} LibxlType;
-
-typedef enum {
-    LIBXC_END = 0x00,
-    LIBXC_PAGE_DATA = 0x01,
-    LIBXC_X86_PV_INFO = 0x02,
-    LIBXC_X86_PV_P2M_FRAMES = 0x03,
-    LIBXC_X86_PV_VCPU_BASIC = 0x04,
-    LIBXC_X86_PV_VCPU_EXTENDED = 0x05,
-    LIBXC_X86_PV_VCPU_XSAVE = 0x06,
-    LIBXC_SHARED_INFO = 0x07,
-    LIBXC_X86_TSC_INFO = 0x08,
-    LIBXC_HVM_CONTEXT = 0x09,
-    LIBXC_HVM_PARAMS = 0x0a,
-    LIBXC_TOOLSTACK = 0x0b,
-    LIBXC_X86_PV_VCPU_MSRS = 0x0c,
-    LIBXC_VERIFY = 0x0d,
-    LIBXC_CHECKPOINT = 0x0e,
-    LIBXC_CHECKPOINT_DIRTY_PFN_LIST = 0x0f,
-    LIBXC_STATIC_DATA_END = 0x10,
-    LIBXC_X86_CPUID_POLICY = 0x11,
-    LIBXC_X86_MSR_POLICY = 0x12,
-} LibxcType;
-
-/* Chunks have negative numbers, but for the end; what isn't a chunk with a number gets one here. */
-typedef enum {
-    LEGACY_PAGES = 1,
-    LEGACY_MAGIC_PFNS = 2,
-    LEGACY_HVM_CONTEXT = 3,
-    LEGACY_QEMU = 4,
-    LEGACY_END = 0,
-    LEGACY_VERIFY = -1,
-    LEGACY_VCPU_INFO = -2,
-    LEGACY_TSC_INFO = -7,
-    LEGACY_LAST_CHECKPOINT = -9,
-    LEGACY_TOOLSTACK = -18,
-} LegacyType;
-
-/* In domain.guest. */
-typedef enum { GUEST_X86_PV = 1, GUEST_X86_HVM = 2 } StreamGuest;
 
 typedef struct StreamItem {
     StreamLayer layer;
