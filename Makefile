@@ -125,7 +125,8 @@ include tests/bench/bench.mk
 fetch-box:
 	@! [ -x tests/xen/fetch ] || tests/xen/fetch build/box || true
 
-# The box comes last; it takes most of the time. tests/xen/check is to print TAP.
+# The box comes last; it takes most of the time. tests/xen/check is to print TAP. With SUITE=NAME the
+# programs of Xen are those of another Debian than this machine's.
 .PHONY: check
 check: have-cmocka fetch-box all $(UNIT_TESTS) $(XENSTORED_TESTS)
 check: $(patsubst tests/fuzz/fuzz-%.c,build/tests/fuzz/replay-%,$(wildcard tests/fuzz/fuzz-*.c))
@@ -139,6 +140,14 @@ check-unit: have-cmocka $(PROGRAMS) $(UNIT_TESTS)
 .PHONY: check-xenstored
 check-xenstored: have-cmocka fetch-box $(XENSTORED_TESTS)
 	@tests/run $(XENSTORED_CHECKS)
+
+# What runs programs of Xen, in full on each suite.
+SUITES ?= bookworm trixie
+.PHONY: check-suites
+check-suites: have-cmocka all $(XENSTORED_TESTS)
+	@status=0; for suite in $(SUITES); do \
+		echo "$$suite"; SUITE=$$suite tests/run $(XENSTORED_CHECKS) -t 3000 tests/xen/check || status=1; \
+	done; exit $$status
 
 # In a copy of the source tree, so that build/ stays what it was configured to be. The component is
 # preloaded into programs that don't have AddressSanitizer themselves.
@@ -232,7 +241,8 @@ compile_commands:
 help:
 	@echo 'make            build into build/'
 	@echo 'make demo       create, save, restore and migrate a guest in an emulated box, with comments'
-	@echo 'make check      all tests; the box and a real xenstored are fetched, not installed'
+	@echo 'make check      all tests; the box and a real xenstored are fetched, not installed;'
+	@echo '                SUITE=trixie takes the box of Debian 13; make check-suites: of each Debian'
 	@echo 'make check-unit the unit tests alone, in seconds; also check-xenstored, check-asan,'
 	@echo '                check-valgrind, and check-fuzz: every reader for two seconds'
 	@echo 'make fuzz       every reader under libFuzzer (clang), or our own mutator, FUZZ_SECONDS=60 each'

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Preloaded into a real xenstored or oxenstored: the little of a hypervisor that they ask for. */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -384,6 +386,44 @@ static int open_file(const char *symbol, const char *path, int flags, mode_t mod
     }
 DEFINE_OPEN(open)
 DEFINE_OPEN(open64)
+
+/* oxenstored has plugins since Xen 4.20, in a folder that was fixed when it was built. */
+static const char *unpacked(const char *path, char buffer[PATH_MAX])
+{
+    const char *root = getenv("XENSTORED_ROOT");
+
+    if (!root || !path || strncmp(path, "/usr/lib/xen-", 13) != 0) {
+        return path;
+    }
+    snprintf(buffer, PATH_MAX, "%s%s", root, path);
+    return buffer;
+}
+
+EXPORT DIR *opendir(const char *path)
+{
+    DIR *(*next)(const char *) = (DIR * (*)(const char *)) dlsym(RTLD_NEXT, "opendir");
+    char buffer[PATH_MAX];
+
+    return next(unpacked(path, buffer));
+}
+
+EXPORT int stat64(const char *path, struct stat64 *st)
+{
+    int (*next)(const char *, struct stat64 *) =
+        (int (*)(const char *, struct stat64 *))dlsym(RTLD_NEXT, "stat64");
+    char buffer[PATH_MAX];
+
+    return next(unpacked(path, buffer), st);
+}
+
+EXPORT void *dlopen(const char *path, int mode)
+{
+    void *(*next)(const char *, int) =
+        (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
+    char buffer[PATH_MAX];
+
+    return next(unpacked(path, buffer), mode);
+}
 
 /* oxenstored's folder was fixed when it was built; its socket goes where the C one puts it. */
 EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length)
