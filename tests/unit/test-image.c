@@ -40,15 +40,27 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void expect_trouble(pid_t pid, const char *path, gboolean read_only, const char *wanted)
+static void expect_trouble_of(const Process *process, const char *path, gboolean read_only,
+                              const char *wanted)
 {
-    g_autofree char *trouble = image_trouble(pid, path, read_only);
+    gint64 deadline = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+    g_autofree char *trouble = image_trouble(process, path, read_only, deadline);
 
     if (wanted) {
         assert_string_equal(trouble, wanted);
     } else {
         assert_null(trouble);
     }
+}
+
+static void expect_trouble(pid_t pid, const char *path, gboolean read_only, const char *wanted)
+{
+    Process process = { .id = process_identify(pid), .uid = geteuid(), .gid = getegid() };
+
+    if (pid != getpid() && geteuid() == 0) {
+        process.uid = process.gid = 12345;
+    }
+    expect_trouble_of(&process, path, read_only, wanted);
 }
 
 static void test_own(void **state)

@@ -80,6 +80,58 @@ code "without the component a saved guest doesn't" 1
 run env XEN_PHYSMAP_POLICY=warn "$work/launcher" -xen-domid 7 -incoming fd:9
 has "unless the policy says so" 'argument fd:9'
 
+# On an incoming migration, what may mean another thing to QEMU is no way round the component.
+refused() {
+    run "$launcher" "$@"
+    code "refused: $*" 1
+    lacks "and QEMU isn't run" 'argument .*'
+    run env XEN_PHYSMAP_POLICY=off "$launcher" "$@"
+    has "but with policy off: $*" 'argument .*'
+}
+run "$launcher" --xen-domid 7 --incoming fd:9
+has "two dashes are as good as one" 'XEN_PHYSMAP_INCOMING=fd:9'
+run "$launcher" -xen-domid 7 -no-shutdown -incoming fd:9
+has "an option without a value may be in front" 'XEN_PHYSMAP_INCOMING=fd:9'
+run "$launcher" -xen-domid 7 -name incoming -incoming fd:9
+has "and so may any value" 'XEN_PHYSMAP_INCOMING=fd:9'
+refused -xen-domid 7x -incoming fd:9
+refused -xen-domid '' -incoming fd:9
+refused -xen-domid -7 -incoming fd:9
+refused -xen-domid 0x7 -incoming fd:9
+refused -xen-domid 32752 -incoming fd:9
+refused -xen-domid 99999999999999999999 -incoming fd:9
+refused -incoming fd:9
+refused -xen-domid 7 -name -incoming fd:9
+refused -xen-domid 7 -name --incoming fd:9
+refused -xen-domid 7 -incoming -incoming fd:9
+refused -name -xen-domid 7 -incoming fd:9
+refused -xen-domid 7 -name -runas 0:0 -incoming fd:9
+
+# What our programs tell each other isn't taken from outside.
+run env XEN_PHYSMAP_PROBE=1 XEN_PHYSMAP_HOLD_FD=5 XEN_PHYSMAP_INCOMING=fd:5 XEN_PHYSMAP_QMP_FD=0 \
+    XEN_PHYSMAP_DOMID=9 "$launcher" -xen-domid 7
+lacks "no probe" 'XEN_PHYSMAP_PROBE=.*'
+lacks "no standby" 'XEN_PHYSMAP_HOLD_FD=.*'
+lacks "no state to load" 'XEN_PHYSMAP_INCOMING=.*'
+lacks "no descriptor of a monitor" 'XEN_PHYSMAP_QMP_FD=0'
+has "no other domain" 'XEN_PHYSMAP_DOMID=7'
+run env XEN_PHYSMAP_DOMID=9 XEN_PHYSMAP_PROBE=1 "$launcher" -version
+lacks "without a domain neither" 'XEN_PHYSMAP.*=[0-9]'
+
+# The updater's word comes first, and is no argument of QEMU's. Then the program has to be root's.
+mkdir "$work/open" && cp "$work/qemu" "$work/open/" && chmod 777 "$work/open"
+run "$launcher" --xen-physmap-hold=4 -xen-domid 7 -incoming fd:3
+has "the updater has it held" 'XEN_PHYSMAP_HOLD_FD=4'
+lacks "which QEMU isn't told" 'argument --xen-physmap-hold=4'
+run "$launcher" -xen-domid 7 --xen-physmap-hold=4
+has "elsewhere it is any argument" 'argument --xen-physmap-hold=4'
+lacks "and holds nothing" 'XEN_PHYSMAP_HOLD_FD=4'
+run env XEN_PHYSMAP_QEMU="$work/open/qemu" "$launcher" --xen-physmap-hold=4 -xen-domid 7 -incoming fd:3
+code "an update runs no QEMU that others may write to" 127
+has "and says why" "xen-physmap-qemu: can't run .*/open/qemu: .*/open: others than root may write to it"
+run "$work/launcher" --xen-physmap-hold=4 -xen-domid 7 -incoming fd:3
+code "nor one without the component" 1
+
 # What the updater asks a new QEMU first. A shell in front of it, preloaded too, isn't meant.
 cp "$(command -v env)" "$work/qemu-env"
 cp "$(command -v env)" "$work/device-model"
@@ -106,18 +158,39 @@ echo left: *
 kill $!
 rm -f *
 "$1" -xen-domid 7 -runas 1:1 >/dev/null
-"$1" -xen-domid 7 -runas 2:2 >/dev/null
-for file in physmap-start-*; do
+XEN_PHYSMAP_HOLD_FD=9 "$1" -xen-domid 7 -runas 2:2 >/dev/null
+cd xen-physmap/launch || cd ../xen-physmap/launch
+ls -ld --time-style=+ . | sed 's/^\([^ ]*\).*/folder: \1/'
+for file in *; do
     echo "started: $(stat -c %a "$file") $(tr '\0' ' ' <"$file")"
 done
+chmod 777 .
+"$1" -xen-domid 7 >/dev/null
+chmod 700 .
+rm -f *
+touch /run/target
+ln -s /run/target new-1 && ln -s /run/target 1
+"$1" -xen-domid 7 >/dev/null
+echo "target: $(cat /run/target)"
 S
 if unshare --user --map-root-user --mount mount -t tmpfs none /run 2>/dev/null; then
     run unshare --user --map-root-user --mount sh "$work/leftovers" "$launcher"
     has "sockets at which nobody listens are removed, and nothing else" \
         'left: qmp-libxl-1 qmp-physmap-3 qmp-physmap-4 qmp-physmap-x'
-    has "what a QEMU that gives up root is started with is for root to read" \
-        'started: 600 [0-9]* /run/xen .* -xen-domid 7 -runas 2:2 .*XEN_PHYSMAP_DOMID=7.*'
-    lacks "and goes with the process" 'started: .* -runas 1:1 .*'
+    if [ "$(unshare --user --map-root-user stat -c %u /)" = 0 ]; then
+        has "launch records are in a folder of root's" 'folder: drwx------'
+        has "for root to read" \
+            'started: 600 xen-physmap-launch=1 .* program=/.*/qemu .* argument=-runas argument=2:2 environment=.*'
+        has "they say where it was started" 'started: .* folder=/run/xen .*'
+        lacks "but not what the launcher adds" 'started: .*xen-physmap-component.*'
+        lacks "nor what is between our programs" 'started: .*HOLD_FD.*'
+        lacks "and they go with the process" 'started: .* argument=1:1 .*'
+        has "a folder that others may write to isn't used" \
+            "xen-physmap-qemu: can't write down .*/launch: others than root may write to it"
+        has "no link is followed" 'target: '
+    else
+        ok "launch records # SKIP only root can have /run of its own under root's /"
+    fi
 else
     ok "sockets at which nobody listens are removed # SKIP no user namespaces here"
 fi

@@ -5,18 +5,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "launch-record.h"
 
 /* Whose rights a process has, and where it is. */
 typedef struct Place {
     uid_t uid;
     gid_t gid;
-    GArray *groups; /* of gid_t */
+    gid_t *groups;
+    int n_groups;
     int root, folder;
 } Place;
 
@@ -33,74 +36,84 @@ static int open_link(pid_t pid, const char *name)
     return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
+static void close_fd(int fd)
+{
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 static void leave(Place *place)
 {
-    g_array_unref(place->groups);
-    if (place->root >= 0) {
-        close(place->root);
-    }
-    if (place->folder >= 0) {
-        close(place->folder);
+    g_free(place->groups);
+    close_fd(place->root);
+    close_fd(place->folder);
+}
+
+/* Those that the user has by name, as QEMU takes them. */
+static void find_groups(Place *place)
+{
+    const struct passwd *user = getpwuid(place->uid);
+
+    place->n_groups = 1;
+    place->groups = g_new(gid_t, 1);
+    place->groups[0] = place->gid;
+    /* Fails as long as there are more than room for; then it says how many. */
+    while (user && getgrouplist(user->pw_name, place->gid, place->groups, &place->n_groups) < 0) {
+        place->groups = g_renew(gid_t, place->groups, place->n_groups);
     }
 }
 
 /* 0, or an errno. */
-static int find(pid_t pid, Place *place)
+static int find(const Process *process, Place *place)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)pid);
-    g_autofree char *status = NULL;
-    const char *groups;
-    guint64 uid, gid;
-
-    *place = (Place){ 0, 0, g_array_new(FALSE, FALSE, sizeof(gid_t)), open_link(pid, "root"),
-                      open_link(pid, "cwd") };
+    *place = (Place){ process->uid, process->gid, NULL, 0, open_link(process->id.pid, "root"), -1 };
+    if (place->root >= 0) {
+        place->folder = open_link(process->id.pid, "cwd");
+    }
     if (place->root < 0 || place->folder < 0) {
         return errno == ENOENT ? ESRCH : errno;
     }
-    if (!g_file_get_contents(path, &status, NULL, NULL) ||
-        !process_effective_id(pid, "Uid", &uid) || !process_effective_id(pid, "Gid", &gid)) {
-        return ESRCH;
-    }
-    place->uid = uid;
-    place->gid = gid;
-    if ((groups = strstr(status, "\nGroups:\t"))) {
-        g_autofree char *line = g_strndup(groups + strlen("\nGroups:\t"),
-                                          strcspn(groups + strlen("\nGroups:\t"), "\n"));
-        g_auto(GStrv) words = g_strsplit(line, " ", -1);
-
-        for (guint i = 0; words[i]; i++) {
-            guint64 number;
-
-            if (g_ascii_string_to_unsigned(words[i], 10, 0, G_MAXUINT32, &number, NULL)) {
-                gid_t group = number;
-
-                g_array_append_val(place->groups, group);
-            }
-        }
-    }
-    return 0;
+    find_groups(place);
+    return process_is_alive(&process->id) ? 0 : ESRCH;
 }
 
 /* In the child. An ordinary user can only ask for processes of its own, which are where it is. */
-static int take_place(const Place *place)
+static int take_place(const Place *place, int root, int folder)
 {
-    if (geteuid() == 0 && (fchdir(place->root) || chroot(".") ||
-                           setgroups(place->groups->len, (const gid_t *)place->groups->data) ||
-                           setresgid(place->gid, place->gid, place->gid) ||
-                           setresuid(place->uid, place->uid, place->uid))) {
+    if (geteuid() == 0 &&
+        (fchdir(root) || chroot(".") || setgroups(place->n_groups, place->groups) ||
+         setresgid(place->gid, place->gid, place->gid) ||
+         setresuid(place->uid, place->uid, place->uid))) {
         return errno;
     }
-    return fchdir(place->folder) ? errno : 0;
+    return fchdir(folder) ? errno : 0;
 }
 
-static Answer open_there(const Place *place, const char *path, gboolean read_only)
+/*
+ * In the child. It may hang in the file for ever, even when it is killed, so it first closes all of
+ * ours, locks for example, but these. Doesn't return.
+ */
+static void open_there(const Place *place, const char *path, gboolean read_only, int out)
 {
-    Answer answer = { .errnum = take_place(place) };
+    enum { OUT, ROOT, FOLDER, NUM };
+    const int given[NUM] = { out, place->root, place->folder };
+    int fds[NUM];
+    Answer answer = { 0 };
     struct stat status;
     int fd;
 
+    for (int i = 0; i < NUM; i++) {
+        fds[i] = fcntl(given[i], F_DUPFD, STDERR_FILENO + 1 + NUM);
+    }
+    for (int i = 0; i < NUM; i++) {
+        dup2(fds[i], STDERR_FILENO + 1 + i);
+        fds[i] = STDERR_FILENO + 1 + i;
+    }
+    closefrom(STDERR_FILENO + 1 + NUM);
+    answer.errnum = take_place(place, fds[ROOT], fds[FOLDER]);
     if (!answer.errnum) {
-        fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_CLOEXEC);
+        fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &status)) {
             answer.errnum = errno;
         } else {
@@ -108,12 +121,26 @@ static Answer open_there(const Place *place, const char *path, gboolean read_onl
             answer.ino = status.st_ino;
         }
     }
-    return answer;
+    _exit(write(fds[OUT], &answer, sizeof answer) != sizeof answer);
 }
 
-static Answer ask(const Place *place, const char *path, gboolean read_only)
+/* What a child says, which may never come. */
+static Answer await_answer(int fd, gint64 deadline)
 {
-    Answer answer = { .errnum = EIO };
+    gint64 left = deadline - g_get_monotonic_time();
+    struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+    int rc = poll(&pollfd, 1, left > 0 ? (left + 999) / 1000 : 0);
+    Answer answer;
+
+    if (rc <= 0) {
+        return (Answer){ .errnum = rc == 0 ? ETIMEDOUT : errno };
+    }
+    return read(fd, &answer, sizeof answer) == sizeof answer ? answer : (Answer){ .errnum = EIO };
+}
+
+static Answer ask(const Place *place, const char *path, gboolean read_only, gint64 deadline)
+{
+    Answer answer;
     int pipe_ends[2];
     pid_t child;
 
@@ -122,47 +149,53 @@ static Answer ask(const Place *place, const char *path, gboolean read_only)
     }
     child = fork();
     if (child == 0) {
-        answer = open_there(place, path, read_only);
-        _exit(write(pipe_ends[1], &answer, sizeof answer) != sizeof answer);
+        open_there(place, path, read_only, pipe_ends[1]);
     }
     close(pipe_ends[1]);
-    if (child < 0 || read(pipe_ends[0], &answer, sizeof answer) != sizeof answer) {
-        answer.errnum = EIO;
-    }
+    answer = child < 0 ? (Answer){ .errnum = errno } : await_answer(pipe_ends[0], deadline);
     close(pipe_ends[0]);
-    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+    if (child > 0) {
+        kill(child, SIGKILL);
+        /* One that hangs in the kernel is left to init. */
+        waitpid(child, NULL, answer.errnum == ETIMEDOUT || answer.errnum == EINTR ? WNOHANG : 0);
     }
     return answer;
 }
 
-static gboolean has_open(pid_t pid, const Answer *file)
+static gboolean has_open(pid_t pid, const Answer *file, gint64 deadline)
 {
     g_autofree char *folder = g_strdup_printf("/proc/%d/fd", (int)pid);
     g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
     const char *name;
 
-    while (dir && (name = g_dir_read_name(dir))) {
+    while (dir && (name = g_dir_read_name(dir)) && g_get_monotonic_time() < deadline) {
         g_autofree char *path = g_build_filename(folder, name, NULL);
-        struct stat status;
+        struct statx status;
 
-        if (stat(path, &status) == 0 && status.st_dev == file->dev && status.st_ino == file->ino) {
+        /* Its other files aren't asked: one of them may be the process's own, and not answer. */
+        if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &status) == 0 &&
+            makedev(status.stx_dev_major, status.stx_dev_minor) == file->dev &&
+            status.stx_ino == file->ino) {
             return TRUE;
         }
     }
     return FALSE;
 }
 
-char *image_trouble(pid_t pid, const char *path, gboolean read_only)
+char *image_trouble(const Process *process, const char *path, gboolean read_only, gint64 deadline)
 {
     Place place;
-    Answer answer = { .errnum = find(pid, &place) };
+    Answer answer = { .errnum = find(process, &place) };
 
     if (!answer.errnum) {
-        answer = ask(&place, path, read_only);
+        answer = ask(&place, path, read_only, deadline);
     }
     leave(&place);
     if (answer.errnum) {
-        return g_strdup(g_strerror(answer.errnum));
+        return g_strdup(answer.errnum == ETIMEDOUT ? "it doesn't answer"
+                                                   : g_strerror(answer.errnum));
     }
-    return has_open(pid, &answer) ? NULL : g_strdup("another file has that name now");
+    return has_open(process->id.pid, &answer, deadline)
+               ? NULL
+               : g_strdup("another file has that name now");
 }

@@ -3,15 +3,15 @@
 #ifndef XEN_PHYSMAP_IMAGE_H
 #define XEN_PHYSMAP_IMAGE_H
 
-#include <sys/types.h>
-
-#include <glib.h>
+#include "process.h"
 
 /*
- * Opens the file by the path that the process opened it by, with the rights and the root folder that
- * it has now, and closes it. NULL when that works and it is a file that the process has open;
- * otherwise the reason in words.
+ * Opens the file by the path that the process opened it by, as the user that it was started to be and
+ * in the root folder that it has now, and closes it. A child of ours does that: the process decides
+ * what is mounted there, and a file of its own may never answer. NULL when it works and it is a file
+ * that the process has open; otherwise the reason in words, and at the latest at `deadline`
+ * (monotonic) or when a signal comes.
  */
-char *image_trouble(pid_t pid, const char *path, gboolean read_only);
+char *image_trouble(const Process *process, const char *path, gboolean read_only, gint64 deadline);
 
 #endif

@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads a QEMU out of /proc, starts another like it through the launcher, and ends one. */
+/* Reads a QEMU's launch record, starts another like it through the launcher, and ends one. */
 #include "process.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <xen-physmap/record.h>
 
+#include "launch-settings.h"
 #include "names.h"
 #include "qemu-args.h"
 #include "restore-policy.h"
 #include "tap.h"
-
-#define DELETED " (deleted)"
+#include "trusted-file.h"
 
 /* The descriptors that a new QEMU is given, and its network interfaces behind them. */
 #define STATE_FD 3
@@ -43,60 +45,48 @@ static gboolean fail(GError **error, XenPhysmapError code, const char *format, .
     return FALSE;
 }
 
-static char *proc_path(pid_t pid, const char *file)
+/* A descriptor of the process, and not of a later one with its pid; -1 when it is gone. */
+static int open_process(const ProcessId *id)
 {
-    return g_strdup_printf("/proc/%d/%s", (int)pid, file);
-}
+    int fd = id->pid > 0 ? (int)syscall(SYS_pidfd_open, id->pid, 0) : -1;
 
-static char *proc_link(pid_t pid, const char *file)
-{
-    g_autofree char *path = proc_path(pid, file);
-
-    return g_file_read_link(path, NULL);
-}
-
-/* A file of NUL-terminated strings. */
-static GStrv proc_strings(pid_t pid, const char *file, GError **error)
-{
-    g_autofree char *path = proc_path(pid, file);
-    g_autofree char *data = NULL;
-    g_autoptr(GError) problem = NULL;
-    GPtrArray *strings;
-    gsize length;
-
-    if (!g_file_get_contents(path, &data, &length, &problem)) {
-        fail(error, XEN_PHYSMAP_ERROR_UNAVAILABLE, "can't read %s: %s", path, problem->message);
-        return NULL;
+    if (fd >= 0 && !process_is_alive(id)) {
+        close(fd);
+        fd = -1;
     }
-    strings = g_ptr_array_new();
-    for (gsize at = 0; at < length; at += strlen(data + at) + 1) {
-        g_ptr_array_add(strings, g_strdup(data + at));
-    }
-    g_ptr_array_add(strings, NULL);
-    return (GStrv)g_ptr_array_free(strings, FALSE);
+    return fd;
 }
 
 gboolean process_end(const ProcessId *id, GError **error)
 {
     gint64 deadline = g_get_monotonic_time() + END_TIMEOUT_US;
+    int fd = open_process(id);
+    int rc;
 
     /*
      * Killed, and not asked to end: it stopped and flushed its images when its state was saved,
      * and what it would do at its end, such as to remove its backends from xenstore, isn't wanted.
      */
-    while (process_is_alive(id)) {
-        if (kill(id->pid, SIGKILL) && errno != ESRCH) {
-            return fail(error, XEN_PHYSMAP_ERROR_ACCESS, "can't end process %d: %s", (int)id->pid,
-                        g_strerror(errno));
-        }
+    rc = fd < 0 ? 0 : syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+    if (rc && errno != ESRCH) {
+        fail(error, XEN_PHYSMAP_ERROR_ACCESS, "can't end process %d: %s", (int)id->pid,
+             g_strerror(errno));
+    } else {
+        rc = 0;
+    }
+    while (rc == 0 && process_is_alive(id)) {
         if (g_get_monotonic_time() > deadline) {
-            return fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "process %d doesn't end, though killed",
-                        (int)id->pid);
+            fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "process %d doesn't end, though killed",
+                 (int)id->pid);
+            rc = -1;
         }
         waitpid(id->pid, NULL, WNOHANG);
         g_usleep(1000);
     }
-    return TRUE;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return rc == 0;
 }
 
 char *process_ending(const ProcessId *id)
@@ -122,67 +112,42 @@ static gboolean is_one_of(const char *text, const char *const *list)
     return FALSE;
 }
 
-/* QEMU's arguments without the launcher's, and without what belongs to one start alone. */
-static GStrv arguments_again(char **argv)
+/* QEMU's arguments without what belongs to one start alone. */
+static GStrv arguments_again(char **recorded)
 {
-    static const char *const launchers[] = { "-chardev", "-mon", NULL };
     GPtrArray *args = g_ptr_array_new();
 
-    for (guint i = 1; argv[0] && argv[i]; i++) {
-        if (argv[i + 1] &&
-            (strcmp(argv[i], "-incoming") == 0 ||
-             (is_one_of(argv[i], launchers) && strstr(argv[i + 1], MONITOR_ID_PREFIX)))) {
+    for (guint i = 0; recorded[i]; i++) {
+        const char *option = g_str_has_prefix(recorded[i], "--") ? recorded[i] + 1 : recorded[i];
+
+        if (recorded[i + 1] && strcmp(option, "-incoming") == 0) {
             i++;
-        } else if (strcmp(argv[i], "-S") != 0) {
-            g_ptr_array_add(args, g_strdup(argv[i]));
+        } else if (strcmp(option, "-S") != 0) {
+            g_ptr_array_add(args, g_strdup(recorded[i]));
         }
     }
     g_ptr_array_add(args, NULL);
     return (GStrv)g_ptr_array_free(args, FALSE);
 }
 
-/* The component's path is the first of LD_PRELOAD; the launcher lies beside it. */
-static char *launcher_of(char **env)
+/* The launcher lies beside this program when neither is installed. */
+static char *find_launcher(void)
 {
-    const char *preload = g_environ_getenv(env, "LD_PRELOAD");
-    g_autofree char *first = preload ? g_strndup(preload, strcspn(preload, ":")) : NULL;
-    g_autofree char *folder = first ? g_path_get_dirname(first) : NULL;
+    g_autofree char *exe = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *folder = exe ? g_path_get_dirname(exe) : NULL;
+    g_autofree char *beside = folder ? g_build_filename(folder, LAUNCHER_FILE, NULL) : NULL;
 
-    return folder && g_str_has_suffix(first, "/" COMPONENT_FILE)
-               ? g_build_filename(folder, LAUNCHER_FILE, NULL)
-               : NULL;
-}
-
-static GStrv environment_again(char **env)
-{
-    const char *preload = g_environ_getenv(env, "LD_PRELOAD");
-    const char *others = preload ? strchr(preload, ':') : NULL;
-    g_auto(GStrv) again = g_strdupv(env);
-
-    again = others ? g_environ_setenv(again, "LD_PRELOAD", others + 1, TRUE)
-                   : g_environ_unsetenv(again, "LD_PRELOAD");
-    again = g_environ_unsetenv(again, ENV_DOMID);
-    again = g_environ_unsetenv(again, ENV_QMP_FD);
-    again = g_environ_unsetenv(again, ENV_INCOMING);
-    again = g_environ_unsetenv(again, ENV_HOLD_FD);
-    /* A layout that differs is never right here, whatever the host's policy for restores is. */
-    again = g_environ_setenv(again, ENV_POLICY, restore_policy_name(RESTORE_REFUSE), TRUE);
-    return g_steal_pointer(&again);
+    return beside && access(beside, F_OK) == 0 ? g_steal_pointer(&beside)
+                                               : g_strdup(XEN_PHYSMAP_LIBEXECDIR "/" LAUNCHER_FILE);
 }
 
 /* A line is "0::/path" for the unified hierarchy and "4:memory:/path" for one of the older kind. */
-static GStrv control_groups(pid_t pid)
+static GStrv control_groups(char **lines)
 {
-    g_autofree char *path = proc_path(pid, "cgroup");
-    g_autofree char *text = NULL;
-    g_auto(GStrv) lines = NULL;
     GPtrArray *folders = g_ptr_array_new();
 
-    if (g_file_get_contents(path, &text, NULL, NULL)) {
-        lines = g_strsplit(text, "\n", -1);
-    }
-    for (guint i = 0; lines && lines[i]; i++) {
-        g_auto(GStrv) part = g_strsplit(lines[i], ":", 3);
+    for (; *lines; lines++) {
+        g_auto(GStrv) part = g_strsplit(*lines, ":", 3);
 
         if (g_strv_length(part) == 3 && strcmp(part[2], "/") != 0) {
             const char *hierarchy = g_str_has_prefix(part[1], "name=") ? part[1] + 5 : part[1];
@@ -216,85 +181,130 @@ void process_set_argument(GStrv *args, const char *option, const char *value)
     (*args)[n + 2] = NULL;
 }
 
-static gboolean is_roots_alone(const char *path)
+/* "USER" or "UID:GID". */
+static gboolean parse_user(const char *text, uid_t *uid, gid_t *gid)
 {
-    struct stat status;
+    g_auto(GStrv) part = g_strsplit(text, ":", 2);
+    const struct passwd *user;
+    guint64 numbers[2];
 
-    return stat(path, &status) == 0 && status.st_uid == 0 && !(status.st_mode & 022);
+    if (part[0] && part[1]) {
+        if (!g_ascii_string_to_unsigned(part[0], 10, 0, G_MAXUINT32 - 1, &numbers[0], NULL) ||
+            !g_ascii_string_to_unsigned(part[1], 10, 0, G_MAXUINT32 - 1, &numbers[1], NULL)) {
+            return FALSE;
+        }
+        *uid = numbers[0];
+        *gid = numbers[1];
+        return TRUE;
+    }
+    if (!(user = getpwnam(text))) {
+        return FALSE;
+    }
+    *uid = user->pw_uid;
+    *gid = user->pw_gid;
+    return TRUE;
 }
 
-/*
- * A QEMU that gave up root: what /proc tells of it is its own word, so the launcher's takes its
- * place. The program that it runs, and the file that has its name since an upgrade, are started
- * again only if nobody but root could have put them there.
- */
-static void take_launchers_word(Process *process, GStrv *argv, GStrv *env)
+/* The user that QEMU becomes by its arguments. FALSE when that can't be told. */
+static gboolean find_user(Process *process, const LaunchRecord *record)
 {
-    g_autofree char *program = proc_path(process->id.pid, "exe");
-    g_autoptr(GError) problem = NULL;
-    g_autoptr(LaunchRecord) start = launch_record_read(&process->id, &problem);
+    const char *const *args = (const char *const *)record->args;
+    const char *runas = qemu_args_value(args, "-runas");
+    const char *run_with = qemu_args_value(args, "-run-with");
+    g_auto(GStrv) parts = run_with ? g_strsplit(run_with, ",", -1) : NULL;
 
-    if (!start) {
-        process->distrust = g_strdup_printf(
-            "its QEMU gave up root, so that what it was started with has to be told "
-            "by the launcher: %s; migrate the guest once",
-            problem->message);
-        return;
+    process->uid = record->uid;
+    process->gid = record->gid;
+    for (guint i = 0; parts && parts[i]; i++) {
+        if (g_str_has_prefix(parts[i], "user=")) {
+            runas = parts[i] + strlen("user=");
+        }
     }
-    if (!is_roots_alone(program) || !process->exe || !is_roots_alone(process->exe)) {
-        g_autofree char *shown = xen_physmap_escape(process->exe ? process->exe : program, -1);
+    return !runas || parse_user(runas, &process->uid, &process->gid);
+}
 
-        process->distrust = g_strdup_printf("its QEMU gave up root, and its program %s is gone, or "
-                                            "others than root may write to it",
-                                            shown);
+static void distrust(Process *process, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void distrust(Process *process, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    g_free(process->distrust);
+    process->distrust = g_strdup_vprintf(format, args);
+    va_end(args);
+}
+
+static gboolean is_same_file(const char *path, const char *identity)
+{
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    g_autofree char *found = fd < 0 ? NULL : file_identity(fd);
+
+    if (fd >= 0) {
+        close(fd);
     }
-    g_strfreev(*argv);
-    g_strfreev(*env);
-    *argv = g_steal_pointer(&start->args);
-    *env = g_steal_pointer(&start->env);
-    g_free(process->folder);
-    g_free(process->log);
-    process->folder = g_steal_pointer(&start->folder);
-    process->log = g_steal_pointer(&start->log);
+    return g_strcmp0(found, identity) == 0;
+}
+
+static void take_record(Process *process, LaunchRecord *record)
+{
+    process->exe = g_steal_pointer(&record->program);
+    process->identity = g_steal_pointer(&record->identity);
+    process->replaced = !is_same_file(process->exe, process->identity);
+    process->folder = g_steal_pointer(&record->folder);
+    if (g_path_is_absolute(record->log)) {
+        g_free(process->log);
+        process->log = g_steal_pointer(&record->log);
+    }
+    process->launcher = find_launcher();
+    process->args = arguments_again(record->args);
+    /* A layout that differs is never right here, whatever the host's policy for restores is. */
+    process->env = g_environ_setenv(g_steal_pointer(&record->env), ENV_POLICY,
+                                    restore_policy_name(RESTORE_REFUSE), TRUE);
+    process->cgroups = control_groups(record->cgroups);
+    process->settings = g_steal_pointer(&record->settings);
 }
 
 Process *process_read(pid_t pid, guint32 domid, GError **error)
 {
     g_autoptr(Process) process = g_new0(Process, 1);
-    g_auto(GStrv) argv = proc_strings(pid, "cmdline", error);
-    g_auto(GStrv) env = argv ? proc_strings(pid, "environ", error) : NULL;
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LaunchRecord) record = NULL;
     g_autofree char *number = g_strdup_printf("%u", domid);
-    guint64 uid = 0;
 
-    if (!env) {
-        return NULL;
-    }
     process->id = process_identify(pid);
-    process->exe = proc_link(pid, "exe");
-    process->folder = proc_link(pid, "cwd");
-    process->log = proc_link(pid, "fd/2");
-    if (process->exe && g_str_has_suffix(process->exe, DELETED)) {
-        process->exe[strlen(process->exe) - strlen(DELETED)] = '\0';
-        process->replaced = TRUE;
+    process->log = g_strdup("/dev/null");
+    if (process->id.pid && !(record = launch_record_read(&process->id, &problem))) {
+        distrust(process,
+                 "its QEMU has no launch record (%s): it wasn't started through %s, or through an "
+                 "older one; name that in device_model_override, and restart the guest or "
+                 "migrate the guest once",
+                 problem->message, LAUNCHER_FILE);
+        return g_steal_pointer(&process);
     }
-    if (process_effective_id(pid, "Uid", &uid) && uid != geteuid()) {
-        take_launchers_word(process, &argv, &env);
-    }
-    if (!process->id.pid || !process->exe ||
-        g_strcmp0(qemu_args_value((const char *const *)argv, "-xen-domid"), number) != 0) {
+    if (!record ||
+        g_strcmp0(qemu_args_value((const char *const *)record->args, "-xen-domid"), number) != 0) {
         fail(error, XEN_PHYSMAP_ERROR_NOT_FOUND,
              "process %d is not the QEMU of domain %u (any more)", (int)pid, domid);
         return NULL;
     }
-    if (!process->log || !g_path_is_absolute(process->log)) {
-        g_free(process->log);
-        process->log = g_strdup("/dev/null");
+    if (!find_user(process, record)) {
+        distrust(process, "the user that its QEMU was to become isn't known to this host any more; "
+                          "migrate the guest once");
+    } else if (record->uid != geteuid()) {
+        distrust(process,
+                 "its QEMU was started by user %u, and an update starts the new one as "
+                 "user %u",
+                 record->uid, geteuid());
+    } else if (!process_has_ids(pid, "Uid", process->uid) ||
+               !process_has_ids(pid, "Gid", process->gid)) {
+        distrust(process,
+                 "process %d isn't user %u and group %u in all respects, as its QEMU has to be: it "
+                 "runs something else than QEMU; migrate the guest once, or end it",
+                 (int)pid, process->uid, process->gid);
+    } else {
+        take_record(process, record);
     }
-    process->launcher = launcher_of(env);
-    process->args = arguments_again(argv);
-    tap_name_all(pid, process->args);
-    process->env = environment_again(env);
-    process->cgroups = control_groups(pid);
     return g_steal_pointer(&process);
 }
 
@@ -302,12 +312,14 @@ void process_free(Process *process)
 {
     if (process) {
         g_free(process->exe);
+        g_free(process->identity);
         g_free(process->folder);
         g_free(process->log);
         g_free(process->launcher);
         g_strfreev(process->args);
         g_strfreev(process->env);
         g_strfreev(process->cgroups);
+        g_strfreev(process->settings);
         g_free(process->distrust);
         g_free(process);
     }
@@ -328,20 +340,52 @@ static gboolean copy_data(int from, int to)
     return n == 0 && fsync(to) == 0;
 }
 
-gboolean process_copy_program(pid_t pid, const char *path, GError **error)
+/*
+ * The file that the process executes, when it is the one that it was started with. -1 with an error.
+ * It has no name any more, so the process is the only way to it; and a process may execute another
+ * file at any time, so it is what was opened that is compared, before it is read or executed.
+ */
+static int open_program(const Process *process, GError **error)
 {
-    g_autofree char *program = proc_path(pid, "exe");
-    int from = open(program, O_RDONLY | O_CLOEXEC), to = -1;
-    gboolean copied;
+    g_autofree char *path = g_strdup_printf("/proc/%d/exe", (int)process->id.pid);
+    int found = open(path, O_PATH | O_CLOEXEC);
+    g_autofree char *identity = found < 0 ? NULL : file_identity(found);
+    g_autofree char *by_number = g_strdup_printf("/proc/self/fd/%d", found);
+    struct stat status;
+    int fd = -1;
 
-    unlink(path);
-    if (from >= 0) {
-        to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+    if (g_strcmp0(identity, process->identity) != 0 || fstat(found, &status) ||
+        !S_ISREG(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 022)) {
+        fail(error, XEN_PHYSMAP_ERROR_ACCESS,
+             "%s was replaced since the guest was started, and process %d doesn't run what was "
+             "there, or others than root may write to it: there would be nothing to go back to; "
+             "migrate the guest once",
+             process->exe, (int)process->id.pid);
+    } else if ((fd = open(by_number, O_RDONLY | O_CLOEXEC)) < 0) {
+        fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't open %s: %s", path, g_strerror(errno));
     }
-    copied = to >= 0 && copy_data(from, to);
-    if (!copied) {
-        fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't copy the running QEMU to %s: %s", path,
-             g_strerror(errno));
+    if (found >= 0) {
+        close(found);
+    }
+    return fd;
+}
+
+gboolean process_copy_program(const Process *process, const char *path, GError **error)
+{
+    g_autofree char *folder_path = g_path_get_dirname(path);
+    g_autofree char *name = g_path_get_basename(path);
+    int folder = trusted_folder_open(folder_path, TRUE, error);
+    int from = folder < 0 ? -1 : open_program(process, error), to = -1;
+    gboolean copied = FALSE;
+
+    if (from >= 0) {
+        unlinkat(folder, name, 0);
+        to = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0700);
+        copied = to >= 0 && copy_data(from, to);
+        if (!copied) {
+            fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't copy the running QEMU to %s: %s", path,
+                 g_strerror(errno));
+        }
     }
     if (to >= 0 && close(to) && copied) {
         copied =
@@ -349,6 +393,9 @@ gboolean process_copy_program(pid_t pid, const char *path, GError **error)
     }
     if (from >= 0) {
         close(from);
+    }
+    if (folder >= 0) {
+        close(folder);
     }
     return copied;
 }
@@ -369,13 +416,33 @@ static void join_control_groups(char **folders)
     }
 }
 
-/* In the child: everything as the old QEMU had it, then the launcher. Doesn't return. */
+/* The end of a log that is our own, and no other file that somebody gave its name; or nowhere. */
+static int open_log(const char *path)
+{
+    int log = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0644);
+    struct stat status;
+
+    if (log >= 0 && (fstat(log, &status) || !S_ISREG(status.st_mode) ||
+                     status.st_uid != geteuid() || status.st_nlink != 1)) {
+        close(log);
+        log = -1;
+    }
+    if (log >= 0) {
+        fcntl(log, F_SETFL, O_APPEND);
+    }
+    return log < 0 ? open("/dev/null", O_WRONLY) : log;
+}
+
+/*
+ * In the child: everything as the old QEMU had it when it was started, then the launcher, whose
+ * folder is the last of `fds`. Doesn't return.
+ */
 static void become(const Process *model, char **argv, char **env, const GArray *fds)
 {
     int next = STATE_FD + fds->len;
     sigset_t none;
     int null = open("/dev/null", O_RDONLY);
-    int log = open(model->log, O_WRONLY | O_APPEND | O_CREAT, 0644);
+    int log = open_log(model->log);
 
     setsid();
     sigemptyset(&none);
@@ -384,9 +451,6 @@ static void become(const Process *model, char **argv, char **env, const GArray *
         signal(signal_number, SIG_DFL);
     }
     signal(SIGPIPE, SIG_IGN); /* as libxl has it */
-    if (log < 0) {
-        log = open("/dev/null", O_WRONLY);
-    }
     dup2(null, STDIN_FILENO);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
@@ -398,11 +462,16 @@ static void become(const Process *model, char **argv, char **env, const GArray *
         dup2(g_array_index(fds, int, i), STATE_FD + i);
     }
     closefrom(next);
+    fcntl(next - 1, F_SETFD, FD_CLOEXEC);
     join_control_groups(model->cgroups);
+    if (!launch_settings_apply(model->settings)) {
+        fputs("xen-physmap: a setting of the launch record isn't known\n", stderr);
+        _exit(127);
+    }
     if (model->folder && chdir(model->folder)) {
         fprintf(stderr, "xen-physmap: can't change to %s: %s\n", model->folder, g_strerror(errno));
     }
-    execve(argv[0], argv, env);
+    execveat(next - 1, strrchr(argv[0], '/') + 1, argv, env, AT_SYMLINK_NOFOLLOW);
     fprintf(stderr, "xen-physmap: can't run %s: %s\n", argv[0], g_strerror(errno));
     _exit(127);
 }
@@ -419,11 +488,14 @@ gboolean process_prepare(const Process *model, const char *qemu, GStrv args, con
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
     g_auto(GStrv) own_args = g_strdupv(args);
     g_auto(GStrv) env = g_environ_setenv(g_strdupv(model->env), ENV_QEMU, qemu, TRUE);
-    int fd = open(state, O_RDONLY | O_CLOEXEC);
+    g_autoptr(TrustedFile) launcher = trusted_file_open(model->launcher, error);
+    int fd = launcher ? open(state, O_RDONLY | O_CLOEXEC) : -1;
     int hold[2];
     pid_t pid;
 
-    env = g_environ_setenv(env, ENV_HOLD_FD, G_STRINGIFY(HOLD_FD), TRUE);
+    if (!launcher) {
+        return FALSE;
+    }
     if (fd < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, hold)) {
         fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't open %s: %s", state, g_strerror(errno));
         if (fd >= 0) {
@@ -438,7 +510,10 @@ gboolean process_prepare(const Process *model, const char *qemu, GStrv args, con
         close(hold[0]);
         return FALSE;
     }
-    g_ptr_array_add(argv, model->launcher);
+    fd = fcntl(launcher->folder, F_DUPFD_CLOEXEC, 0);
+    g_array_append_val(fds, fd);
+    g_ptr_array_add(argv, launcher->path);
+    g_ptr_array_add(argv, (gpointer)HOLD_OPTION G_STRINGIFY(HOLD_FD));
     for (guint i = 0; own_args[i]; i++) {
         g_ptr_array_add(argv, own_args[i]);
     }
@@ -490,13 +565,14 @@ static gboolean collect(int fd, GString *output)
         int rc = left > 0 ? poll(&pollfd, 1, (left + 999) / 1000) : 0;
         ssize_t n;
 
-        if (rc == 0) {
+        /* Without a handler a signal ends us; with one, it is to stop us. */
+        if (rc <= 0) {
             return FALSE;
         }
-        if (rc > 0 && (n = read(fd, buffer, sizeof buffer)) <= 0) {
+        if ((n = read(fd, buffer, sizeof buffer)) <= 0) {
             return TRUE;
         }
-        if (rc > 0 && output->len < 1024 * 1024) {
+        if (output->len < 1024 * 1024) {
             g_string_append_len(output, buffer, n);
         }
     }
@@ -510,40 +586,66 @@ static char *last_line(const char *text)
     return xen_physmap_escape(end ? end + 1 : all, -1);
 }
 
-char *process_ask(const char *const *argv, char **env, GError **error)
+/* In the child. Doesn't return. */
+static void answer(int file, const char *const *argv, char **env, int out)
 {
-    g_autoptr(GString) output = g_string_new(NULL);
-    g_autofree char *shown = xen_physmap_escape(argv[0], -1);
-    g_autofree char *line = NULL;
-    gboolean in_time;
-    int out[2], status = 0;
-    pid_t pid;
+    int null = open("/dev/null", O_RDONLY);
+    sigset_t none;
 
-    if (pipe2(out, O_CLOEXEC) || (pid = fork()) < 0) {
-        fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't start %s: %s", shown, g_strerror(errno));
-        return NULL;
-    }
-    if (pid == 0) {
-        int null = open("/dev/null", O_RDONLY);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    dup2(null, STDIN_FILENO);
+    dup2(out, STDOUT_FILENO);
+    dup2(out, STDERR_FILENO);
+    fexecve(file, (char **)argv, env);
+    fprintf(stderr, "%s\n", g_strerror(errno));
+    _exit(127);
+}
 
-        dup2(null, STDIN_FILENO);
-        dup2(out[1], STDOUT_FILENO);
-        dup2(out[1], STDERR_FILENO);
-        execve(argv[0], (char **)argv, env ? env : environ);
-        fprintf(stderr, "%s\n", g_strerror(errno));
-        _exit(127);
-    }
-    close(out[1]);
-    in_time = collect(out[0], output);
-    close(out[0]);
+/* Ends what was started, if it still runs, and tells how it ended. */
+static int finish(pid_t pid, gboolean in_time)
+{
+    int status = 0;
+
     if (!in_time) {
         kill(pid, SIGKILL);
     }
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
+    return status;
+}
+
+/* Runs what the descriptor is of, which has been checked. */
+static char *ask_file(int file, const char *const *argv, char **env, GError **error)
+{
+    g_autoptr(GString) output = g_string_new(NULL);
+    g_autofree char *shown = xen_physmap_escape(argv[0], -1);
+    g_autofree char *line = NULL;
+    gboolean in_time;
+    int out[2], status;
+    pid_t pid;
+
+    if (pipe2(out, O_CLOEXEC)) {
+        fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't start %s: %s", shown, g_strerror(errno));
+        return NULL;
+    }
+    pid = fork();
+    if (pid == 0) {
+        answer(file, argv, env ? env : environ, out[1]);
+    }
+    close(out[1]);
+    if (pid < 0) {
+        close(out[0]);
+        fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't start %s: %s", shown, g_strerror(errno));
+        return NULL;
+    }
+    in_time = collect(out[0], output);
+    close(out[0]);
+    status = finish(pid, in_time);
     line = last_line(output->str);
     if (!in_time) {
-        fail(error, XEN_PHYSMAP_ERROR_INVALID, "%s %s doesn't answer", shown, argv[1]);
+        fail(error, XEN_PHYSMAP_ERROR_INVALID, "%s %s doesn't answer in time, or a signal came",
+             shown, argv[1]);
         return NULL;
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status)) {
@@ -556,13 +658,49 @@ char *process_ask(const char *const *argv, char **env, GError **error)
     return g_string_free(g_steal_pointer(&output), FALSE);
 }
 
+char *process_ask(const char *const *argv, char **env, GError **error)
+{
+    g_autoptr(TrustedFile) file = trusted_file_open(argv[0], error);
+
+    /* The kernel has a script's interpreter open it by /dev/fd. */
+    if (file && trusted_file_is_script(file)) {
+        fcntl(file->fd, F_SETFD, 0);
+    }
+    return file ? ask_file(file->fd, argv, env, error) : NULL;
+}
+
+gboolean process_keep_data_folders(Process *process, GError **error)
+{
+    int program = open_program(process, error);
+    g_autofree char *text =
+        program < 0
+            ? NULL
+            : ask_file(program, (const char *[]){ process->exe, "-L", "help", NULL }, NULL, error);
+    g_auto(GStrv) folders = text ? g_strsplit(text, "\n", -1) : NULL;
+
+    if (program >= 0) {
+        close(program);
+    }
+    for (guint i = 0; folders && folders[i]; i++) {
+        if (*folders[i] == '/') {
+            process_set_argument(&process->args, "-L", folders[i]);
+        }
+    }
+    return text != NULL;
+}
+
 gboolean process_probe(const Process *model, const char *qemu, gboolean *loaded, GError **error)
 {
     g_autofree char *folder = g_path_get_dirname(model->launcher);
-    g_autofree char *component = g_build_filename(folder, COMPONENT_FILE, NULL);
-    g_auto(GStrv) env = g_environ_setenv(g_strdupv(model->env), "LD_PRELOAD", component, TRUE);
+    g_autofree char *path = g_build_filename(folder, COMPONENT_FILE, NULL);
+    g_autoptr(TrustedFile) component = trusted_file_open(path, error);
+    g_auto(GStrv) env = NULL;
     g_autofree char *answer = NULL;
 
+    if (!component) {
+        return FALSE;
+    }
+    env = g_environ_setenv(g_strdupv(model->env), "LD_PRELOAD", component->path, TRUE);
     env = g_environ_setenv(env, ENV_PROBE, "1", TRUE);
     answer = process_ask((const char *[]){ qemu, "-version", NULL }, env, error);
     *loaded = answer && strstr(answer, PROBE_ANSWER);

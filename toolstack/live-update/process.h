@@ -5,18 +5,25 @@
 
 #include "launch-record.h"
 
-/* What a running QEMU was started with, so that one like it can be started. */
+/*
+ * What a running QEMU was started with, so that one like it can be started. All of it is from the
+ * launch record; /proc only tells that the process is the record's.
+ */
 typedef struct Process {
     ProcessId id;
     char *exe;         /* the program's file */
+    char *identity;    /* of that file when QEMU was started */
     gboolean replaced; /* another file has that name now, or none */
-    char *folder;      /* its working directory */
-    char *log;         /* the file behind its stderr, or /dev/null */
-    char *launcher;    /* our launcher; NULL if it didn't come through it */
-    GStrv args;        /* without the program, what the launcher added, and -incoming */
-    GStrv env;         /* without what the launcher added */
-    GStrv cgroups;     /* folders of the control groups that it is in */
-    char *distrust;    /* why none of this may be relied on; NULL: it may */
+    uid_t uid;         /* which it has since it gave up root; 0: it didn't */
+    gid_t gid;
+    char *folder;   /* its working directory */
+    char *log;      /* the file behind its stderr, or /dev/null */
+    char *launcher; /* our launcher, which starts the new one */
+    GStrv args;     /* without the program, and without -incoming */
+    GStrv env;
+    GStrv cgroups;  /* folders of the control groups that it was started in */
+    GStrv settings; /* launch_settings_read */
+    char *distrust; /* why it can't be relied on, and only `id` and `log` are set; NULL: it can */
 } Process;
 
 /* The process of this pid, which has to be a QEMU for the domain. */
@@ -28,8 +35,14 @@ void process_free(Process *process);
 /* Kills it and waits until it is gone; none is fine. */
 gboolean process_end(const ProcessId *id, GError **error);
 
-/* A copy of the program that a process runs, also when its file was replaced meanwhile. */
-gboolean process_copy_program(pid_t pid, const char *path, GError **error);
+/*
+ * A copy of the program that it was started with, when its file was replaced meanwhile. An error when
+ * the process runs another one by now.
+ */
+gboolean process_copy_program(const Process *process, const char *path, GError **error);
+
+/* Adds the folders in which that program finds its ROMs to the arguments, for its copy. */
+gboolean process_keep_data_folders(Process *process, GError **error);
 
 /*
  * Sets an option's value where the option is, or appends both. One that can be given several
@@ -64,7 +77,8 @@ char *process_ending(const ProcessId *id);
 /*
  * Runs a program with the arguments, a NULL-ended list that begins with it, for at most ten
  * seconds, and returns what it printed. `env` is its environment; NULL: ours. An error when it
- * fails, and says so with its last line.
+ * isn't a file that only root can change (trusted-file.h), when a signal comes, or when it fails:
+ * then with its last line.
  */
 char *process_ask(const char *const *argv, char **env, GError **error);
 

@@ -4,22 +4,14 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The interface behind a descriptor of a process, or NULL when it is no tap device. */
-static char *interface_of(pid_t pid, const char *fd)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/fdinfo/%s", (int)pid, fd);
-    g_autofree char *text = NULL;
-    const char *name;
+#include <linux/if_tun.h>
 
-    if (!g_file_get_contents(path, &text, NULL, NULL) || !(name = strstr(text, "\niff:\t"))) {
-        return NULL;
-    }
-    name += strlen("\niff:\t");
-    return g_strndup(name, strcspn(name, "\n"));
-}
+#include "tap-name.h"
 
 /* The descriptor by which a process has an interface, or -1. */
 static int find(pid_t pid, const char *interface)
@@ -29,7 +21,7 @@ static int find(pid_t pid, const char *interface)
     const char *fd;
 
     while (dir && (fd = g_dir_read_name(dir))) {
-        g_autofree char *found = interface_of(pid, fd);
+        g_autofree char *found = tap_name(pid, fd);
         guint64 number;
 
         if (g_strcmp0(found, interface) == 0 &&
@@ -40,72 +32,48 @@ static int find(pid_t pid, const char *interface)
     return -1;
 }
 
-static int copy(pid_t pid, int fd)
+/* Whether our descriptor is of the interface that has this name here, and not elsewhere. */
+static gboolean is_interface(int fd, const char *interface)
+{
+    g_autofree char *number = g_strdup_printf("%d", fd);
+    g_autofree char *name = tap_name(getpid(), number);
+    int theirs = g_strcmp0(name, interface) == 0 ? ioctl(fd, TUNGETDEVNETNS) : -1;
+    struct stat their, our;
+    gboolean here;
+
+    if (theirs < 0) {
+        return FALSE;
+    }
+    here = fstat(theirs, &their) == 0 && stat("/proc/self/ns/net", &our) == 0 &&
+           their.st_dev == our.st_dev && their.st_ino == our.st_ino;
+    close(theirs);
+    return here;
+}
+
+/* What the process has at that number can be another thing by now. */
+static int copy(pid_t pid, int fd, const char *interface)
 {
     int process = syscall(SYS_pidfd_open, pid, 0);
     int got = process < 0 ? -1 : syscall(SYS_pidfd_getfd, process, fd, 0);
+    int errnum = errno;
 
     if (process >= 0) {
-        int errnum = errno;
-
         close(process);
-        errno = errnum;
     }
+    if (got >= 0 && !is_interface(got, interface)) {
+        close(got);
+        got = -1;
+        errnum = ENODEV;
+    }
+    errno = errnum;
     return got;
-}
-
-/* What is behind "name=" in "type,name=value,...", or NULL. */
-static const char *property(char **parts, const char *name)
-{
-    for (; *parts; parts++) {
-        if (g_str_has_prefix(*parts, name)) {
-            return *parts + strlen(name);
-        }
-    }
-    return NULL;
-}
-
-/* The same, without those of the properties that say which interface it is, and with another. */
-static char *with(char **parts, const char *property)
-{
-    static const char *const which[] = { "fd=", "ifname=", "br=", "script=", "downscript=" };
-    GString *text = g_string_new(NULL);
-
-    for (guint i = 0; parts[i]; i++) {
-        gboolean drop = FALSE;
-
-        for (guint j = 0; j < G_N_ELEMENTS(which); j++) {
-            drop = drop || g_str_has_prefix(parts[i], which[j]);
-        }
-        if (!drop) {
-            g_string_append_printf(text, "%s,", parts[i]);
-        }
-    }
-    g_string_append(text, property);
-    return g_string_free(text, FALSE);
-}
-
-void tap_name_all(pid_t pid, char **args)
-{
-    for (; args[0] && args[1]; args++) {
-        g_auto(GStrv) parts = strcmp(args[0], "-netdev") == 0 ? g_strsplit(args[1], ",", -1) : NULL;
-        const char *fd = parts ? property(parts, "fd=") : NULL;
-        g_autofree char *interface = fd ? interface_of(pid, fd) : NULL;
-
-        if (interface) {
-            g_autofree char *name = g_strdup_printf("ifname=%s,script=no,downscript=no", interface);
-
-            g_free(args[1]);
-            args[1] = with(parts, name);
-        }
-    }
 }
 
 gboolean tap_hand_over(pid_t pid, char **args, int first, GArray *fds, GError **error)
 {
     for (; args[0] && args[1]; args++) {
         g_auto(GStrv) parts = strcmp(args[0], "-netdev") == 0 ? g_strsplit(args[1], ",", -1) : NULL;
-        const char *interface = parts ? property(parts, "ifname=") : NULL;
+        const char *interface = parts ? tap_property(parts, "ifname=") : NULL;
         int theirs = interface ? find(pid, interface) : -1;
         g_autofree char *given = NULL;
         int fd;
@@ -113,7 +81,7 @@ gboolean tap_hand_over(pid_t pid, char **args, int first, GArray *fds, GError **
         if (theirs < 0) {
             continue;
         }
-        fd = copy(pid, theirs);
+        fd = copy(pid, theirs, interface);
         if (fd < 0) {
             g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
                         "can't hand over the network interface %s: %s", interface,
@@ -123,7 +91,7 @@ gboolean tap_hand_over(pid_t pid, char **args, int first, GArray *fds, GError **
         given = g_strdup_printf("fd=%d", first + (int)fds->len);
         g_array_append_val(fds, fd);
         g_free(args[1]);
-        args[1] = with(parts, given);
+        args[1] = tap_with(parts, given);
     }
     return TRUE;
 }

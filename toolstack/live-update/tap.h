@@ -8,16 +8,10 @@
 #include <xen-physmap/error.h>
 
 /*
- * Has the -netdev arguments of a QEMU that was handed its interfaces as descriptors name them
- * instead, so that they mean the same when it is gone. Changes the strings of `args`.
- */
-void tap_name_all(pid_t pid, char **args);
-
-/*
- * The other way: for each interface in `args` that process `pid` has open, a copy of the descriptor
- * is added to `fds`, an array of int, and its argument becomes fd= with `first` and the place in
- * that array. The copy is close-on-exec. An interface that the process doesn't have stays as it is:
- * QEMU makes a new one. Linux 5.6.
+ * For each interface of this network namespace in `args` that process `pid` has open, a copy of the
+ * descriptor is added to `fds`, an array of int, and its argument becomes fd= with `first` and the
+ * place in that array. The copy is close-on-exec. An interface that the process doesn't have stays as
+ * it is: QEMU makes a new one. Linux 5.6.
  */
 gboolean tap_hand_over(pid_t pid, char **args, int first, GArray *fds, GError **error);
 

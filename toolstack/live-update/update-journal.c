@@ -102,6 +102,7 @@ gboolean update_journal_write(const Update *update, GError **error)
     set_strings(file, "argument", update->old->args);
     set_strings(file, "environment", update->old->env);
     set_strings(file, "control-group", update->old->cgroups);
+    set_strings(file, "setting", update->old->settings);
     data = g_key_file_to_data(file, NULL, NULL);
     if (!g_file_set_contents_full(path, data, -1,
                                   G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
@@ -165,6 +166,7 @@ gboolean update_journal_read(Update *update, GError **error)
     old->args = get_strings(file, "argument");
     old->env = get_strings(file, "environment");
     old->cgroups = get_strings(file, "control-group");
+    old->settings = get_strings(file, "setting");
     if (!is_known_step(update->step) || !update->uuid || !old->launcher || !old->log ||
         !update->old_program || !update->new_program) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,

@@ -19,6 +19,9 @@
 /* More than any device state seen, beside the pages that are kept. */
 #define STATE_ROOM (16 * 1024 * 1024)
 
+/* For all disk images, which may lie on a file system that QEMU itself serves. */
+#define IMAGES_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
+
 typedef struct Ready {
     Update *update;
     GPtrArray *reasons; /* to refuse */
@@ -157,12 +160,13 @@ static void look_at_arguments(Ready *ready)
 static gboolean look_at_images(Ready *ready, QmpClient *qmp, GError **error)
 {
     g_autoptr(GPtrArray) images = monitor_images(qmp, error);
+    gint64 deadline = g_get_monotonic_time() + IMAGES_TIMEOUT_US;
 
     for (guint i = 0; images && i < images->len; i++) {
         const MonitorImage *image = g_ptr_array_index(images, i);
         g_autofree char *shown = xen_physmap_escape(image->path, -1);
         g_autofree char *trouble =
-            image_trouble(ready->update->old->id.pid, image->path, image->read_only);
+            image_trouble(ready->update->old, image->path, image->read_only, deadline);
 
         if (trouble) {
             refuse(ready, "its QEMU couldn't open the disk image %s again: %s", shown, trouble);
@@ -180,12 +184,6 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
 
     if (update->old->distrust) {
         refuse(ready, "%s", update->old->distrust);
-        return TRUE;
-    }
-    if (!update->old->launcher) {
-        refuse(ready,
-               "its QEMU wasn't started through xen-physmap-qemu, so its layout is not "
-               "recorded; name that in device_model_override and restart or migrate the guest");
         return TRUE;
     }
     if (access(update->old->launcher, X_OK)) {
@@ -350,40 +348,23 @@ static void look_at_program(Ready *ready)
     look_at_devices(ready);
 }
 
-/* QEMU finds its ROMs from where its program is, and a copy elsewhere has to be told. */
-static gboolean keep_data_folders(Update *update, GError **error)
-{
-    g_autofree char *program = g_strdup_printf("/proc/%d/exe", (int)update->old->id.pid);
-    g_autofree char *text =
-        process_ask((const char *[]){ program, "-L", "help", NULL }, NULL, error);
-    g_auto(GStrv) folders = text ? g_strsplit(text, "\n", -1) : NULL;
-
-    for (guint i = 0; folders && folders[i]; i++) {
-        if (*folders[i] == '/') {
-            process_set_argument(&update->old->args, "-L", folders[i]);
-        }
-    }
-    return text != NULL;
-}
-
 /* The program to go back to has to be there when the old process isn't any more. */
 static gboolean secure_old_program(Update *update, GError **error)
 {
-    const Process *old = update->old;
+    Process *old = update->old;
 
     update->old_program = g_strdup(old->exe);
     if (!old->replaced) {
         return TRUE;
     }
-    g_mkdir_with_parents(UPDATE_PROGRAM_FOLDER, 0700);
     g_free(update->old_program);
     update->old_program = g_strdup_printf(UPDATE_PROGRAM_FOLDER "/qemu-%u", update->domain->domid);
     note(update,
          "%s was replaced since the guest was started; to go back, a copy of the one that "
          "runs is kept in %s",
          old->exe, update->old_program);
-    return process_copy_program(old->id.pid, update->old_program, error) &&
-           keep_data_folders(update, error);
+    return process_copy_program(old, update->old_program, error) &&
+           process_keep_data_folders(old, error);
 }
 
 /* With "to=", QEMU would find the old one's port taken, and settle on another. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The program that device_model_override names: becomes QEMU, with the component preloaded. */
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,13 +13,17 @@
 #include <unistd.h>
 
 #include <glib.h>
+#include <xenctrl.h>
 
 #include <xen-physmap/record.h>
 
 #include "launch-record.h"
+#include "launch-settings.h"
 #include "names.h"
 #include "qemu-args.h"
 #include "restore-policy.h"
+#include "tap-name.h"
+#include "trusted-file.h"
 
 #define CONFIG_FILE XEN_PHYSMAP_SYSCONFDIR "/xen/xen-physmap.conf"
 
@@ -207,7 +212,6 @@ static gboolean attach(GPtrArray *args, const char *domid, guint incoming, Resto
     setenv(ENV_QMP_FD, fd, 1);
     setenv(ENV_DOMID, domid, 1);
     setenv(ENV_POLICY, restore_policy_name(policy), 1);
-    unsetenv(ENV_INCOMING);
     if (incoming && policy != RESTORE_OFF) {
         setenv(ENV_INCOMING, args->pdata[incoming], 1);
         args->pdata[incoming] = (gpointer) "defer";
@@ -222,18 +226,131 @@ static gboolean attach(GPtrArray *args, const char *domid, guint incoming, Resto
     return TRUE;
 }
 
-static gboolean gives_up_root(const char *const *args)
+/* What is between our own programs is not for others to set. */
+static void forget_ours(void)
 {
-    return geteuid() == 0 && (qemu_args_find(args, "-runas") || qemu_args_find(args, "-run-with"));
+    static const char *const names[] = { ENV_DOMID, ENV_QMP_FD, ENV_INCOMING, ENV_HOLD_FD,
+                                         ENV_PROBE };
+
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        unsetenv(names[i]);
+    }
+}
+
+static char *identity_of(const char *path)
+{
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    char *identity = fd < 0 ? NULL : file_identity(fd);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return identity;
+}
+
+static GStrv own_control_groups(void)
+{
+    g_autofree char *text = NULL;
+
+    if (!g_file_get_contents("/proc/self/cgroup", &text, NULL, NULL)) {
+        return g_new0(char *, 1);
+    }
+    return g_strsplit(g_strchomp(text), "\n", -1);
+}
+
+/* What this process has now; of the arguments, those that it was given. */
+static LaunchRecord *describe(const char *qemu, char **args)
+{
+    LaunchRecord *record = g_new0(LaunchRecord, 1);
+    char *log = g_file_read_link("/proc/self/fd/2", NULL);
+
+    record->uid = geteuid();
+    record->gid = getegid();
+    record->program = g_canonicalize_filename(qemu, NULL);
+    record->identity = identity_of(qemu);
+    record->folder = g_get_current_dir();
+    record->log = log ? log : g_strdup("");
+    record->args = g_strdupv(args);
+    tap_name_all(record->args);
+    record->env = g_strdupv(environ);
+    record->settings = launch_settings_read();
+    record->cgroups = own_control_groups();
+    return record;
+}
+
+/* For update-dm, which takes it from nowhere else. */
+static void write_down(const LaunchRecord *record)
+{
+    g_autoptr(GError) error = NULL;
+
+    /* QEMU's absence is said when it is run. */
+    if (record->identity && !launch_record_write(record, &error)) {
+        say("can't write down what QEMU is started with, so xen-physmap update-dm will refuse "
+            "this guest: %s",
+            error->message);
+    }
+}
+
+/*
+ * The domain, NULL when there is none to record, as in "-version". FALSE, said, when the arguments
+ * can't be understood as QEMU will.
+ */
+static gboolean find_domain(const char *const *args, const char **domid)
+{
+    static const char *const read_here[] = { "-xen-domid", "-incoming", "-runas", "-run-with" };
+    g_autofree char *shown = NULL;
+    guint64 number;
+
+    for (guint i = 0; i < G_N_ELEMENTS(read_here); i++) {
+        if (!qemu_args_is_clear(args, read_here[i])) {
+            say("a word that begins with '-' is before %s in QEMU's arguments, which QEMU may take "
+                "as its value; put another argument between them",
+                read_here[i]);
+            return FALSE;
+        }
+    }
+    *domid = qemu_args_value(args, "-xen-domid");
+    if (*domid &&
+        !g_ascii_string_to_unsigned(*domid, 10, 0, DOMID_FIRST_RESERVED - 1, &number, NULL)) {
+        shown = xen_physmap_escape(*domid, -1);
+        say("-xen-domid is '%s', which is no domid", shown);
+        return FALSE;
+    }
+    if (!*domid && qemu_args_mention(args, "-incoming")) {
+        say("-incoming without -xen-domid: there is no domain to check the layout of");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Becomes QEMU. Returns when that fails, and has said why. */
+static void become(const char *qemu, char **args, gboolean held)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(TrustedFile) file = trusted_file_open(qemu, &problem);
+    g_autofree char *shown = xen_physmap_escape(qemu, -1);
+
+    if (held && !file) {
+        say("can't run %s: %s", shown, problem->message);
+        return;
+    }
+    if (file) {
+        trusted_file_exec(file, args, environ);
+    } else {
+        execv(qemu, args);
+    }
+    say("can't run %s: %s", shown, g_strerror(errno));
 }
 
 int main(int argc, char **argv)
 {
     const char *qemu = find_qemu();
-    GPtrArray *args = g_ptr_array_new();
-    g_autofree char *shown = NULL;
-    const char *const *given = (const char *const *)argv;
-    const char *domid;
+    g_autoptr(GPtrArray) args = g_ptr_array_new();
+    g_autoptr(LaunchRecord) record = NULL;
+    const char *hold = NULL, *domid = NULL;
+    const char *const *given;
+    RestorePolicy policy;
+    gboolean attached;
     guint incoming;
 
     if (argc < 2 || (argc == 2 && strcmp(argv[1], "--help") == 0)) {
@@ -245,29 +362,35 @@ int main(int argc, char **argv)
             " (see xen-physmap-qemu --help)");
         return 127;
     }
-    g_ptr_array_add(args, g_strdup(qemu));
-    for (int i = 1; i < argc; i++) {
+    forget_ours();
+    argv++;
+    if (g_str_has_prefix(*argv, HOLD_OPTION)) {
+        hold = *argv++ + strlen(HOLD_OPTION);
+    }
+    given = (const char *const *)argv;
+    g_ptr_array_add(args, (gpointer)qemu);
+    for (guint i = 0; argv[i]; i++) {
         g_ptr_array_add(args, argv[i]);
     }
-    domid = qemu_args_value(given, "-xen-domid");
+    policy = find_policy();
+    record = describe(qemu, argv);
     incoming = qemu_args_find(given, "-incoming");
-    /* Without a domain, as in "-version", there is nothing to record. */
-    if (domid) {
-        RestorePolicy policy = find_policy();
-
-        if (!attach(args, domid, incoming, policy) && incoming && policy == RESTORE_REFUSE) {
-            say("refusing to restore domain %s, whose layout nobody would check", domid);
-            return 1;
-        }
+    /* The program comes before the others in args. */
+    attached = find_domain(given, &domid) &&
+               (!domid || attach(args, domid, incoming ? incoming + 1 : 0, policy));
+    if (!attached &&
+        (hold || (qemu_args_mention(given, "-incoming") && policy == RESTORE_REFUSE))) {
+        say("refusing to restore domain %s, whose layout nobody would check",
+            domid ? domid : "(unknown)");
+        return 1;
     }
     g_ptr_array_add(args, NULL);
-    if (domid && gives_up_root(given) &&
-        !launch_record_write((const char *const *)args->pdata, (const char *const *)environ)) {
-        say("can't write down what QEMU is started with: %s; xen-physmap update-dm will refuse it",
-            g_strerror(errno));
+    if (attached && domid) {
+        write_down(record);
+        if (hold) {
+            setenv(ENV_HOLD_FD, hold, 1);
+        }
     }
-    execv(qemu, (char **)args->pdata);
-    shown = xen_physmap_escape(qemu, -1);
-    say("can't run %s: %s", shown, g_strerror(errno));
+    become(qemu, (char **)args->pdata, hold != NULL);
     return 127;
 }

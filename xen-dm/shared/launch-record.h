@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The start of a QEMU: which process it is, and what the launcher knows that it was started with. */
+/* The start of a QEMU: which process it is, and the launcher's record of what it was started with. */
 #ifndef XEN_PHYSMAP_LAUNCH_RECORD_H
 #define XEN_PHYSMAP_LAUNCH_RECORD_H
 
 #include <sys/types.h>
 
 #include <xen-physmap/error.h>
+
+/* Where the records are, one file for each process, named by its pid. Only root may write there. */
+#define LAUNCH_FOLDER "/run/xen-physmap/launch"
 
 /* A process, told from a later one of the same pid by the time of its start. 0 is none. */
 typedef struct ProcessId {
@@ -18,31 +21,41 @@ ProcessId process_identify(pid_t pid);
 
 gboolean process_is_alive(const ProcessId *id);
 
-/* The effective user or group of a process; `label` is "Uid" or "Gid". */
-gboolean process_effective_id(pid_t pid, const char *label, guint64 *id);
+/*
+ * Whether the real, the effective, the saved and the file system's user or group of a process are
+ * all `wanted`; `label` is "Uid" or "Gid". FALSE, too, when they can't be read.
+ */
+gboolean process_has_ids(pid_t pid, const char *label, guint32 wanted);
 
 /*
- * What a process was started with. /proc tells this too, but as the process has it: one that gave up
- * root and was taken over can change what is told there, and with it what root starts next.
+ * What a QEMU was started with. /proc tells this too, but as the process has it: one that its guest
+ * took over can change what is told there, by executing a set-user-ID program for example, and with
+ * it what root starts next.
  */
 typedef struct LaunchRecord {
-    char *folder; /* its working directory */
-    char *log;    /* what its stderr was */
-    GStrv args;   /* with the program */
-    GStrv env;
+    uid_t uid; /* of the launcher; QEMU may give it up (-runas) */
+    gid_t gid;
+    char *program;  /* an absolute path */
+    char *identity; /* of the program's file (file_identity) */
+    char *folder;   /* the working directory */
+    char *log;      /* what standard error was; "" when that is unknown */
+    GStrv args;     /* as the launcher got them, without the program */
+    GStrv env;      /* as the launcher got it, without what is between our own programs */
+    GStrv settings; /* launch_settings_read */
+    GStrv cgroups;  /* lines of /proc/self/cgroup */
 } LaunchRecord;
 
 /*
- * Writes down what this process, the launcher, becomes a QEMU with, for root alone to read; and drops
- * what was written of processes that are gone. FALSE with errno.
+ * Writes down what this process, the launcher, is about to become a QEMU with, and removes the records
+ * of processes that are gone.
  */
-gboolean launch_record_write(const char *const *args, const char *const *env);
+gboolean launch_record_write(const LaunchRecord *record, GError **error);
 
-/* What was written of this process. NOT_FOUND, or INVALID when it isn't of this process. */
+/* The record of this process. NOT_FOUND, or INVALID when it isn't of this process. */
 LaunchRecord *launch_record_read(const ProcessId *id, GError **error);
 
 /* NULL is allowed. */
-void launch_record_free(LaunchRecord *start);
+void launch_record_free(LaunchRecord *record);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LaunchRecord, launch_record_free)
 

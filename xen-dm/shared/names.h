@@ -26,15 +26,17 @@
 #define ENV_INCOMING "XEN_PHYSMAP_INCOMING"
 
 /*
- * Set by the updater: a socket. A QEMU in standby (preload/standby.h) writes a byte to it when all
- * its devices are set up, and waits for one before it loads their state. It exits when the updater
- * is gone.
+ * Set by the launcher when its first argument is HOLD_OPTION with a descriptor, which the updater
+ * gives: a socket. A QEMU in standby (preload/standby.h) writes a byte to it when all its devices
+ * are set up, and waits for one before it loads their state. It exits when the updater is gone.
  */
 #define ENV_HOLD_FD "XEN_PHYSMAP_HOLD_FD"
+#define HOLD_OPTION "--xen-physmap-hold="
 
 /*
  * Set by the updater: the component prints PROBE_ANSWER when it is loaded into QEMU, and does
- * nothing else. A program that doesn't load it, a static one for example, has no standby.
+ * nothing else. A program that doesn't load it, a static one for example, has no standby. The
+ * launcher doesn't let it through.
  */
 #define ENV_PROBE "XEN_PHYSMAP_PROBE"
 #define PROBE_ANSWER "xen-physmap: loaded\n"

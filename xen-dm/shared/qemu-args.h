@@ -14,4 +14,14 @@ guint qemu_args_find(const char *const *args, const char *option);
 /* The value itself; NULL when the option isn't there. */
 const char *qemu_args_value(const char *const *args, const char *option);
 
+/* Whether a word of the list is this option or looks like it, even the last one. */
+gboolean qemu_args_mention(const char *const *args, const char *option);
+
+/*
+ * Whether QEMU takes each word that looks like `option` for that option. It takes none for one that
+ * is the value of the option before it, and which options have a value depends on the version. So
+ * FALSE when the word before begins with a dash and isn't known to be an option without a value.
+ */
+gboolean qemu_args_is_clear(const char *const *args, const char *option);
+
 #endif

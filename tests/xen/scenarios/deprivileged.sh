@@ -16,10 +16,10 @@ has "the framebuffer's move was recorded" "$(physmap g1)" 'start_addr = "f100000
 fails "an update, when QEMU may not open its disk again" 1 xen-physmap update-dm g1
 has "the disk is named" "$OUTPUT" "couldn't open the disk image /tmp/g1.img again: Permission denied"
 chown qemu /tmp/g1.img
-mv "/run/xen/physmap-start-$pid" /tmp/start
+mv "/run/xen-physmap/launch/$pid" /tmp/start
 fails "an update, when only QEMU tells what it was started with" 1 xen-physmap update-dm g1
 has "the way out is named" "$OUTPUT" "migrate the guest once"
-mv /tmp/start "/run/xen/physmap-start-$pid"
+mv /tmp/start "/run/xen-physmap/launch/$pid"
 check "an update, when it may" xen-physmap update-dm g1
 pid=$(xenstore-read "/local/domain/$(domid g1)/image/device-model-pid")
 is "the new QEMU isn't root either" "$(sed -n 's/^Uid:\t\([0-9]*\)\t.*/\1/p' "/proc/$pid/status")" 1000
