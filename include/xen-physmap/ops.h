@@ -52,19 +52,14 @@ typedef enum {
     XEN_PHYSMAP_OPS_XENSTORE = 0,
     /* The hypervisor's operations too. */
     XEN_PHYSMAP_OPS_HYPERVISOR = 1 << 0,
-    /*
-     * Relocate by libxenctrl's xc_domain_add_to_physmap_batch, as device models before Xen 4.10
-     * did, instead of xendevicemodel_relocate_memory. It wants the rights of a toolstack.
-     */
-    XEN_PHYSMAP_OPS_PRIVILEGED_RELOCATION = 1 << 1,
 } XenPhysmapOpsFlags;
 
 /*
  * Connects to this machine's Xen: libxenstore (through XENSTORED_PATH or XENSTORED_RUNDIR if set,
- * as every client does), and with XEN_PHYSMAP_OPS_HYPERVISOR libxendevicemodel, libxenforeignmemory
- * and, for the older way of relocation, libxenctrl. UNAVAILABLE or ACCESS when that fails. Close it
- * with xen_physmap_ops_close. Operations may be called from several threads. The connections don't
- * survive fork: open anew in a child.
+ * as every client does), and with XEN_PHYSMAP_OPS_HYPERVISOR libxendevicemodel and
+ * libxenforeignmemory. UNAVAILABLE or ACCESS when that fails. Close it with xen_physmap_ops_close.
+ * Operations may be called from several threads. The connections don't survive fork: open them again
+ * in a child.
  */
 XEN_PHYSMAP_API XenPhysmapOps *xen_physmap_ops_open(XenPhysmapOpsFlags flags, GError **error);
 

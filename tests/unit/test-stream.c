@@ -513,7 +513,6 @@ static void test_order(void **unused)
 static void test_optional(void **unused)
 {
     Maker maker = MAKER_INIT;
-    g_autofree char *text = NULL;
 
     (void)unused;
     maker_libxl_header(&maker);

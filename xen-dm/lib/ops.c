@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The operations of a real Xen: libxenstore, libxendevicemodel, libxenforeignmemory, libxenctrl. */
+/* The operations of a real Xen: libxenstore, libxendevicemodel, libxenforeignmemory. */
 #include <xen-physmap/ops.h>
 
 #include <errno.h>
@@ -17,7 +17,6 @@ typedef struct Host {
     struct xs_handle *xs;
     xendevicemodel_handle *dmod;
     xenforeignmemory_handle *fmem;
-    xc_interface *xc;
 } Host;
 
 static guint32 host_transaction_start(void *opaque)
@@ -61,32 +60,6 @@ static int host_relocate(void *opaque, guint32 domid, guint32 nr_pages, guint64 
         return -1;
     }
     return xendevicemodel_relocate_memory(host->dmod, domid, nr_pages, src_gfn, dst_gfn);
-}
-
-/* The way of device models before Xen 4.10: the same move, asked for as a toolstack would. */
-static int host_relocate_privileged(void *opaque, guint32 domid, guint32 nr_pages, guint64 src_gfn,
-                                    guint64 dst_gfn)
-{
-    Host *host = opaque;
-    g_autofree xen_ulong_t *idxs = g_new(xen_ulong_t, nr_pages);
-    g_autofree xen_pfn_t *gfns = g_new(xen_pfn_t, nr_pages);
-    g_autofree int *errors = g_new0(int, nr_pages);
-
-    for (guint32 i = 0; i < nr_pages; i++) {
-        idxs[i] = src_gfn + i;
-        gfns[i] = dst_gfn + i;
-    }
-    if (xc_domain_add_to_physmap_batch(host->xc, domid, domid, XENMAPSPACE_gmfn, nr_pages, idxs,
-                                       gfns, errors)) {
-        return -1;
-    }
-    for (guint32 i = 0; i < nr_pages; i++) {
-        if (errors[i]) {
-            errno = ABS(errors[i]);
-            return -1;
-        }
-    }
-    return 0;
 }
 
 static int host_pin_cacheattr(void *opaque, guint32 domid, guint64 start_gfn, guint64 end_gfn)
@@ -137,24 +110,14 @@ static gboolean opened(const void *handle, const char *what, GError **error)
     return handle != NULL;
 }
 
-static gboolean open_hypervisor(Host *host, gboolean privileged, GError **error)
+static gboolean open_hypervisor(Host *host, GError **error)
 {
     /* Xen's libraries print their own account of a failure, which the error tells better. */
     errno = 0;
-    if (!opened(host->dmod = xendevicemodel_open(NULL, 0), "the hypervisor (libxendevicemodel)",
-                error) ||
-        !opened(host->fmem = xenforeignmemory_open(NULL, 0), "the hypervisor (libxenforeignmemory)",
-                error)) {
-        return FALSE;
-    }
-    if (privileged) {
-        if (!opened(host->xc = xc_interface_open(NULL, NULL, 0), "the hypervisor (libxenctrl)",
-                    error)) {
-            return FALSE;
-        }
-        host->ops.relocate_memory = host_relocate_privileged;
-    }
-    return TRUE;
+    return opened(host->dmod = xendevicemodel_open(NULL, 0), "the hypervisor (libxendevicemodel)",
+                  error) &&
+           opened(host->fmem = xenforeignmemory_open(NULL, 0),
+                  "the hypervisor (libxenforeignmemory)", error);
 }
 
 XenPhysmapOps *xen_physmap_ops_open(XenPhysmapOpsFlags flags, GError **error)
@@ -176,8 +139,7 @@ XenPhysmapOps *xen_physmap_ops_open(XenPhysmapOpsFlags flags, GError **error)
     };
     errno = 0;
     if (!opened(host->xs = xs_open(0), "xenstored", error) ||
-        ((flags & XEN_PHYSMAP_OPS_HYPERVISOR) &&
-         !open_hypervisor(host, flags & XEN_PHYSMAP_OPS_PRIVILEGED_RELOCATION, error))) {
+        ((flags & XEN_PHYSMAP_OPS_HYPERVISOR) && !open_hypervisor(host, error))) {
         xen_physmap_ops_close(&host->ops);
         return NULL;
     }
@@ -192,7 +154,6 @@ void xen_physmap_ops_close(XenPhysmapOps *ops)
         g_clear_pointer(&host->xs, xs_close);
         g_clear_pointer(&host->dmod, xendevicemodel_close);
         g_clear_pointer(&host->fmem, xenforeignmemory_close);
-        g_clear_pointer(&host->xc, xc_interface_close);
         g_free(host);
     }
 }
