@@ -125,17 +125,39 @@ include tests/bench/bench.mk
 fetch-box:
 	@! [ -x tests/xen/fetch ] || tests/xen/fetch build/box || true
 
-# The box comes last; it takes most of the time. tests/xen/check is to print TAP. With SUITE=NAME the
-# programs of Xen are those of another Debian than this machine's.
+JOBS := $(shell nproc)
+RUN := tests/run -j $(JOBS)
+
+# $(call copy,FOLDER,ARGUMENTS,TARGETS): a copy of the source tree in FOLDER, configured with ARGUMENTS
+# and built, so that build/ stays what it was configured to be.
+copy = mkdir -p $(1) && find $(1) -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} + && \
+	tar -c --exclude=./build --exclude=./.git . | tar -x -C $(1) && cd $(1) && \
+	{ [ build/config.mk -nt configure ] || ./configure $(2) >/dev/null; } && \
+	$(MAKE) $(if $(findstring jobserver,$(MAKEFLAGS)),,-j $(JOBS)) $(3)
+
+# The unit tests under AddressSanitizer and UndefinedBehaviorSanitizer. The launcher's preload a
+# library with them into programs that don't have them.
+ASAN_TESTS := $(addprefix build/asan/,$(UNIT_TESTS) $(filter-out %/test-run.sh,$(UNIT_SCRIPTS)))
+asan check check-asan: export ASAN_OPTIONS := verify_asan_link_order=0
+
+.PHONY: asan clang unit-tests
+unit-tests: $(UNIT_TESTS)
+asan: have-cmocka
+	@$(call copy,build/asan,--enable-asan,all unit-tests)
+clang:
+	@$(call copy,build/clang,--enable-werror CC=clang,all unit-tests)
+
+# The box comes last; it takes most of the time. With SUITE=NAME the programs of Xen are those of
+# another Debian than this machine's.
 .PHONY: check
-check: have-cmocka fetch-box all $(UNIT_TESTS) $(XENSTORED_TESTS)
+check: have-cmocka fetch-box all asan $(UNIT_TESTS) $(XENSTORED_TESTS)
 check: $(patsubst tests/fuzz/fuzz-%.c,build/tests/fuzz/replay-%,$(wildcard tests/fuzz/fuzz-*.c))
-	@tests/run $(UNIT_TESTS) $(UNIT_SCRIPTS) tests/fuzz/seeds $(API_CHECKS) $(XENSTORED_CHECKS) -t 400 $(PACKAGE_CHECKS) \
-		-t 3000 tests/xen/check
+	@$(RUN) $(UNIT_TESTS) $(UNIT_SCRIPTS) -t 400 $(ASAN_TESTS) -t 120 tests/fuzz/seeds $(API_CHECKS) \
+		$(XENSTORED_CHECKS) -t 400 $(PACKAGE_CHECKS) -t 3000 tests/xen/check
 
 .PHONY: check-unit
 check-unit: have-cmocka $(PROGRAMS) $(UNIT_TESTS)
-	@tests/run $(UNIT_TESTS) $(UNIT_SCRIPTS)
+	@$(RUN) $(UNIT_TESTS) $(UNIT_SCRIPTS)
 
 .PHONY: check-xenstored
 check-xenstored: have-cmocka fetch-box $(XENSTORED_TESTS)
@@ -149,15 +171,9 @@ check-suites: have-cmocka all $(XENSTORED_TESTS)
 		echo "$$suite"; SUITE=$$suite tests/run $(XENSTORED_CHECKS) -t 3000 tests/xen/check || status=1; \
 	done; exit $$status
 
-# In a copy of the source tree, so that build/ stays what it was configured to be. The component is
-# preloaded into programs that don't have AddressSanitizer themselves.
 .PHONY: check-asan
-check-asan: have-cmocka
-	@mkdir -p build/asan
-	@find build/asan -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
-	@tar -c --exclude=./build --exclude=./.git . | tar -x -C build/asan
-	@cd build/asan && { [ build/config.mk -nt configure ] || ./configure --enable-asan; } && \
-		ASAN_OPTIONS=verify_asan_link_order=0 $(MAKE) check-unit
+check-asan: asan
+	@$(RUN) -t 400 $(ASAN_TESTS)
 
 VALGRIND := valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99 \
 	--suppressions=tests/valgrind.supp
@@ -165,7 +181,7 @@ VALGRIND := valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite 
 .PHONY: check-valgrind
 check-valgrind: have-cmocka $(UNIT_TESTS)
 	@command -v valgrind >/dev/null || { echo 'valgrind is missing (package valgrind)' >&2; exit 1; }
-	@XEN_PHYSMAP_TEST_OPERATIONS=20000 RUN_UNDER='$(VALGRIND)' tests/run -t 600 $(UNIT_TESTS)
+	@XEN_PHYSMAP_TEST_OPERATIONS=20000 RUN_UNDER='$(VALGRIND)' $(RUN) -t 600 $(UNIT_TESTS)
 
 # The fuzz targets: each is libFuzzer's with clang, and otherwise has our own main, which can mutate
 # as well but doesn't see what an input reached. Another FUZZ_CC needs a `make clean` first.
@@ -284,7 +300,7 @@ uninstall:
 
 .PHONY: clean distclean
 clean:
-	rm -rf build/obj build/fuzz-obj build/tests build/examples build/man build/deb $(DIST) \
+	rm -rf build/obj build/fuzz-obj build/tests build/examples build/man build/deb build/asan build/clang $(DIST) \
 		$(PROGRAMS) $(LIBRARY) build/libxenphysmap.a
 
 # The downloaded packages of tests/xen go too.
