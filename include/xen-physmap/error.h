@@ -7,14 +7,14 @@
 
 G_BEGIN_DECLS
 
-/* Marks what the shared library exports; everything else in it is hidden. */
+/* Marks what the shared library exports. All else in it is hidden. */
 #define XEN_PHYSMAP_API __attribute__((visibility("default")))
 
 /*
  * Every function of the library that can fail takes a GError ** last and sets an error of this
- * domain. The message is one line without a full stop, names the key, path or address concerned,
- * says the cause and, where there is something to do about it, what. It is safe to print: bytes
- * from outside are escaped in it.
+ * domain. The message is one line without a full stop. It names the key, path or address, says the
+ * cause and, if something can be done, what to do. It is safe to print: bytes from outside are
+ * escaped.
  */
 #define XEN_PHYSMAP_ERROR (xen_physmap_error_quark())
 
@@ -23,13 +23,13 @@ typedef enum {
     XEN_PHYSMAP_ERROR_INVALID,
     /* No such domain, node, record or ramblock. */
     XEN_PHYSMAP_ERROR_NOT_FOUND,
-    /* xenstored, the hypervisor or a device model can't be reached or gave up on us. */
+    /* xenstored, the hypervisor or a device model can't be reached, or went away. */
     XEN_PHYSMAP_ERROR_UNAVAILABLE,
-    /* The caller's rights don't suffice. */
+    /* The caller has no permission. */
     XEN_PHYSMAP_ERROR_ACCESS,
     /* A quota or a size limit of xenstored was hit. */
     XEN_PHYSMAP_ERROR_QUOTA,
-    /* Others kept changing the same nodes until the bounded number of retries ran out. */
+    /* Others changed the same nodes during each of a limited number of tries. */
     XEN_PHYSMAP_ERROR_CONFLICT,
     /* Any other failure of a call into the system. */
     XEN_PHYSMAP_ERROR_SYSTEM,

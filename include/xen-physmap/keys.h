@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Records as key/value pairs, the form that xenstore and savefiles share. */
+/* Records as key/value pairs, which both xenstore and savefiles have. */
 #ifndef XEN_PHYSMAP_KEYS_H
 #define XEN_PHYSMAP_KEYS_H
 
@@ -14,12 +14,12 @@ G_BEGIN_DECLS
  *     physmap/2000000/size         1000000
  *     physmap/2000000/name         0000:00:03.0/vga.vram
  *
- * All numbers are lower-case hexadecimal without 0x. ByteSource of the format: QEMU's
- * XEN_COMPAT_PHYSMAP writer and libxl's reader in libxl_dom_save.c; see docs/formats.md.
+ * All numbers are lower-case hexadecimal without 0x. The format is that of QEMU's
+ * XEN_COMPAT_PHYSMAP writer and of libxl's reader in libxl_dom_save.c; see docs/formats.md.
  */
 #define XEN_PHYSMAP_KEYS_PER_RECORD 3
 
-/* Collects pairs in any order and makes a table of them. One thread at a time. */
+/* Collects pairs in any order, to make a table of them. Use it in one thread at a time. */
 typedef struct XenPhysmapKeys XenPhysmapKeys;
 
 /* An empty collection. Free it with xen_physmap_keys_free. */
@@ -29,27 +29,28 @@ XEN_PHYSMAP_API XenPhysmapKeys *xen_physmap_keys_new(void);
 XEN_PHYSMAP_API void xen_physmap_keys_free(XenPhysmapKeys *keys);
 
 /*
- * Takes one pair; the bytes are copied. INVALID, with the key in the message, for a key that is
- * not physmap/<hex>/{start_addr,size,name}, a key seen before, or a value that is no number, resp.
- * no name. A failed call adds nothing.
+ * Adds a copy of one pair. INVALID, with the key in the message, when the key isn't
+ * physmap/<hex>/{start_addr,size,name} or was added before, or when the value isn't a valid number
+ * or name. A call that fails adds nothing.
  */
 XEN_PHYSMAP_API gboolean xen_physmap_keys_add(XenPhysmapKeys *keys, const char *key,
                                               gsize key_length, const char *value,
                                               gsize value_length, GError **error);
 
 /*
- * The table of all pairs so far. INVALID when a record lacks one of its three, or when the records
- * contradict each other. The caller owns the table; `keys` is unchanged.
+ * Makes a table of all pairs so far. INVALID when a record lacks one of its three pairs, or when
+ * the records contradict each other. The caller owns the table; `keys` is unchanged.
  */
 XEN_PHYSMAP_API XenPhysmapTable *xen_physmap_keys_table(const XenPhysmapKeys *keys, GError **error);
 
-/* Called with one pair, NUL-terminated; FALSE stops. */
+/* Called with one pair, NUL-terminated. Returns FALSE to stop. */
 typedef gboolean (*XenPhysmapKeysFunc)(const char *key, const char *value, gpointer data,
                                        GError **error);
 
 /*
- * Calls `func` with the three pairs of a record in the order start_addr, size, name, which is the
- * order that libxl writes. Returns FALSE, with what `func` set in `error`, as soon as it does.
+ * Calls `func` with the three pairs of a record in the order in which libxl writes them:
+ * start_addr, size, name. If `func` returns FALSE, stops and returns FALSE, with the error that
+ * `func` set.
  */
 XEN_PHYSMAP_API gboolean xen_physmap_keys_foreach(const XenPhysmapRecord *record,
                                                   XenPhysmapKeysFunc func, gpointer data,

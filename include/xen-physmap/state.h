@@ -20,7 +20,7 @@ G_BEGIN_DECLS
  *     BAR mapped: xen_physmap_state_region_add(state, 0x2000000, 0xf1000000, 0x1000000, ...)
  *     unmapped:   xen_physmap_state_region_del(state, 0xf1000000, 0x1000000, ...)
  *     unplugged:  xen_physmap_state_block_del(state, 0x2000000, ...)
- *     running:    xen_physmap_state_publish(state, ...)   (after a restore: writes the records again)
+ *     running:    xen_physmap_state_publish(state, ...)   (after a restore: records again)
  *     xen_physmap_state_close(state)
  *
  * A state has no lock: use it in one thread at a time. It doesn't survive fork.
@@ -32,8 +32,9 @@ G_BEGIN_DECLS
 typedef struct XenPhysmapState XenPhysmapState;
 
 /*
- * A state with an empty table. Changes nothing outside. `ops` must outlive it. dm_domid is the domain
- * that this device model runs in (xen_physmap_xenstore_own_domid). xen_physmap_state_close frees it.
+ * A state with an empty table. Changes nothing outside. `ops` must outlive it. dm_domid is the
+ * domain that this device model runs in (xen_physmap_xenstore_own_domid). xen_physmap_state_close
+ * frees it.
  */
 XEN_PHYSMAP_API XenPhysmapState *xen_physmap_state_open(const XenPhysmapOps *ops, guint32 domid,
                                                         guint32 dm_domid);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Records as nodes in xenstore: read and written whole, in one transaction each. */
+/* Records as nodes in xenstore. All records of a domain are read or written in one transaction. */
 #ifndef XEN_PHYSMAP_XENSTORE_H
 #define XEN_PHYSMAP_XENSTORE_H
 
@@ -13,42 +13,43 @@ G_BEGIN_DECLS
  *
  *     /local/domain/$dm_domid/device-model/$domid/physmap/$phys_offset/{start_addr,size,name}
  *
- * see keys.h and docs/formats.md. No function here keeps anything; `ops` is the caller's.
+ * see keys.h and docs/formats.md. The functions keep no state; `ops` belongs to the caller.
  */
 
 /*
- * The domain that runs domid's device model: its stub domain, or 0. Read where libxl writes it,
- * /local/domain/$domid/image/device-model-domid. Use it to look from outside; a device model finds
- * its own domain with xen_physmap_xenstore_own_domid.
+ * The domain that runs domid's device model: its stub domain, or 0, from the node that libxl
+ * writes, /local/domain/$domid/image/device-model-domid. A device model finds its own domain with
+ * xen_physmap_xenstore_own_domid instead.
  */
 XEN_PHYSMAP_API gboolean xen_physmap_xenstore_dm_domid(const XenPhysmapOps *ops, guint32 domid,
                                                        guint32 *dm_domid, GError **error);
 
-/* The domain that this program runs in, which is 0 when xenstore doesn't say. */
+/* The domain that this program runs in; 0 when xenstore doesn't say. */
 XEN_PHYSMAP_API gboolean xen_physmap_xenstore_own_domid(const XenPhysmapOps *ops, guint32 *domid,
                                                         GError **error);
 
 /*
- * All records of the domain; an empty table when there are none. One that breaks a rule is an
- * INVALID error that names its node, and then there is no table. The caller owns the table.
+ * All records of the domain; an empty table when there are none. If a record breaks a rule, the
+ * error is INVALID and names its node, and there is no table. The caller owns the table.
  */
 XEN_PHYSMAP_API XenPhysmapTable *xen_physmap_xenstore_load(const XenPhysmapOps *ops, guint32 domid,
                                                            guint32 dm_domid, GError **error);
 
 /*
- * Makes the nodes follow a change from `before` to `after`: what left is removed whole, what
- * differs is written node by node, what stays is not touched, so that writers of different records
- * don't undo each other. A record of `before` that isn't there any more is written whole. `before`
- * NULL means that it isn't known, and everything under physmap is replaced.
- * NOT_FOUND when device-model/$domid isn't there, since it goes with the domain and must not come
- * back. The store holds the old records or the new ones, whatever fails. CONFLICT after
- * XEN_PHYSMAP_XENSTORE_TRIES, between which it sleeps for up to 10 ms.
+ * Writes the change from `before` to `after`. A record that is only in `before` is removed with all
+ * its nodes. Of a record that differs, the nodes that differ are written. A record that is the same
+ * isn't touched, so that writers of different records don't undo each other's changes; if it is
+ * missing from xenstore, it is written again. If `before` is NULL, the old records aren't known,
+ * and everything under physmap is replaced. NOT_FOUND when device-model/$domid doesn't exist: it is
+ * removed with the domain and must not be created again. Whatever fails, xenstore has either the
+ * old records or the new ones. CONFLICT after XEN_PHYSMAP_XENSTORE_TRIES; it sleeps for up to 10 ms
+ * between two tries.
  */
 XEN_PHYSMAP_API gboolean xen_physmap_xenstore_store(const XenPhysmapOps *ops, guint32 domid,
                                                     guint32 dm_domid, const XenPhysmapTable *before,
                                                     const XenPhysmapTable *after, GError **error);
 
-/* How often a transaction that others got in the way of is run before it is given up. */
+/* How often a transaction is tried that conflicts with the changes of others. */
 #define XEN_PHYSMAP_XENSTORE_TRIES 32
 
 G_END_DECLS
