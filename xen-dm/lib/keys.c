@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Records to and from physmap/<hex>/{start_addr,size,name} pairs; the only parser of them. */
+/* Makes records from physmap/<hex>/{start_addr,size,name} pairs, and pairs from records. */
 #include "internal.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@ typedef enum { START_ADDR, SIZE, NAME, N_LEAVES } Leaf;
 
 static const char *const leaf_name[N_LEAVES] = { "start_addr", "size", "name" };
 
-/* What is known of one record while its pairs come in. */
+/* The parts of one record that have been added so far. */
 typedef struct Partial {
     guint64 number[NAME]; /* START_ADDR and SIZE */
     char name[XEN_PHYSMAP_NAME_MAX + 1];
@@ -53,7 +53,7 @@ static gboolean invalid(GError **error, const char *key, gsize key_length, const
     return FALSE;
 }
 
-/* Takes physmap/<hex>/<leaf> apart. Returns why it is none, or NULL. */
+/* Splits physmap/<hex>/<leaf>. Returns NULL, or the reason why the key isn't valid. */
 static const char *split_key(const char *key, gsize length, guint64 *phys_offset, Leaf *leaf)
 {
     const char *end = key + length, *digits = key + strlen(PREFIX), *slash;
@@ -65,7 +65,7 @@ static const char *split_key(const char *key, gsize length, guint64 *phys_offset
     if (!slash) {
         return "not a key of the form physmap/<phys_offset>/<node>";
     }
-    /* One spelling per offset, so that one record can't hide behind another. */
+    /* Each offset has one spelling, so that two records can't have the same offset. */
     if (!xen_physmap_parse_hex(digits, slash - digits, phys_offset) ||
         (*digits == '0' && slash - digits > 1)) {
         return "the phys_offset in the key is not a number of 1 to 16 lower-case hexadecimal "

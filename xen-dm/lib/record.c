@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The rules that one record has to keep by itself. */
+/* The rules for a single record. */
 #include "internal.h"
 
 #include <string.h>
@@ -89,7 +89,7 @@ static gboolean check_address(const char *name, const char *what, guint64 value,
 static gboolean check_range(const char *name, const char *what, guint64 start, guint64 size,
                             GError **error)
 {
-    /* The end itself has to be an address too, so that no half-open range wraps to 0. */
+    /* The end must be an address too, so that no half-open range wraps around to 0. */
     if (start > G_MAXUINT64 - size) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                     "%s: %s 0x%" G_GINT64_MODIFIER "x with size 0x%" G_GINT64_MODIFIER
@@ -120,7 +120,7 @@ gboolean xen_physmap_record_init(XenPhysmapRecord *record, const char *name, gui
         !check_range(name, "start_addr", start_addr, size, error)) {
         return FALSE;
     }
-    /* `name` may be the name in *record. */
+    /* `name` may point into *record. */
     g_strlcpy(checked.name, name, sizeof checked.name);
     *record = checked;
     return TRUE;
@@ -141,7 +141,7 @@ gboolean xen_physmap_record_check_place(const XenPhysmapRecord *record, GError *
 {
     guint64 start = record->start_addr, end = start + record->size;
 
-    /* RAM of nearly 4 GiB and a large videoram push what is allocated behind them up to here. */
+    /* With nearly 4 GiB of RAM and a large videoram, blocks in place can be here. */
     if (start == record->phys_offset) {
         return TRUE;
     }

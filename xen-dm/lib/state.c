@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* XenPhysmapState: guest pages, the table and xenstore changed together, in that order. */
+/* XenPhysmapState: changes guest pages, the table and xenstore together, in this order. */
 #include <xen-physmap/state.h>
 
 #include <errno.h>
@@ -13,7 +13,7 @@ struct XenPhysmapState {
     const XenPhysmapOps *ops;
     guint32 domid, dm_domid;
     XenPhysmapTable *table;
-    /* What xenstore holds as far as we know; NULL when we don't. */
+    /* What xenstore holds, as far as we know; NULL when we don't know. */
     XenPhysmapTable *stored;
 };
 
@@ -64,12 +64,12 @@ gboolean xen_physmap_state_load(XenPhysmapState *state, GError **error)
     return TRUE;
 }
 
-/* Brings xenstore from what it is known to hold to the table. */
+/* Writes to xenstore what differs between what it holds and the table. */
 static gboolean store(XenPhysmapState *state, GError **error)
 {
     if (!xen_physmap_xenstore_store(state->ops, state->domid, state->dm_domid, state->stored,
                                     state->table, error)) {
-        /* The change can have been made although its answer was lost. */
+        /* The change may have been made, with only the answer lost. */
         g_clear_pointer(&state->stored, xen_physmap_table_free);
         return FALSE;
     }
@@ -104,7 +104,7 @@ gboolean xen_physmap_state_block_del(XenPhysmapState *state, guint64 phys_offset
     return xen_physmap_table_remove(state->table, phys_offset, error) && store(state, error);
 }
 
-/* Moves the guest's pages from one address to the other; nothing has changed when it fails. */
+/* Moves the guest's pages from one address to the other. */
 static gboolean relocate(XenPhysmapState *state, const char *name, guint64 from, guint64 to,
                          guint64 size, GError **error)
 {
@@ -112,7 +112,7 @@ static gboolean relocate(XenPhysmapState *state, const char *name, guint64 from,
     guint64 nr_pages = size >> XEN_PHYSMAP_PAGE_SHIFT;
     guint64 src = from >> XEN_PHYSMAP_PAGE_SHIFT, dst = to >> XEN_PHYSMAP_PAGE_SHIFT;
 
-    /* Xen moves page by page: where the ranges overlap it would move some of them twice. */
+    /* Xen moves page by page. If the ranges overlap, it would move some pages twice. */
     if (from < to + size && to < from + size) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                     "%s can't be moved from 0x%" G_GINT64_MODIFIER "x to 0x%" G_GINT64_MODIFIER
@@ -132,7 +132,7 @@ static gboolean relocate(XenPhysmapState *state, const char *name, guint64 from,
                               name, from, to, state->domid);
         return FALSE;
     }
-    /* Only speed is lost when this is refused, and older hypervisors do refuse it. */
+    /* Older hypervisors refuse this. Only speed is lost. */
     ops->pin_cacheattr(ops->opaque, state->domid, dst, dst + nr_pages - 1);
     return TRUE;
 }
@@ -145,7 +145,7 @@ static gboolean move(XenPhysmapState *state, const XenPhysmapRecord *record, gui
     if (from == start_addr) {
         return store(state, error);
     }
-    /* The table first: it knows whether the place is free, and can be taken back. */
+    /* The table comes first: it knows whether the place is free, and can be changed back. */
     if (!xen_physmap_table_move(state->table, phys_offset, start_addr, error)) {
         return FALSE;
     }
@@ -156,7 +156,7 @@ static gboolean move(XenPhysmapState *state, const XenPhysmapRecord *record, gui
     return store(state, error);
 }
 
-/* The record that this is the whole of, or NULL with an error. */
+/* The record with exactly this range, or NULL with an error. */
 static const XenPhysmapRecord *whole(const XenPhysmapRecord *record, gboolean at_start,
                                      const char *where, guint64 address, guint64 size,
                                      GError **error)

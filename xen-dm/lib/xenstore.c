@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Records as xenstore nodes: whole tables read and written, one transaction each. */
+/* Records as xenstore nodes: reads or writes a whole table in one transaction. */
 #include <xen-physmap/xenstore.h>
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 
 #include "internal.h"
 
-/* One attempt at a transaction's work. It may run several times. */
+/* The work within a transaction. It may run several times. */
 typedef gboolean (*Body)(const XenPhysmapOps *ops, guint32 transaction, gpointer data,
                          GError **error);
 
@@ -18,8 +18,8 @@ static char *dm_path(guint32 domid, guint32 dm_domid)
 }
 
 /*
- * oxenstored's word for a used-up quota is EQUOTA, which libxenstore doesn't know and takes for
- * EINVAL. Where it is called, nothing that was asked for is invalid.
+ * When a quota is used up, oxenstored answers EQUOTA. libxenstore doesn't know it and makes it
+ * EINVAL. The calls where this function is used have no invalid arguments.
  */
 static void set_quota_errno(GError **error, int errnum, const char *what)
 {
@@ -34,9 +34,9 @@ static void set_quota_errno(GError **error, int errnum, const char *what)
 }
 
 /*
- * Runs the body in a transaction until nobody else got in its way. xenstored tells of a conflict
- * at the end only, so what a reader concluded from a torn view counts only when the end succeeds:
- * a read-only body that failed is ended as if it had succeeded.
+ * Runs the body in a transaction, again while there are conflicts. xenstored reports a conflict
+ * only at the end. A reader may have failed because it saw an inconsistent state, so its failure
+ * only counts if the end succeeds. So a read-only body that failed is ended as if it had succeeded.
  */
 static gboolean in_transaction(const XenPhysmapOps *ops, gboolean writes, Body body, gpointer data,
                                GError **error)
@@ -71,9 +71,9 @@ static gboolean in_transaction(const XenPhysmapOps *ops, gboolean writes, Body b
     return FALSE;
 }
 
-/* --- small numbers that say who is who --- */
+/* --- domids --- */
 
-/* A decimal domid in a node; `otherwise` when there is no such node. */
+/* Reads a decimal domid from a node; `otherwise` when the node doesn't exist. */
 static gboolean read_domid(const XenPhysmapOps *ops, const char *path, guint32 otherwise,
                            guint32 *domid, GError **error)
 {
@@ -123,7 +123,7 @@ typedef struct Load {
     XenPhysmapTable *table;
 } Load;
 
-/* Reads the three nodes of one record. libxl fails to save a domain that lacks one of them. */
+/* Reads the three nodes of one record. libxl can't save a domain if one of them is missing. */
 static gboolean load_record(const XenPhysmapOps *ops, guint32 transaction, const char *path,
                             const char *entry, XenPhysmapKeys *keys, GError **error)
 {
@@ -240,7 +240,7 @@ static gboolean remove_node(Store *store, const char *node, GError **error)
     return TRUE;
 }
 
-/* The set of the names in a folder, or NULL with errno. */
+/* The set of the names of a node's children, or NULL with errno. */
 static GHashTable *list(const Store *store, const char *folder)
 {
     unsigned int num = 0;
@@ -259,9 +259,9 @@ static GHashTable *list(const Store *store, const char *folder)
 }
 
 /*
- * Finds out which of the known records are there, since a xenstored that was started anew has
- * forgotten them. Without any, the domain's folder has to be there: it goes with the domain, and a
- * write would bring it back. What is there and not known goes.
+ * Finds out which of the known records exist, since a xenstored that was restarted has lost them.
+ * If none does, the domain's node has to exist: it is removed with the domain, and a write would
+ * create it again. Removes entries that aren't known.
  */
 static gboolean find_records(Store *store, GError **error)
 {
@@ -289,7 +289,7 @@ static gboolean find_records(Store *store, GError **error)
            remove_node(store, physmap, error);
 }
 
-/* The record of the same phys_offset in the other table, or NULL. */
+/* The record with the same phys_offset in the other table, or NULL. */
 static const XenPhysmapRecord *counterpart(const XenPhysmapTable *table,
                                            const XenPhysmapRecord *record)
 {
@@ -323,7 +323,7 @@ static gboolean remove_stale(Store *store, GError **error)
     return TRUE;
 }
 
-/* Writes the nodes in which the two differ; all of them when there is no old record. */
+/* Writes the nodes that differ; all of them when there is no old record. */
 static gboolean write_record(Store *store, const XenPhysmapRecord *old,
                              const XenPhysmapRecord *record, GError **error)
 {
