@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The calls of an unmodified QEMU that the component has to know of, seen by being preloaded. */
+/* Intercepts the calls of an unmodified QEMU that concern the layout. The library is preloaded. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 #include "recorder.h"
 #include "standby.h"
 
-/* The function that QEMU meant to call. */
+/* The real function, which QEMU wanted to call. */
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 static __typeof__(&xc_domain_populate_physmap_exact) real_populate;
@@ -34,7 +34,7 @@ static gboolean number_from_env(const char *name, guint64 most, guint64 *number)
     return text && g_ascii_string_to_unsigned(text, 10, 0, most, number, NULL);
 }
 
-/* QEMU may come behind a wrapper script, whose shell is preloaded as well and isn't meant. */
+/* A wrapper script may start QEMU. Its shell is preloaded too, and must be left alone. */
 static gboolean is_qemu(void)
 {
     char exe[4096];
@@ -44,7 +44,7 @@ static gboolean is_qemu(void)
     return strstr(xen_physmap_region_name(exe), "qemu") != NULL;
 }
 
-/* What QEMU starts, a shell for "exec:" migration say, is to be neither preloaded nor confused. */
+/* A program that QEMU starts, such as the shell of an "exec:" migration, must not be preloaded. */
 static void leave_no_trace(void)
 {
     const char *preload = getenv("LD_PRELOAD");
@@ -108,7 +108,7 @@ __attribute__((destructor)) static void unloaded(void)
     recorder_end();
 }
 
-/* A ramblock was created: on start, or by a hot plug. */
+/* A ramblock was created, at the start or by a hot plug. */
 XEN_PHYSMAP_API int xc_domain_populate_physmap_exact(xc_interface *xch, uint32_t domid,
                                                      unsigned long nr_extents,
                                                      unsigned int extent_order,
@@ -133,8 +133,8 @@ XEN_PHYSMAP_API int xendevicemodel_relocate_memory(xendevicemodel_handle *dmod, 
 }
 
 /*
- * A stretch of guest-physical space is QEMU's to serve from now on, or not any more; a BAR that
- * moves shows here even when QEMU doesn't move the ramblock behind it.
+ * QEMU begins or ends to serve a range of guest-physical space. This shows that a BAR moved, even
+ * when QEMU doesn't move the pages of its ramblock.
  */
 XEN_PHYSMAP_API int xendevicemodel_map_io_range_to_ioreq_server(xendevicemodel_handle *dmod,
                                                                 domid_t domid, ioservid_t id,
@@ -162,7 +162,7 @@ XEN_PHYSMAP_API int xendevicemodel_unmap_io_range_from_ioreq_server(xendevicemod
     return rc;
 }
 
-/* A write to xenstore that was put off, with all that it needs. */
+/* A write to xenstore that is held back, with its arguments. */
 typedef struct Held {
     struct xs_handle *xs;
     xs_transaction_t transaction;
@@ -189,7 +189,7 @@ static gboolean reports_running(const char *path, const void *data, unsigned int
            strstr(path, "device-model/") && g_str_has_suffix(path, "/state");
 }
 
-/* libxl lets the guest run when it sees this write, so this is where it can be held back. */
+/* libxl lets the guest run when it sees this write. Held back, it keeps the guest from running. */
 XEN_PHYSMAP_API bool xs_write(struct xs_handle *xs, xs_transaction_t transaction, const char *path,
                               const void *data, unsigned int length)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The calls of a QEMU that is early, seen by being preloaded, and made good when its time comes. */
+/* Intercepts the calls of a QEMU in standby, and makes up for them when its turn comes. */
 #include "standby.h"
 
 #include <dlfcn.h>
@@ -23,10 +23,10 @@
 
 #include "names.h"
 
-/* The function that QEMU meant to call. */
+/* The real function, which QEMU wanted to call. */
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-/* Private pages where QEMU believes to have the guest's. */
+/* Private pages, which QEMU takes for the guest's. */
 typedef struct Copy {
     xenforeignmemory_handle *fmem;
     uint32_t domid;
@@ -34,27 +34,27 @@ typedef struct Copy {
     char *base;
     size_t num;
     xen_pfn_t *gfns;
-    int *errors; /* of each page, as QEMU was told */
+    int *errors; /* for each page, what QEMU got */
 } Copy;
 
-/* A listening socket that is not where QEMU believes it to be. */
+/* A listening socket at another address than QEMU asked for. */
 typedef struct Listener {
     int fd;
     int backlog;      /* 0: not listening yet */
-    gboolean claimed; /* an internet address: it is there now */
+    gboolean claimed; /* an internet address: it was replaced by the one asked for */
     struct sockaddr_storage meant, given;
     socklen_t meant_size, given_size;
-    dev_t device; /* of a path's socket, to know it by when it was renamed */
+    dev_t device; /* of a path's socket, to recognize it after a rename */
     ino_t inode;
 } Listener;
 
 static struct {
     pthread_mutex_t lock;
-    gboolean early;
-    gboolean torn; /* QEMU unmapped a part of a copy, which it never does */
-    gboolean off;  /* QEMU's I/O request server is: the machine is stopped */
+    gboolean in_standby;
+    gboolean torn; /* QEMU unmapped part of a copy; no known QEMU does */
+    gboolean off;  /* QEMU's I/O request server is disabled: the machine is stopped */
     GPtrArray *copies;
-    GPtrArray *listeners;                                    /* for as long as QEMU runs */
+    GPtrArray *listeners;                                    /* kept as long as QEMU runs */
 } self = { .lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP }; /* the libraries call each other */
 
 static void copy_free(Copy *copy)
@@ -68,19 +68,19 @@ void standby_begin(void)
 {
     self.copies = g_ptr_array_new_with_free_func((GDestroyNotify)copy_free);
     self.listeners = g_ptr_array_new_with_free_func(g_free);
-    self.early = TRUE;
+    self.in_standby = TRUE;
 }
 
 /* --- the guest's pages --- */
 
-/* At the address that QEMU wishes, private pages with what the guest's have. Under lock. */
+/* Maps a private copy of the guest's pages at the address that QEMU asked for. Needs the lock. */
 static void *map_copy(xenforeignmemory_handle *fmem, uint32_t dom, void *addr, int prot, int flags,
                       size_t num, const xen_pfn_t *gfns, int *err)
 {
     size_t size = num * XC_PAGE_SIZE;
     g_autofree int *own_errors = g_new0(int, num);
     int *errors = err ? err : own_errors;
-    /* Without `err`, the library fails when a page isn't there. */
+    /* Without `err`, the library fails when a page doesn't exist. */
     char *guest = REAL(xenforeignmemory_map2)(fmem, dom, NULL, PROT_READ, 0, num, gfns, err);
     char *pages;
     Copy *copy;
@@ -117,16 +117,16 @@ XEN_PHYSMAP_API void *xenforeignmemory_map2(xenforeignmemory_handle *fmem, uint3
 {
     void *pages;
 
-    /* Under lock, so that none is missed by standby_end. */
+    /* With the lock, so that standby_end sees every copy. */
     pthread_mutex_lock(&self.lock);
-    pages = self.early && (prot & PROT_WRITE)
+    pages = self.in_standby && (prot & PROT_WRITE)
                 ? map_copy(fmem, dom, addr, prot, flags, num, gfns, err)
                 : REAL(xenforeignmemory_map2)(fmem, dom, addr, prot, flags, num, gfns, err);
     pthread_mutex_unlock(&self.lock);
     return pages;
 }
 
-/* QEMU unmaps the guest's pages by this, and not by libxenforeignmemory's own function. */
+/* QEMU unmaps the guest's pages with munmap, not with libxenforeignmemory's function. */
 XEN_PHYSMAP_API int munmap(void *addr, size_t length)
 {
     static __typeof__(&munmap) real;
@@ -135,7 +135,7 @@ XEN_PHYSMAP_API int munmap(void *addr, size_t length)
     if (!real) {
         real = REAL(munmap);
     }
-    if (__atomic_load_n(&self.early, __ATOMIC_ACQUIRE)) {
+    if (__atomic_load_n(&self.in_standby, __ATOMIC_ACQUIRE)) {
         pthread_mutex_lock(&self.lock);
         for (guint i = self.copies->len; i-- > 0;) {
             const Copy *copy = g_ptr_array_index(self.copies, i);
@@ -152,7 +152,7 @@ XEN_PHYSMAP_API int munmap(void *addr, size_t length)
     return real(addr, length);
 }
 
-/* The guest's pages in the place of a copy. */
+/* Maps the guest's pages in place of a copy. */
 static gboolean replace(const Copy *copy, GError **error)
 {
     g_autofree int *errors = g_new0(int, copy->num);
@@ -189,48 +189,51 @@ gboolean standby_end(GError **error)
         replaced = replace(g_ptr_array_index(self.copies, i), error);
     }
     g_ptr_array_set_size(self.copies, 0);
-    __atomic_store_n(&self.early, FALSE, __ATOMIC_RELEASE);
+    __atomic_store_n(&self.in_standby, FALSE, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&self.lock);
     return replaced;
 }
 
-/* --- what Xen is told of the guest --- */
+/* --- what QEMU tells Xen about the guest --- */
 
-/* Devices are reset when they are made, and so are their lines, which the other QEMU may hold. */
+/* QEMU resets a device when it creates it, and lowers its line, which the other QEMU may hold up.
+ * */
 XEN_PHYSMAP_API int xendevicemodel_set_isa_irq_level(xendevicemodel_handle *dmod, domid_t domid,
                                                      uint8_t irq, unsigned int level)
 {
-    return self.early ? 0 : REAL(xendevicemodel_set_isa_irq_level)(dmod, domid, irq, level);
+    return self.in_standby ? 0 : REAL(xendevicemodel_set_isa_irq_level)(dmod, domid, irq, level);
 }
 
 XEN_PHYSMAP_API int xendevicemodel_set_pci_intx_level(xendevicemodel_handle *dmod, domid_t domid,
                                                       uint16_t segment, uint8_t bus, uint8_t device,
                                                       uint8_t intx, unsigned int level)
 {
-    return self.early ? 0
-                      : REAL(xendevicemodel_set_pci_intx_level)(dmod, domid, segment, bus, device,
-                                                                intx, level);
+    return self.in_standby ? 0
+                           : REAL(xendevicemodel_set_pci_intx_level)(dmod, domid, segment, bus,
+                                                                     device, intx, level);
 }
 
 XEN_PHYSMAP_API int xendevicemodel_set_pci_link_route(xendevicemodel_handle *dmod, domid_t domid,
                                                       uint8_t link, uint8_t irq)
 {
-    return self.early ? 0 : REAL(xendevicemodel_set_pci_link_route)(dmod, domid, link, irq);
+    return self.in_standby ? 0 : REAL(xendevicemodel_set_pci_link_route)(dmod, domid, link, irq);
 }
 
 XEN_PHYSMAP_API int xendevicemodel_set_mem_type(xendevicemodel_handle *dmod, domid_t domid,
                                                 hvmmem_type_t type, uint64_t first_pfn, uint32_t nr)
 {
-    return self.early ? 0 : REAL(xendevicemodel_set_mem_type)(dmod, domid, type, first_pfn, nr);
+    return self.in_standby ? 0
+                           : REAL(xendevicemodel_set_mem_type)(dmod, domid, type, first_pfn, nr);
 }
 
-/* Xen gives a server its event channels when it is switched on, and QEMU wants them at its start. */
-static int switch_on_and_off(xendevicemodel_handle *dmod, domid_t domid, ioservid_t id)
+/* Xen gives a server its event channels when it is enabled, and QEMU needs them at its start. */
+static int enable_and_disable(xendevicemodel_handle *dmod, domid_t domid, ioservid_t id)
 {
     xc_interface *xc = xc_interface_open(NULL, NULL, 0);
     int rc = xc ? xc_domain_pause(xc, domid) : -1;
 
-    /* Where two servers want a request, the later one gets it, and this one wouldn't answer. */
+    /* If two servers cover a request, Xen sends it to the later one, and this one wouldn't answer.
+     * */
     if (rc == 0) {
         rc = REAL(xendevicemodel_set_ioreq_server_state)(dmod, domid, id, 1);
         if (rc == 0) {
@@ -246,20 +249,20 @@ static int switch_on_and_off(xendevicemodel_handle *dmod, domid_t domid, ioservi
     return rc;
 }
 
-/* Switched on again when it runs the machine. */
+/* QEMU enables the server again when it runs the machine. */
 XEN_PHYSMAP_API int xendevicemodel_set_ioreq_server_state(xendevicemodel_handle *dmod,
                                                           domid_t domid, ioservid_t id, int enabled)
 {
     self.off = !enabled;
-    return self.early && enabled
-               ? switch_on_and_off(dmod, domid, id)
+    return self.in_standby && enabled
+               ? enable_and_disable(dmod, domid, id)
                : REAL(xendevicemodel_set_ioreq_server_state)(dmod, domid, id, enabled);
 }
 
 /*
- * QEMU removes its server when it ends. But once it is stopped another may serve the guest, a vcpu
- * of which may have to take an answer from there yet. Who took the guest over removes the server,
- * or Xen does with the domain.
+ * QEMU removes its server when it ends. But once it is stopped, another QEMU may serve the guest,
+ * and a vcpu may still have to take an answer from this server. The updater removes the server
+ * later, or Xen removes it with the domain.
  */
 XEN_PHYSMAP_API int xendevicemodel_destroy_ioreq_server(xendevicemodel_handle *dmod, domid_t domid,
                                                         ioservid_t id)
@@ -267,9 +270,9 @@ XEN_PHYSMAP_API int xendevicemodel_destroy_ioreq_server(xendevicemodel_handle *d
     return self.off ? 0 : REAL(xendevicemodel_destroy_ioreq_server)(dmod, domid, id);
 }
 
-/* --- the host's network interfaces, which both QEMUs have --- */
+/* --- the host's network interfaces, which both QEMUs use --- */
 
-/* QEMU resets them when it starts. It sets them anew when it loads the state of its cards. */
+/* QEMU resets their settings when it starts, and sets them again when it loads its cards' state. */
 XEN_PHYSMAP_API int ioctl(int fd, unsigned long request, ...)
 {
     static __typeof__(&ioctl) real;
@@ -280,7 +283,7 @@ XEN_PHYSMAP_API int ioctl(int fd, unsigned long request, ...)
     argument = va_arg(args, void *);
     va_end(args);
     if ((request == TUNSETOFFLOAD || request == TUNSETVNETHDRSZ) &&
-        __atomic_load_n(&self.early, __ATOMIC_ACQUIRE)) {
+        __atomic_load_n(&self.in_standby, __ATOMIC_ACQUIRE)) {
         return 0;
     }
     if (!real) {
@@ -310,7 +313,7 @@ static gboolean is_stream(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
 }
 
-/* Where a socket goes instead: a path with the suffix, if there is room, or any port of the host's. */
+/* The address to use instead: the path with the suffix, if there is room, or a temporary port. */
 static gboolean elsewhere(Listener *listener)
 {
     struct sockaddr_un *path = (struct sockaddr_un *)&listener->given;
@@ -373,12 +376,12 @@ static int bind_elsewhere(int fd, const struct sockaddr *address, socklen_t size
 
 XEN_PHYSMAP_API int bind(int fd, const struct sockaddr *address, socklen_t size)
 {
-    return self.early && (is_path(address, size) || is_internet(address)) && is_stream(fd)
+    return self.in_standby && (is_path(address, size) || is_internet(address)) && is_stream(fd)
                ? bind_elsewhere(fd, address, size)
                : REAL(bind)(fd, address, size);
 }
 
-/* The listener whose socket has this name of the kernel's; under lock. A descriptor can be another's. */
+/* The listener with this socket name. Needs the lock. A descriptor may have been used again. */
 static Listener *named(const struct sockaddr *name, socklen_t size)
 {
     for (guint i = 0; self.listeners && i < self.listeners->len; i++) {
@@ -398,7 +401,7 @@ XEN_PHYSMAP_API int listen(int fd, int backlog)
     Listener *listener;
 
     pthread_mutex_lock(&self.lock);
-    if (self.early && REAL(getsockname)(fd, (struct sockaddr *)&name, &size) == 0 &&
+    if (self.in_standby && REAL(getsockname)(fd, (struct sockaddr *)&name, &size) == 0 &&
         (listener = named((struct sockaddr *)&name, size))) {
         listener->fd = fd;
         listener->backlog = backlog;
@@ -407,7 +410,7 @@ XEN_PHYSMAP_API int listen(int fd, int backlog)
     return REAL(listen)(fd, backlog);
 }
 
-/* QEMU asks for the name that it gave, to tell it and to remove it when it ends. */
+/* QEMU asks for the name of its socket, to report it, and to remove it when it ends. */
 XEN_PHYSMAP_API int getsockname(int fd, struct sockaddr *address, socklen_t *size)
 {
     socklen_t room = *size;
@@ -423,33 +426,33 @@ XEN_PHYSMAP_API int getsockname(int fd, struct sockaddr *address, socklen_t *siz
     return rc;
 }
 
-/* Whether what is at a path now is another's socket, as far as this QEMU is concerned. */
-static gboolean is_anothers(const char *path)
+/* Whether the socket at a path belongs to another QEMU. */
+static gboolean is_of_another(const char *path)
 {
-    gboolean anothers = FALSE;
+    gboolean of_another = FALSE;
     struct stat file;
 
     if (!self.listeners || lstat(path, &file) || !S_ISSOCK(file.st_mode)) {
         return FALSE;
     }
     pthread_mutex_lock(&self.lock);
-    anothers = self.early;
+    of_another = self.in_standby;
     for (guint i = 0; i < self.listeners->len; i++) {
         const Listener *listener = g_ptr_array_index(self.listeners, i);
 
         if (listener->meant.ss_family == AF_UNIX &&
             strcmp(((const struct sockaddr_un *)&listener->meant)->sun_path, path) == 0) {
-            anothers = file.st_dev != listener->device || file.st_ino != listener->inode;
+            of_another = file.st_dev != listener->device || file.st_ino != listener->inode;
         }
     }
     pthread_mutex_unlock(&self.lock);
-    return anothers;
+    return of_another;
 }
 
-/* QEMU makes room for its socket before, and removes it at its end. */
+/* QEMU removes an old socket before it makes its own, and removes its own when it ends. */
 XEN_PHYSMAP_API int unlink(const char *path)
 {
-    return is_anothers(path) ? 0 : REAL(unlink)(path);
+    return is_of_another(path) ? 0 : REAL(unlink)(path);
 }
 
 static gboolean claim(Listener *listener)
@@ -492,7 +495,7 @@ gboolean standby_claim(void)
         if (!is_internet((struct sockaddr *)&listener->meant) || listener->claimed) {
             continue;
         }
-        /* One that QEMU didn't listen on, or closed, is no business of ours. */
+        /* Ignore a socket that QEMU doesn't listen on, or has closed. */
         listener->claimed = !listener->backlog ||
                             REAL(getsockname)(listener->fd, (struct sockaddr *)&name, &size) ||
                             named((struct sockaddr *)&name, size) != listener || claim(listener);

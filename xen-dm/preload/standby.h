@@ -1,30 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A QEMU that starts while another still serves the guest: kept from touching what isn't its own. */
+/* The standby: keeps a QEMU from disturbing a guest that another QEMU still serves. */
 #ifndef XEN_PHYSMAP_STANDBY_H
 #define XEN_PHYSMAP_STANDBY_H
 
 #include <xen-physmap/error.h>
 
 /*
- * From here until standby_end, in a QEMU that is to take a running guest over:
- * - the guest's pages that it maps to write are copies, so its option ROMs don't hit the guest;
- * - what it tells Xen of the guest, interrupt lines at rest for one, is dropped: Xen knows better;
- * - a network interface of the host that it shares with the other QEMU keeps its settings;
- * - a socket that it listens on at a path gets another, with this behind it, and one at an internet
- *   address a port of no importance.
- * Before QEMU's first instruction.
+ * Call it before QEMU's first instruction, in a QEMU that is to take over a running guest. Until
+ * standby_end:
+ * - when QEMU maps pages of the guest to write, it gets copies, so it doesn't write its option ROMs
+ *   to the guest;
+ * - what QEMU tells Xen about the guest, such as the state of interrupt lines, is dropped;
+ * - a network interface of the host that both QEMUs use keeps its settings;
+ * - a listening socket with a path gets the path with STANDBY_SUFFIX appended, and one with an
+ *   internet address gets a temporary port.
  */
 void standby_begin(void);
 
 /*
- * The other QEMU has stopped. What was mapped becomes the guest's pages, at the same addresses.
- * FALSE when that can't be done; then this QEMU can't take over. Another thread than QEMU's.
+ * Call it when the other QEMU has stopped, from another thread than QEMU's. The guest's pages take
+ * the place of the copies, at the same addresses. When this returns FALSE, QEMU can't take over.
  */
 gboolean standby_end(GError **error);
 
 /*
- * Moves the sockets to the internet addresses that were meant. FALSE while one is taken, by the
- * QEMU that hasn't ended yet. The paths are the updater's to rename, which has the right to.
+ * Moves the sockets from the temporary ports to those that QEMU asked for. FALSE while one of them
+ * is in use, because the other QEMU hasn't ended. The updater renames the paths; it has the
+ * permission.
  */
 gboolean standby_claim(void);
 
