@@ -50,6 +50,7 @@ UNIT_SCRIPTS := $(wildcard tests/unit/test-*.sh)
 XENSTORED_TESTS := $(patsubst %.c,build/%,$(wildcard tests/xenstored/test-*.c)) \
 	build/tests/xenstored/stub.so
 XENSTORED_CHECKS := $(wildcard tests/xenstored/on-*)
+ATTACK_TESTS := $(addprefix build/tests/attack/,test-attack hostile-qemu payload payload.so hypervisor.so)
 
 LIBRARY := build/libxenphysmap.so.$(SOVERSION)
 COMPONENT := build/xen-physmap-qemu build/xen-physmap-qemu.so
@@ -109,6 +110,15 @@ build/tests/xenstored/stub.so: build/obj/tests/xenstored/stub.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -o $@ $^ -ldl
 
+# What attacks, and what stands in for the hypervisor, has nothing of ours in it.
+build/tests/attack/%.so: build/obj/tests/attack/%.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -o $@ $^
+
+build/tests/attack/hostile-qemu build/tests/attack/payload: build/tests/attack/%: build/obj/tests/attack/%.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^
+
 .PHONY: have-cmocka
 have-cmocka:
 	@[ "$(HAVE_TESTS)" = yes ] || { \
@@ -150,10 +160,10 @@ clang:
 # The box comes last; it takes most of the time. With SUITE=NAME the programs of Xen are those of
 # another Debian than this machine's.
 .PHONY: check
-check: have-cmocka fetch-box all asan $(UNIT_TESTS) $(XENSTORED_TESTS)
+check: have-cmocka fetch-box all asan $(UNIT_TESTS) $(XENSTORED_TESTS) $(ATTACK_TESTS)
 check: $(patsubst tests/fuzz/fuzz-%.c,build/tests/fuzz/replay-%,$(wildcard tests/fuzz/fuzz-*.c))
 	@$(RUN) $(UNIT_TESTS) $(UNIT_SCRIPTS) -t 400 $(ASAN_TESTS) -t 120 tests/fuzz/seeds $(API_CHECKS) \
-		$(XENSTORED_CHECKS) -t 400 $(PACKAGE_CHECKS) -t 3000 tests/xen/check
+		$(XENSTORED_CHECKS) -t 600 tests/attack/attacks -t 400 $(PACKAGE_CHECKS) -t 3000 tests/xen/check
 
 .PHONY: check-unit
 check-unit: have-cmocka $(PROGRAMS) $(UNIT_TESTS)
@@ -162,6 +172,10 @@ check-unit: have-cmocka $(PROGRAMS) $(UNIT_TESTS)
 .PHONY: check-xenstored
 check-xenstored: have-cmocka fetch-box $(XENSTORED_TESTS)
 	@tests/run $(XENSTORED_CHECKS)
+
+.PHONY: check-attack
+check-attack: have-cmocka fetch-box all $(XENSTORED_TESTS) $(ATTACK_TESTS)
+	@tests/run -t 600 tests/attack/attacks
 
 # What runs programs of Xen, in full on each suite.
 SUITES ?= bookworm trixie
@@ -259,8 +273,8 @@ help:
 	@echo 'make demo       create, save, restore and migrate a guest in an emulated box, with comments'
 	@echo 'make check      all tests; the box and a real xenstored are fetched, not installed;'
 	@echo '                SUITE=trixie takes the box of Debian 13; make check-suites: of each Debian'
-	@echo 'make check-unit the unit tests alone, in seconds; also check-xenstored, check-asan,'
-	@echo '                check-valgrind, and check-fuzz: every reader for two seconds'
+	@echo 'make check-unit the unit tests alone, in seconds; also check-xenstored, check-attack,'
+	@echo '                check-asan, check-valgrind, and check-fuzz: every reader for two seconds'
 	@echo 'make fuzz       every reader under libFuzzer (clang), or our own mutator, FUZZ_SECONDS=60 each'
 	@echo 'make check-api  what others build on and read; make check-dist the tarball and packages'
 	@echo 'make bench      measures; make dist: the tarball; make deb: packages for Debian'

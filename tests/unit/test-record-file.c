@@ -149,7 +149,7 @@ static void test_json(void **unused)
                "\"size\":\"0x1000\"}"),
           "the same key twice" },
         { "{\"records\":[],\"records\":[]}", "the same key twice" },
-        { "{\"records\":[],\"other\":{\"a\":1,\"\\u0061\":1}}", "the same key twice" },
+        { "{\"records\":[],\"other\":{\"a\":1,\"\\u0061\":1}}", "a key has an escape" },
         { JSON("{\"name\":\"a\",\"phys_offset\":\"0x0\",\"start_addr\":\"0xfec00000\","
                "\"size\":\"0x1000\"}"),
           "covers the I/O APIC" },

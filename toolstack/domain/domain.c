@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xenctrl.h>
+
 #include <xen-physmap/xenstore.h>
 
 /* Domids from 0x7ff0 on are Xen's own. */
@@ -156,4 +158,24 @@ Domain *domain_open(const char *word, XenPhysmapOpsFlags flags, XenPhysmapOps **
 XenPhysmapTable *domain_records(const XenPhysmapOps *ops, const Domain *domain, GError **error)
 {
     return xen_physmap_xenstore_load(ops, domain->domid, domain->dm_domid, error);
+}
+
+gboolean domain_page_limit(guint32 domid, guint64 *pages, GError **error)
+{
+    xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+    xc_domaininfo_t info = { 0 };
+    int n = xc ? xc_domain_getinfolist(xc, domid, 1, &info) : -1;
+    int errnum = errno;
+
+    if (xc) {
+        xc_interface_close(xc);
+    }
+    if (n != 1 || info.domain != domid) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
+                    "can't read how many pages domain %u may have: %s", domid,
+                    n < 0 ? g_strerror(errnum) : "it is not there any more");
+        return FALSE;
+    }
+    *pages = MAX(info.tot_pages, info.max_pages);
+    return TRUE;
 }

@@ -30,6 +30,9 @@ GPtrArray *domain_all(const XenPhysmapOps *ops, GError **error);
 /* Its records, from live xenstore. */
 XenPhysmapTable *domain_records(const XenPhysmapOps *ops, const Domain *domain, GError **error);
 
+/* How many pages it has or may have, whichever is more: no layout of it has more. */
+gboolean domain_page_limit(guint32 domid, guint64 *pages, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Domain, domain_free)
 
 #endif

@@ -8,18 +8,29 @@
 
 #define QMP_TIMEOUT_MS 10000
 
-gboolean layout_check_pages(const XenPhysmapOps *ops, guint32 domid, const GArray *findings,
-                            GPtrArray *lines, GError **error)
+gboolean layout_check_pages(const XenPhysmapOps *ops, guint32 domid, guint64 page_limit,
+                            const GArray *findings, GPtrArray *lines, GError **error)
 {
+    guint64 left = page_limit;
+
     for (guint i = 0; i < findings->len; i++) {
         const XenPhysmapFinding *finding = &g_array_index(findings, XenPhysmapFinding, i);
         const XenPhysmapRecord *record = &finding->recorded;
-        guint64 missing, first;
+        guint64 pages = record->size >> XEN_PHYSMAP_PAGE_SHIFT, missing, first;
 
         if (!finding->has_recorded || !finding->has_actual ||
             record->size != finding->actual.size) {
             continue;
         }
+        /* Records don't overlap, so together they can't have more either. */
+        if (pages > left) {
+            g_ptr_array_add(lines, g_strdup_printf("%s: its size 0x%" G_GINT64_MODIFIER
+                                                   "x is more than the domain can have beside "
+                                                   "the other records",
+                                                   record->name, record->size));
+            continue;
+        }
+        left -= pages;
         if (!xen_physmap_guest_missing(ops, domid, record->start_addr, record->size, &missing,
                                        &first, error)) {
             return FALSE;
@@ -29,7 +40,7 @@ gboolean layout_check_pages(const XenPhysmapOps *ops, guint32 domid, const GArra
                 lines, g_strdup_printf(
                            "%s: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
                            " pages are not in the domain, the first at 0x%" G_GINT64_MODIFIER "x",
-                           record->name, missing, record->size >> XEN_PHYSMAP_PAGE_SHIFT, first));
+                           record->name, missing, pages, first));
         }
     }
     return TRUE;
@@ -43,8 +54,9 @@ GPtrArray *layout_check(const XenPhysmapOps *ops, const Domain *domain,
     g_autoptr(Survey) actual =
         qmp ? survey_take(qmp, ops, domain->domid, NULL, QMP_TIMEOUT_MS, error) : NULL;
     g_autoptr(GArray) findings = NULL;
+    guint64 page_limit;
 
-    if (!actual) {
+    if (!actual || !domain_page_limit(domain->domid, &page_limit, error)) {
         return NULL;
     }
     findings = xen_physmap_compare(table, actual->table, actual->absent);
@@ -56,7 +68,7 @@ GPtrArray *layout_check(const XenPhysmapOps *ops, const Domain *domain,
             g_ptr_array_add(harmless ? notes : lines, xen_physmap_finding_describe(finding));
         }
     }
-    if (!layout_check_pages(ops, domain->domid, findings, lines, error)) {
+    if (!layout_check_pages(ops, domain->domid, page_limit, findings, lines, error)) {
         return NULL;
     }
     return g_steal_pointer(&lines);

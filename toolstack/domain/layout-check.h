@@ -11,9 +11,13 @@
 GPtrArray *layout_check(const XenPhysmapOps *ops, const Domain *domain,
                         const XenPhysmapTable *table, GPtrArray *notes, GError **error);
 
-/* Appends a line for each record with pages that the domain hasn't. Only records whose size is that
- * of QEMU's block are looked through: others can be of any size, and were told about before. */
-gboolean layout_check_pages(const XenPhysmapOps *ops, guint32 domid, const GArray *findings,
-                            GPtrArray *lines, GError **error);
+/*
+ * Appends a line for each record with pages that the domain doesn't have. A record whose size isn't
+ * that of QEMU's block is left out: it was reported before. QEMU and the records may agree on any
+ * size, so pages are only mapped up to the domain's limit, and a record that goes beyond it gets a
+ * line too.
+ */
+gboolean layout_check_pages(const XenPhysmapOps *ops, guint32 domid, guint64 page_limit,
+                            const GArray *findings, GPtrArray *lines, GError **error);
 
 #endif

@@ -13,6 +13,8 @@
 
 #include <glib/gstdio.h>
 
+#include "qmp.h"
+
 /*
  * Fault injection for tests: "kill:STEP" and "fail:STEP" act before a step, "killed:STEP" behind
  * it, "unkill:STEP" before it is undone; "broken:STEP" makes undoing it fail.
@@ -32,10 +34,18 @@ void update_interrupt(void)
     interrupted = 1;
 }
 
-gboolean update_should_stop(Update *update, GError **error)
+static gboolean was_interrupted(gpointer unused, GError **error)
 {
+    (void)unused;
     if (interrupted) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "interrupted by a signal");
+    }
+    return interrupted;
+}
+
+gboolean update_should_stop(Update *update, GError **error)
+{
+    if (was_interrupted(NULL, error)) {
         return TRUE;
     }
     if (g_get_monotonic_time() > update->deadline) {
@@ -125,6 +135,7 @@ Update *update_new(XenPhysmapOps *ops, Domain *domain, GError **error)
     update->domain = domain;
     update->notes = g_ptr_array_new_with_free_func(g_free);
     update->held.hold = -1;
+    qmp_stop_when(was_interrupted, NULL);
     update->lock = take_lock(domain->domid, error);
     if (update->lock < 0 || !(update->control = ioreq_open(domain->domid, error))) {
         return NULL;
@@ -282,6 +293,8 @@ static UpdateOutcome conclude(Update *update, UpdateOutcome outcome)
 /* From `step`, which may have happened half, to the first. */
 static UpdateOutcome go_back(Update *update, const UpdateStep *step, GError **error)
 {
+    /* The signal is why; what is left to be done is done. */
+    qmp_stop_when(NULL, NULL);
     for (;; step--) {
         g_autoptr(GError) problem = NULL;
         gint64 since = g_get_monotonic_time();

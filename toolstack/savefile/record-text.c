@@ -162,38 +162,9 @@ static XenPhysmapTable *parse_records(JsonArray *array, GError **error)
     return g_steal_pointer(&table);
 }
 
-/* Keys of the objects that the parser is in, by object: the last of two equal ones would count, and
- * other readers may take the first. */
-typedef struct Keys {
-    GHashTable *counts;
-    gboolean repeated;
-} Keys;
-
-static void count_member(JsonParser *parser, JsonObject *object, const char *name, gpointer data)
-{
-    Keys *keys = data;
-    guint n = GPOINTER_TO_UINT(g_hash_table_lookup(keys->counts, object));
-
-    (void)parser;
-    (void)name;
-    g_hash_table_insert(keys->counts, object, GUINT_TO_POINTER(n + 1));
-}
-
-static void compare_members(JsonParser *parser, JsonObject *object, gpointer data)
-{
-    Keys *keys = data;
-    guint n = GPOINTER_TO_UINT(g_hash_table_lookup(keys->counts, object));
-
-    (void)parser;
-    keys->repeated |= n != json_object_get_size(object);
-    g_hash_table_remove(keys->counts, object);
-}
-
 JsonNode *record_text_load_json(const char *text, gsize length, GError **error)
 {
     g_autoptr(JsonParser) parser = json_parser_new_immutable();
-    g_autoptr(GHashTable) counts = g_hash_table_new(NULL, NULL);
-    Keys keys = { counts, FALSE };
     g_autoptr(GError) problem = NULL;
     const char *refusal = json_refusal(text, length);
 
@@ -205,8 +176,6 @@ JsonNode *record_text_load_json(const char *text, gsize length, GError **error)
         invalid(error, "%s", refusal);
         return NULL;
     }
-    g_signal_connect(parser, "object-member", G_CALLBACK(count_member), &keys);
-    g_signal_connect(parser, "object-end", G_CALLBACK(compare_members), &keys);
     if (!json_parser_load_from_data(parser, text, length, &problem)) {
         g_autofree char *shown = xen_physmap_escape(problem->message, -1);
 
@@ -215,10 +184,6 @@ JsonNode *record_text_load_json(const char *text, gsize length, GError **error)
     }
     if (!json_parser_get_root(parser)) {
         invalid(error, "it is empty");
-        return NULL;
-    }
-    if (keys.repeated) {
-        invalid(error, "an object has the same key twice");
         return NULL;
     }
     return json_parser_steal_root(parser);

