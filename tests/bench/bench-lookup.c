@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Lookups by address among 1 to 4096 blocks: the library's table and a linear list, by turns. */
+/* Lookups by address in 1 to 4096 blocks, by turns in the library's table and in a linked list. */
 #include <stdio.h>
 
 #include <xen-physmap/state.h>
@@ -8,7 +8,7 @@
 #include "median.h"
 
 #define ROUNDS 41
-/* More than a processor's branch predictor can learn by heart. */
+/* More than a branch predictor can remember. */
 #define MOST_QUESTIONS (1 << 16)
 #define BLOCK G_GUINT64_CONSTANT(0x10000)
 
@@ -38,14 +38,14 @@ static double ask_list(const ListEntry *const *list, const guint64 *questions, i
     return (now() - start) / n;
 }
 
-/* There is no xenstore here. The state takes the table all the same. */
+/* There is no xenstore here. The state still gets the table. */
 static guint32 no_transaction(void *opaque)
 {
     (void)opaque;
     return 0;
 }
 
-/* A mapping call asks for an address that is in a block, each as often as any other. */
+/* QEMU looks up addresses within blocks; here each is as likely as the others. */
 static void measure(guint blocks)
 {
     g_autoptr(XenPhysmapTable) table = xen_physmap_table_new();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Records to and from a real xenstored: the library, and the plain calls of QEMU and libxl. */
+/* Records in a real xenstored: written and read by the library, and by the plain calls of QEMU and
+ * libxl. */
 #include <stdio.h>
 #include <string.h>
 
@@ -70,7 +71,7 @@ static void plain_write(const char *key, const char *node, const char *value)
     }
 }
 
-/* QEMU, built against Xen before 4.10: three writes a record, in no transaction. */
+/* QEMU built for Xen before 4.10: three writes for each record, without a transaction. */
 static void plain_record(const XenPhysmapRecord *record)
 {
     char key[32], value[32];
@@ -90,7 +91,7 @@ static void plain_record_all(const XenPhysmapTable *table)
     }
 }
 
-/* libxl, on save: the directory, and three reads a record, in no transaction. */
+/* libxl on save: the directory, and three reads for each record, without a transaction. */
 static guint plain_load(void)
 {
     static const char *const nodes[] = { "start_addr", "size", "name" };
@@ -198,7 +199,7 @@ static void measure(const XenPhysmapOps *ops, guint records)
     print("loading", records, load, load_trips, plain_loads, plain_load_trips);
 }
 
-/* One of the records is moved, which is what happens while a guest runs. */
+/* One record is moved, as it happens while a guest runs. */
 static void measure_relocation(const XenPhysmapOps *ops, guint records)
 {
     g_autoptr(XenPhysmapTable) here = xen_physmap_table_new();

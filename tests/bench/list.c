@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A file of its own, so that the compiler inlines no more here than of a library. */
+/* In its own file, so that the compiler can't inline more than from a library. */
 #include "list.h"
 
 void list_insert(ListEntry **head, const XenPhysmapRecord *record)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The other side of bench-lookup: blocks in a linked list, searched from its head, as QEMU does. */
+/* The other side of bench-lookup: a linked list of blocks, searched from its head, as QEMU does. */
 #ifndef LIST_H
 #define LIST_H
 

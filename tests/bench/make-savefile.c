@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Sparse savefiles of xl: of any length to measure with, or the guest of the documents. */
+/* Makes sparse xl savefiles: of any length for measurements, or of the guest in the documents. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the benchmarks share: a clock, and the middle one of several measurements. */
+/* Shared by the benchmarks: a clock, and the median of several measurements. */
 #ifndef MEDIAN_H
 #define MEDIAN_H
 

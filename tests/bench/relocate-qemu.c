@@ -17,13 +17,13 @@
 #include "median.h"
 
 #define CALLS 501
-/* A guest that no machine has: its number is the highest. */
+/* No machine has a guest with this number, the highest one. */
 #define DOMID 32751
 #define FOLDER "device-model/32751"
 #define OFFSET G_GUINT64_CONSTANT(0x2000000)
 #define SIZE G_GUINT64_CONSTANT(0x1000000)
 #define PLACE(i) (G_GUINT64_CONSTANT(0xf0000000) + (i) % 2 * SIZE)
-/* The component's thread sleeps by then, as it does between two moves of a guest's. */
+/* By then the recorder sleeps, as it does between two moves by a guest. */
 #define PAUSE_US 2000
 
 static guint64 place = OFFSET;
@@ -36,7 +36,7 @@ static void send_line(int fd, const char *line)
     }
 }
 
-/* Nothing is answered during a call, so one that waits for its record is found out. */
+/* The monitor doesn't answer during a call, so a call that waits for its record is noticed. */
 static void await_return(void)
 {
     double start = now();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Preloaded into relocate-qemu: a hypervisor that does at once what it is asked. */
+/* Preloaded into relocate-qemu: replaces the hypervisor, and does at once what it is asked. */
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -9,7 +9,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* Handles are compared with NULL and nothing else, so any address is one. */
+/* Handles are only compared with NULL, so any address will do. */
 static char handle;
 static char page[XC_PAGE_SIZE];
 
@@ -65,7 +65,7 @@ EXPORT int xenforeignmemory_close(xenforeignmemory_handle *fmem)
     return 0;
 }
 
-/* Asked about one page at a time, which nobody looks into. */
+/* Called for one page at a time, whose contents nobody reads. */
 EXPORT void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot,
                                   size_t pages, const xen_pfn_t arr[], int err[])
 {

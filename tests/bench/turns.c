@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* turns ROUNDS COMMAND...: runs shell commands by turns; a line for each with its medians. */
+/* turns ROUNDS COMMAND...: runs shell commands by turns, and prints a line with the medians of
+ * each. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 typedef struct Cost {
     double seconds[MOST_ROUNDS];
     long kib;          /* the most memory in any round */
-    long reads, bytes; /* calls that read and what they got, in the last round */
+    long reads, bytes; /* read calls and their bytes, in the last round */
 } Cost;
 
 /* This program's, and those of the commands that it has waited for. */

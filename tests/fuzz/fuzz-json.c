@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* JSON: records that are read come back from what is written. */
+/* JSON: records that were read, written and read again are the same. */
 #include "fuzz.h"
 
 #include <string.h>

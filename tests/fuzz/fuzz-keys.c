@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* EMULATOR_XENSTORE_DATA: what is read comes back from what is written. */
+/* EMULATOR_XENSTORE_DATA: what was read, written and read again is the same. */
 #include "fuzz.h"
 
 #include "emulator-data.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The toolstack blob: what is read comes back from what is written, in the same layout. */
+/* The toolstack blob: what was read, written in the same layout and read again is the same. */
 #include "fuzz.h"
 
 #include "legacy-blob.h"

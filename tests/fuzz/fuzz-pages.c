@@ -6,7 +6,7 @@
 #include "savefile.h"
 #include "page-index.h"
 
-/* What came of one walk. */
+/* The results of one walk. */
 typedef struct Walk {
     gboolean fine;
     guint sum; /* of what was named and read, in its order */
@@ -21,7 +21,7 @@ static gboolean named(guint64 pfn, gboolean stored, gpointer data)
     walk->sum = walk->sum * 31 + pfn * 2 + stored;
     walk->last = pfn;
     page_index_put(walk->set, pfn, stored);
-    /* Some pages are passed over, as most are. */
+    /* Some pages are skipped, as most are in practice. */
     return pfn % 3 != 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a QEMU may send over QMP, from its greeting on, and then it hangs up. */
+/* What a QEMU may send over QMP, from its greeting on, until it closes. */
 #include "fuzz.h"
 
 #include <sys/socket.h>
@@ -7,12 +7,12 @@
 
 #include "monitor.h"
 
-/* What a socket takes without a reader. */
+/* What fits into a socket that nobody reads. */
 #define LENGTH_MAX 65536
 
 #define TIMEOUT_MS 1000
 
-/* One question after the other, each answered by what comes next. */
+/* One question after the other. What comes next is the answer. */
 static void ask(QmpClient *client)
 {
     g_autoptr(GError) error = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* EMULATOR_XENSTORE_DATA with records that may be invalid: edit mends whatever is there. */
+/* EMULATOR_XENSTORE_DATA with records that may be invalid, as edit repairs them. */
 #include "fuzz.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "emulator-data.h"
 #include "raw-records.h"
 
-/* "@OFFSET" of each record, as it is spelt, once. */
+/* "@OFFSET" of each record, once, spelt as in the input. */
 static gboolean collect(const char *key, const char *value, gpointer blocks, GError **error)
 {
     const char *offset = key + strlen("physmap/");
@@ -26,7 +26,7 @@ static gboolean collect(const char *key, const char *value, gpointer blocks, GEr
     return TRUE;
 }
 
-/* What is valid is the same to both readers. */
+/* Both readers must read the same from what is valid. */
 static void expect_same(const uint8_t *data, size_t size, const RawRecords *raw)
 {
     g_autoptr(EmulatorData) strict = emulator_parse(data, size, FALSE, 0, NULL);
@@ -55,7 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (guint i = 0; i < blocks->len; i++) {
         gboolean found = FALSE;
 
-        /* A set offset may make it another record, and the next ones find it gone. */
+        /* Setting an offset may turn it into another record, so that the next edits don't find it.
+         * */
         raw_records_set(raw, blocks->pdata[i], fields[i % G_N_ELEMENTS(fields)], "1000", &found,
                         NULL);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Records of a form that isn't told: what is read comes back from each form that is written. */
+/* Records in a format to be detected; written in each format and read again, they are the same. */
 #include "fuzz.h"
 
 #include "record-file.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The walker and all behind it, on a file and on a pipe, which have to agree. */
+/* The walker and all that uses it, on a file and on a pipe, which must agree. */
 #include "fuzz.h"
 
 #include "savefile.h"
@@ -16,7 +16,7 @@ static gboolean try(int fd)
     return contents != NULL;
 }
 
-/* As edit does when there is nothing to change: what it let through is what came in. */
+/* As edit does when there is nothing to change: the output is the input. */
 static void try_tee(int in, const uint8_t *data, size_t size)
 {
     int out = memfd_create("out", MFD_CLOEXEC);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* QEMU's device state: the video mode in it, and a screen drawn by that. */
+/* QEMU's device state: finds the video mode, and draws a screen with it. */
 #include "fuzz.h"
 
 #include "screen.h"
 
 #define VIDEORAM (1U << 20)
 
-/* More takes longer, and tells nothing new. */
+/* A larger one takes longer, and shows nothing new. */
 #define PIXELS_MAX (1U << 16)
 
 static void try_screen(const VgaMode *mode)

@@ -13,10 +13,10 @@
 /* libFuzzer's entry: tries one input, and returns 0. A failure is a crash or an assertion. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What a pipe takes without a reader. */
+/* What fits into a pipe that nobody reads. */
 #define FUZZ_PIPE_LENGTH 65536
 
-/* The input as a file, and as a pipe if it isn't too long; the caller closes what it got. */
+/* The input as a file, and as a pipe if it isn't too long. The caller closes both. */
 static inline int fuzz_file(const uint8_t *data, size_t size)
 {
     int fd = memfd_create("in", MFD_CLOEXEC);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Writes the binary seeds of the fuzz targets into tests/data; run by hand when the maker grows. */
+/* Writes the binary seeds of the fuzz targets into tests/data. Run it by hand when the maker
+ * changes. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -80,7 +81,7 @@ static void keep_legacy(guint word)
     keep(&blob, alone);
 }
 
-/* Pages that come twice, and one that goes away again. */
+/* Pages that are sent twice, and one that is removed again. */
 static void keep_pages(void)
 {
     Maker maker = MAKER_INIT, blob = MAKER_INIT;
@@ -119,7 +120,7 @@ static void keep_vga(void)
     keep_vga_state(&state, "vga/vbe");
 }
 
-/* The forms of which the first bytes tell. */
+/* The formats that are detected by their first bytes. */
 static void keep_record_file(void)
 {
     static const char pairs[] = MAKER_PAIRS MAKER_ROM_PAIRS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The changes that parsers are bad at: numbers at their limits, and pieces cut, doubled, moved. */
+/* Changes that often break parsers: numbers at their limits, parts cut, repeated or moved. */
 #include "mutate.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@ static guint below(GRand *rand, guint end)
 static void take_range(GRand *rand, guint length, guint *at, guint *n)
 {
     *at = below(rand, length);
-    /* Short ones as often as long ones. */
+    /* Short lengths are as frequent as long ones. */
     *n = 1 + below(rand, g_rand_boolean(rand) ? MIN(length - *at, 16) : length - *at);
 }
 
@@ -67,7 +67,7 @@ static void put_number(GRand *rand, GByteArray *bytes)
 
 static void change(GRand *rand, GByteArray *bytes, GBytes *other)
 {
-    /* Separators, digits and quotes of the texts among the inputs. */
+    /* Separators, digits and quotes that occur in the text inputs. */
     static const char telling[] = "\0\xff\x80 \n\r/0189afAFx-:\"{}[],.\\";
     gsize other_length;
     const guint8 *other_bytes = g_bytes_get_data(other, &other_length);

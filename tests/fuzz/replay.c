@@ -18,10 +18,10 @@
 #include "fuzz.h"
 #include "mutate.h"
 
-/* One input takes no longer, not even on a busy machine. */
+/* The longest time for one input, on a busy machine too. */
 #define HANG_SECONDS 30
 
-/* The input that is being tried, and where it goes when it is the last one. */
+/* The input being tried, and the file that gets it after a crash. */
 static const guint8 *current;
 static gsize current_length;
 static char *crash_path;
@@ -44,7 +44,7 @@ static void keep_current(void)
 static void on_signal(int number)
 {
     keep_current();
-    /* SA_RESETHAND: this time it ends us. */
+    /* SA_RESETHAND: this time the signal ends the process. */
     raise(number);
 }
 
@@ -66,7 +66,7 @@ static void watch_for_the_end(void)
 
 static void try(const guint8 *bytes, gsize length)
 {
-    /* No byte more than there is, so that valgrind and the sanitizers see who reads on. */
+    /* Exactly as long as the input, so that valgrind and the sanitizers see reads after its end. */
     guint8 *exact = malloc(length);
 
     if (length > 0) {
@@ -86,7 +86,7 @@ static int by_name(gconstpointer a, gconstpointer b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The file, or those in the folder, in an order that is always the same. */
+/* The file, or the files in the folder, always in the same order. */
 static GPtrArray *list(const char *path)
 {
     GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);

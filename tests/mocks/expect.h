@@ -29,7 +29,7 @@ void expect_no_error_at(const GError *error, const char *file, int line);
 #define expect_message(message) expect_message_at(message, __FILE__, __LINE__)
 void expect_message_at(const char *message, const char *file, int line);
 
-/* The host got back all that it lent. */
+/* The library has released everything that it got from the host. */
 #define expect_no_leaks(host) expect_no_leaks_at(host, __FILE__, __LINE__)
 void expect_no_leaks_at(const FakeHost *host, const char *file, int line);
 
@@ -42,14 +42,14 @@ void expect_no_leaks_at(const FakeHost *host, const char *file, int line);
 void expect_records_at(const XenPhysmapTable *table, const XenPhysmapRecord *records, guint n,
                        const char *file, int line);
 
-/* A table of these records, which keep the rules. */
+/* A table of these records, which must be valid. */
 #define table_of(...)                                                                              \
     table_of_at((const XenPhysmapRecord[]){ __VA_ARGS__ },                                         \
                 sizeof((const XenPhysmapRecord[]){ __VA_ARGS__ }) / sizeof(XenPhysmapRecord),      \
                 __FILE__, __LINE__)
 XenPhysmapTable *table_of_at(const XenPhysmapRecord *records, guint n, const char *file, int line);
 
-/* A number of the environment, for seeds and sizes of randomized tests. */
+/* A number from the environment, for seeds and sizes of randomized tests. */
 guint64 environment_number(const char *name, guint64 otherwise);
 
 #endif

@@ -22,8 +22,8 @@ typedef struct Node {
 
 /* A transaction's own copy of a node, taken when it first touches it. */
 typedef struct Seen {
-    Node *node;         /* NULL: it isn't there */
-    guint64 generation; /* of the original; 0: it wasn't there */
+    Node *node;         /* NULL: it doesn't exist */
+    guint64 generation; /* of the original; 0: it didn't exist */
     gboolean changed;
 } Seen;
 
@@ -56,7 +56,7 @@ struct FakeHost {
     int lost_answer;
     guint calls[FAKE_ANY + 1];
 
-    int memory; /* a memfd: the pages one after another, as populated */
+    int memory; /* a memfd: the pages, in the order in which they were populated */
     guint64 n_pages;
     GHashTable *pages;  /* number of the page in `memory` by gfn */
     GHashTable *pinned; /* a set of gfns */
@@ -131,7 +131,7 @@ static Node *get(FakeHost *host, Transaction *transaction, const char *path)
                        : g_hash_table_lookup(host->nodes, path);
 }
 
-/* Puts a node in place of what was there; NULL removes it. The same node: it has changed. */
+/* Replaces a node; NULL removes it. Given the same node, notes that it has changed. */
 static void set(FakeHost *host, Transaction *transaction, const char *path, Node *node)
 {
     if (transaction) {
@@ -159,7 +159,7 @@ static char *parent_of(const char *path)
     return slash == path ? g_strdup("/") : g_strndup(path, slash - path);
 }
 
-/* The node, made along with its parents when it isn't there. */
+/* The node; it and its parents are created if they don't exist. */
 static Node *make(FakeHost *host, Transaction *transaction, const char *path)
 {
     Node *node = get(host, transaction, path);
@@ -223,7 +223,7 @@ static gboolean due(const FakeHost *host, const Order *order, FakeCall kind)
            (order->onwards ? n >= order->n : n == order->n);
 }
 
-/* Counts a call. FALSE, with errno, when it is to fail. */
+/* Counts a call. FALSE, with errno, when it has to fail. */
 static gboolean begin(FakeHost *host, FakeCall kind)
 {
     host->calls[kind]++;
@@ -285,7 +285,7 @@ static guint32 op_transaction_start(void *opaque)
     return host->last_transaction;
 }
 
-/* Whether nothing that the transaction looked at was changed by others since. */
+/* Whether others have changed nothing that the transaction looked at. */
 static gboolean undisturbed(FakeHost *host, Transaction *transaction)
 {
     GHashTableIter iter;
@@ -333,7 +333,7 @@ static gboolean op_transaction_end(void *opaque, guint32 id, gboolean abort)
         errnum = host->lost_answer;
         host->lost_answer = 0;
     }
-    /* Whatever the answer is, it is over. */
+    /* Whatever the answer is, the transaction has ended. */
     g_hash_table_remove(host->transactions, GUINT_TO_POINTER(id));
     errno = errnum;
     return errnum == 0;
@@ -358,7 +358,7 @@ static char **op_directory(void *opaque, guint32 id, const char *path, unsigned 
     for (guint i = 0; i < node->children->len; i++) {
         bytes += strlen(g_ptr_array_index(node->children, i)) + 1;
     }
-    /* libxenstore's form: one block, the pointers and behind them the strings. */
+    /* As libxenstore does: one block, with the pointers, then the strings. */
     *num = node->children->len;
     block = malloc(*num * sizeof *block + bytes + 1);
     names = (char *)(block + *num);
@@ -488,7 +488,7 @@ static int op_relocate(void *opaque, guint32 domid, guint32 nr_pages, guint64 sr
     if (!begin(host, FAKE_RELOCATE)) {
         return -1;
     }
-    /* One after another, as Xen does it: where the ranges overlap, some pages move twice. */
+    /* One page after the other, as Xen does. If the ranges overlap, some pages move twice. */
     for (guint32 i = 0; i < nr_pages; i++) {
         guint64 src = src_gfn + i, dst = dst_gfn + i;
         gpointer page;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A Xen host in memory, with faults to order: the XenPhysmapOps that unit tests work on. */
+/* A Xen host in memory, which can be told to fail: the XenPhysmapOps that unit tests use. */
 #ifndef FAKE_HOST_H
 #define FAKE_HOST_H
 
@@ -25,7 +25,7 @@ typedef struct FakeHost FakeHost;
 FakeHost *fake_host_new(void);
 void fake_host_free(FakeHost *host);
 
-/* The host as the library sees it. It is one guest's: any domid will do. */
+/* The host as the library sees it. It has one guest, with any domid. */
 const XenPhysmapOps *fake_host_ops(FakeHost *host);
 
 /* What the library owes the host: transactions not ended, mappings not undone, and unmaps of what
@@ -39,14 +39,14 @@ void fake_host_write(FakeHost *host, const char *path, const char *value);
 void fake_host_write_bytes(FakeHost *host, const char *path, const void *data, gsize length);
 void fake_host_rm(FakeHost *host, const char *path);
 
-/* All that is at and below a path, a line a node, in order. Free it with g_free. */
+/* The node at a path and all below it, one line for each, sorted. Free it with g_free. */
 char *fake_host_dump(const FakeHost *host, const char *path);
 
 /* xenstored's limits; 0 is none. A longer value is E2BIG, one node more ENOSPC, one byte more
  * EDQUOT. */
 void fake_host_limit(FakeHost *host, gsize value_bytes, guint nodes, gsize total_bytes);
 
-/* Everything at and below this path is EACCES from now on. */
+/* From now on, calls on this path and all below it fail with EACCES. */
 void fake_host_deny(FakeHost *host, const char *path);
 
 /* --- faults --- */
@@ -54,7 +54,7 @@ void fake_host_deny(FakeHost *host, const char *path);
 /* Call number n of this kind, from 1 and counted from now, fails with errnum and does nothing. */
 void fake_host_fail(FakeHost *host, FakeCall kind, guint n, int errnum);
 
-/* So does every later one. */
+/* Every later call fails too. */
 void fake_host_fail_from(FakeHost *host, FakeCall kind, guint n, int errnum);
 
 /* The next end of a transaction takes effect, but its answer is lost: it fails with errnum. */
@@ -64,10 +64,10 @@ void fake_host_lose_answer(FakeHost *host, int errnum);
 typedef void (*FakeHostHook)(FakeHost *host, gpointer data);
 void fake_host_before(FakeHost *host, FakeCall kind, guint n, FakeHostHook func, gpointer data);
 
-/* Calls of this kind since the host was made, or since one of the orders above. */
+/* Calls of this kind since the host was created, or since one of the functions above. */
 guint fake_host_calls(const FakeHost *host, FakeCall kind);
 
-/* Takes back all faults and hooks, and counts from 0. */
+/* Removes all faults and hooks, and counts from 0 again. */
 void fake_host_behave(FakeHost *host);
 
 /* --- the guest's pages --- */

@@ -14,7 +14,7 @@ struct FakeQmp {
     guint n;
     FILE *stream;
     GThread *thread;
-    GQueue ids; /* of commands not yet answered: the JSON of the id, or "" */
+    GQueue ids; /* of commands without an answer yet: the JSON of the id, or "" */
     char *problem;
 };
 
@@ -26,7 +26,7 @@ static void send_text(FakeQmp *qmp, const char *text)
         ssize_t n = send(fileno(qmp->stream), text, left, MSG_NOSIGNAL);
 
         if (n <= 0) {
-            return; /* the client has gone; a later step tells whether it may */
+            return; /* the client has closed; a later step says whether that is right */
         }
         text += n;
         left -= n;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A QEMU's monitor socket, played by a thread from a script. */
+/* A thread that behaves like QEMU's monitor, as a script says. */
 #ifndef FAKE_QMP_H
 #define FAKE_QMP_H
 
@@ -7,7 +7,7 @@
 
 typedef enum {
     QMP_SEND,        /* sends the text as it is */
-    QMP_AWAIT,       /* reads a command, which has to contain the text */
+    QMP_AWAIT,       /* reads a command, which must contain the text */
     QMP_ANSWER,      /* answers the oldest command not yet answered, with this JSON */
     QMP_TEXT,        /* the same, with this text as a JSON string */
     QMP_REFUSE,      /* the same, with an error of this description */
@@ -15,7 +15,7 @@ typedef enum {
     QMP_FLOOD,       /* sends the text again and again until the other side has closed */
 } FakeQmpKind;
 
-/* The script ends with the connection being closed. */
+/* At the end of the script the connection is closed. */
 typedef struct FakeQmpStep {
     FakeQmpKind kind;
     const char *text;
@@ -37,7 +37,7 @@ typedef struct FakeQmp FakeQmp;
 /* *fd becomes the other end. The steps are not copied. */
 FakeQmp *fake_qmp_start(const FakeQmpStep *steps, guint n, int *fd);
 
-/* Awaits the end of the script, for which the client has to be closed; what went against it, or
+/* Waits for the end of the script, for which the client must be closed. Returns what was wrong, or
  * NULL. Free it with g_free. */
 char *fake_qmp_finish(FakeQmp *qmp);
 

@@ -12,7 +12,7 @@
 #include <xen-physmap/state.h>
 #include <xen-physmap/xenstore.h>
 
-/* QEMU's own name, so that one of ours that is the same doesn't compile. */
+/* QEMU's own type, so that a type of ours with the same name doesn't compile. */
 typedef struct XenIOState XenIOState;
 typedef uint64_t hwaddr;
 typedef uint64_t ram_addr_t;

@@ -28,8 +28,8 @@ static GByteArray *slurp(int fd)
 Run run_verb(VerbFunc verb, int input, const char *const *args)
 {
     g_auto(GStrv) copy = g_strdupv((char **)args);
-    /* GLib takes the options out of the list that it is given. Static, so that a leak checker in the
-     * child, which doesn't come back to free it, finds it. */
+    /* GLib takes the options out of the list that it is given. Static, so that a leak checker in
+     * the child, which doesn't come back to free it, finds it. */
     static char **list;
     int out = memfd_create("out", 0), err = memfd_create("err", 0), status;
     struct rusage usage;
@@ -45,7 +45,7 @@ Run run_verb(VerbFunc verb, int input, const char *const *args)
         }
         dup2(out, STDOUT_FILENO);
         dup2(err, STDERR_FILENO);
-        /* Or the writing end of our own pipe stays open, and its end never comes. */
+        /* Otherwise the writing end of our own pipe stays open, and the reader waits forever. */
         close_range(STDERR_FILENO + 1, ~0U, 0);
         status = verb(g_strv_length(list), list);
         fflush(stdout);

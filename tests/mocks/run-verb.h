@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Runs a verb of the command in a child, as a shell would, and keeps what it said. */
+/* Runs a verb of the command in a child, as a shell would, and keeps its output. */
 #ifndef RUN_VERB_H
 #define RUN_VERB_H
 
@@ -8,10 +8,10 @@
 
 typedef struct Run {
     int end;           /* the exit code; -1: it died */
-    GByteArray *bytes; /* its standard output, and a NUL behind it that doesn't count */
+    GByteArray *bytes; /* its standard output, and a NUL after it that isn't counted */
     char *out;         /* the same, as text */
     char *err;
-    long memory; /* the most that it had, in KiB */
+    long memory; /* its largest memory, in KiB */
 } Run;
 
 /* Runs `verb` with a NULL-terminated list of arguments, itself first, and with `input` as its

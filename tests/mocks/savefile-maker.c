@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The other side of toolstack/stream: it writes what that reads, and shares nothing with it. */
+/* Writes what the walker reads, and shares no code with it. */
 #include "savefile-maker.h"
 
 #include <signal.h>
@@ -239,7 +239,7 @@ static void write_all(int fd, const guint8 *bytes, gsize length)
         gssize n = write(fd, bytes, length);
 
         if (n <= 0) {
-            return; /* the reader had enough */
+            return; /* the reader has stopped reading */
         }
         bytes += n;
         length -= n;

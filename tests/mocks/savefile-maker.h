@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Makes savefiles and streams for tests, good and bad, by docs/formats.md and no code of ours. */
+/* Makes good and bad savefiles and streams for tests, from docs/formats.md alone. */
 #ifndef SAVEFILE_MAKER_H
 #define SAVEFILE_MAKER_H
 
@@ -7,7 +7,7 @@
 
 #include <glib.h>
 
-/* Bytes that grow, and the byte order of the numbers that are put behind them. */
+/* Bytes that can be appended to, and the byte order of the numbers appended. */
 typedef struct Maker {
     GByteArray *bytes;
     gboolean big_endian;
@@ -27,7 +27,7 @@ typedef struct Maker {
     "physmap/2000000/name\0"                                                                       \
     "vga.vram\0"
 
-/* And another record. */
+/* A second record. */
 #define MAKER_ROM_PAIRS                                                                            \
     "physmap/3000000/start_addr\0"                                                                 \
     "3000000\0"                                                                                    \
@@ -45,7 +45,7 @@ void maker_u16(Maker *maker, guint16 value);
 void maker_u32(Maker *maker, guint32 value);
 void maker_u64(Maker *maker, guint64 value);
 
-/* Puts a number of 4 bytes over what is there. */
+/* Overwrites 4 bytes with a number. */
 void maker_patch(Maker *maker, gsize at, guint32 value);
 
 void maker_xl(Maker *maker, guint32 mandatory_flags, const char *config);
@@ -63,7 +63,7 @@ void maker_pages(Maker *maker, guint64 first, guint32 named, guint32 stored);
 /* An EMULATOR record of either type. */
 void maker_emulator(Maker *maker, guint32 type, guint32 id, const void *data, gsize length);
 
-/* A whole libxc stream of a HVM guest with two batches of pages, up to and with its last record. */
+/* A complete libxc stream of an HVM guest, with two batches of pages. */
 void maker_libxc(Maker *maker, guint32 version, guint32 last);
 
 /* A libxl stream around that, with EMULATOR_XENSTORE_DATA of these pairs if there are some. */
@@ -73,7 +73,7 @@ void maker_libxl(Maker *maker, const void *pairs, gsize length);
 void maker_legacy_entry(Maker *maker, guint word, guint64 phys_offset, guint64 start_addr,
                         guint64 size, const char *name);
 
-/* A legacy stream of a HVM guest with this blob in it. */
+/* A legacy stream of an HVM guest, with this blob. */
 void maker_legacy(Maker *maker, guint word, const GByteArray *blob);
 
 /* A file, or a pipe that another process writes to. The caller closes it; maker_pipe_end waits. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The fault sweep's loops, and what has to hold after each fault. */
+/* The loops of the fault sweep, and what must be true after each fault. */
 #include "sweep.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@ static const int errnums[] = {
     EBUSY,  EEXIST, EISDIR, EINTR, ENOSYS, EROFS,  ECONNRESET, EPIPE,  EBADF,  ESRCH,
 };
 
-/* What one run left behind. */
+/* The state after one run. */
 typedef struct Outcome {
     gboolean done;
     char *before, *after;
@@ -27,7 +27,7 @@ static void clear(Outcome *outcome)
     g_clear_error(&outcome->error);
 }
 
-/* `number` 0: no fault; `lost`: the answer to the commit is. */
+/* `number` 0: no fault. `lost`: the answer to the commit is lost. */
 static Outcome run(const SweepCase *item, guint number, int errnum, gboolean lost)
 {
     g_autoptr(FakeHost) host = fake_host_new();

@@ -8,10 +8,10 @@
 /* One operation, on a host of its own each time. */
 typedef struct SweepCase {
     const char *name;
-    /* Makes the host what the operation is to find; what it returns goes to the next three. */
+    /* Prepares the host for the operation. The next three get what it returns. */
     gpointer (*setup)(FakeHost *host);
     gboolean (*run)(FakeHost *host, gpointer subject, GError **error);
-    /* Checks what is left behind, the faults being over; may be NULL. */
+    /* Checks the state after the operation, without faults. May be NULL. */
     void (*check)(FakeHost *host, gpointer subject, gboolean done);
     /* May be NULL. */
     void (*teardown)(gpointer subject);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The state as QEMU writes it: a section's head, and the registers that make a mode. */
+/* QEMU's device state: the head of a section, and the registers that set a mode. */
 #include "vga-state.h"
 
 #include <string.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* QEMU's device state with one VGA in it, for tests; made by hand and by no code of ours. */
+/* QEMU's device state with one VGA, for tests; written by hand, without code of ours. */
 #ifndef VGA_STATE_H
 #define VGA_STATE_H
 
 #include <glib.h>
 
-/* Where the registers are behind the section's head; counted by hand from QEMU's structures. */
+/* The offsets of the registers after the section's head, counted from QEMU's structures. */
 enum {
     VGA_STATE_SR = 281,
     VGA_STATE_GR = 290,
@@ -23,7 +23,7 @@ typedef struct VgaState {
     guint8 *body; /* the section's, behind its head */
 } VgaState;
 
-/* A section of this name, VGA registers of no mode in it. */
+/* A section with this name, and VGA registers that set no mode. */
 void vga_state_make(VgaState *state, const char *name);
 
 /* A mode of VBE, starting 16 bytes into videoram. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A guest that reprograms the BARs of its cards at random: the state against flat arrays. */
+/* A guest that reprograms its cards' BARs at random: compares the state with flat arrays. */
 #include "expect.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #define DOMID 5
 #define DM "/local/domain/0/device-model/5"
 
-/* In pages, from address 0 on: small, so that the BARs meet at every turn. */
+/* In pages, from address 0 on; small, so that the BARs often meet. */
 #define SPACE 160
 #define BLOCK_MAX 12
 
@@ -29,7 +29,7 @@ typedef struct Device {
     guint n; /* 0: it isn't plugged in */
 } Device;
 
-/* What is about to go wrong besides. */
+/* What else is about to fail. */
 typedef enum { NO_FAULT, PAGES_FAULT, STORE_FAULT } Fault;
 
 typedef struct Test {
@@ -38,13 +38,13 @@ typedef struct Test {
     XenPhysmapOps ops;
     XenPhysmapState *state;
     Device devices[DEVICES];
-    /* The model: of each page of either space, 1 + the page of the other one; 0 is none. */
+    /* The model: for each page of either space, 1 + the page in the other one; 0 for none. */
     guint16 guest_of[SPACE], phys_of[SPACE];
-    gboolean stale; /* xenstore failed, and has yet to follow */
+    gboolean stale; /* xenstore failed, and isn't up to date */
     guint64 steps, allowed, refused, faults;
 } Test;
 
-/* The guest's memory: of each page 1 + the page of its ramblock. By the model it is phys_of. */
+/* The guest's memory: for each page, 1 + the page of its ramblock. In the model it is phys_of. */
 static guint16 memory[SPACE];
 static gboolean memory_fails;
 
@@ -158,7 +158,7 @@ static Fault order_fault(Test *test, gboolean pages)
     return fault;
 }
 
-/* A call's answer, and then some pages, the ones that it was about among them. */
+/* A call's answer, and then some pages, including those of the call. */
 static void end_step(Test *test, gboolean done, const GError *error, gboolean allowed, Fault fault,
                      guint page)
 {
@@ -347,7 +347,7 @@ static void program(Test *test, const Device *device, Bar *bar, guint address)
     }
 }
 
-/* The first comes to lie over the second one on the way, or next to it. */
+/* In between, the first one covers the second one, or is next to it. */
 static void swap(Test *test, const Device *a, Bar *x, const Device *b, Bar *y)
 {
     guint first = x->address, second = y->address;
@@ -358,7 +358,7 @@ static void swap(Test *test, const Device *a, Bar *x, const Device *b, Bar *y)
     program(test, a, x, second);
 }
 
-/* A new device model takes over: all that it knows is in xenstore. */
+/* A new device model takes over, and knows only what is in xenstore. */
 static void reload(Test *test)
 {
     if (test->stale) {
@@ -371,7 +371,7 @@ static void reload(Test *test)
     compare_all(test);
 }
 
-/* A call that fits no ramblock. */
+/* A call that doesn't fit any ramblock. */
 static void stray_call(Test *test, const Bar *bar)
 {
     guint64 phys = address_of(bar->phys), size = address_of(bar->pages);
@@ -468,7 +468,7 @@ static void test_against_model(void **unused)
     print_message("# %" G_GUINT64_FORMAT " calls: %" G_GUINT64_FORMAT " allowed, %" G_GUINT64_FORMAT
                   " refused, %" G_GUINT64_FORMAT " of the allowed with a fault\n",
                   test.steps, test.allowed, test.refused, test.faults);
-    /* Otherwise the space was too large or too small for them to meet as they should. */
+    /* Otherwise the space is too large or too small for the BARs to meet. */
     if (operations >= 10000) {
         assert_true(test.allowed > operations / 4 && test.refused > operations / 4);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Each verdict on a restored layout, and that a guest's own layout always passes. */
+/* Every verdict on a restored layout; and a guest's own layout always passes. */
 #include "expect.h"
 
 #include <string.h>
@@ -59,16 +59,16 @@ static void test_moved(void **unused)
     XenPhysmapRecord other = vram;
 
     (void)unused;
-    /* Its pages are in the BAR; it was only allocated elsewhere, where nothing else is. */
+    /* Its pages are at the BAR. It was allocated elsewhere, in a free place. */
     other.phys_offset = 0x8000000;
     expect_verdicts(TRUE, "moved 0000:00:03.0/vga.vram", table_of(vram), table_of(other), NULL);
-    /* Where it lies now for QEMU, the saved guest has another block. */
+    /* Another block of the saved guest is where QEMU now has this one. */
     expect_verdicts(FALSE, "misplaced 0000:00:03.0/vga.vram, missing other",
                     table_of(vram, { "other", 0x8800000, 0x8800000, 0x1000 }), table_of(other),
                     NULL);
 }
 
-/* Full tables in which everything fits everything: a forger must not hold up the gate. */
+/* Full tables in which every name fits every other. Forged records must not delay the gate. */
 static void test_ambiguous_most(void **unused)
 {
     g_autoptr(XenPhysmapTable) bare = xen_physmap_table_new(), cards = xen_physmap_table_new();
@@ -103,7 +103,7 @@ static void test_swapped(void **unused)
     b.phys_offset = b.start_addr = rom4.start_addr;
     expect_verdicts(FALSE, "misplaced 0000:00:04.0/e1000.rom, misplaced 0000:00:05.0/e1000.rom",
                     table_of(rom4, rom5), table_of(a, b), NULL);
-    /* Moved into each other's place, each at its recorded guest address, they are no better. */
+    /* Swapped, so that each is at its recorded guest address, they are no better. */
     a = rom4;
     a.phys_offset = rom5.phys_offset;
     expect_verdicts(FALSE, "misplaced 0000:00:04.0/e1000.rom, missing 0000:00:05.0/e1000.rom",
@@ -177,12 +177,12 @@ static void test_bare_names(void **unused)
                     table_of(bare_rom, bare_rom5), table_of(rom4, rom5), NULL);
     expect_verdicts(FALSE, "ambiguous e1000.rom", table_of(bare_rom), table_of(rom4),
                     table_of(rom5));
-    /* A full id stands for itself alone. */
+    /* A full id only fits itself. */
     expect_verdicts(FALSE, "missing 0000:00:03.0/vga.vram, extra vga.vram", table_of(vram),
                     table_of(bare), NULL);
 }
 
-/* An ISA card's block has a bare id, and doesn't make a PCI card's ambiguous. */
+/* The block of an ISA card has a bare id, which doesn't make a PCI card's ambiguous. */
 static void test_exact_names_first(void **unused)
 {
     const XenPhysmapRecord isa = { "vga.vram", 0x8000000, 0x8000000, 0x1000000 };
@@ -196,7 +196,7 @@ static void test_exact_names_first(void **unused)
                     table_of(vram, isa), NULL);
 }
 
-/* Whatever blocks a QEMU has (their ids are unique), it fits what was recorded of itself. */
+/* Whatever blocks a QEMU has (their ids are unique), it matches its own records. */
 static void test_own_layout_passes(void **unused)
 {
     guint64 seed = environment_number("XEN_PHYSMAP_TEST_SEED", g_random_int());

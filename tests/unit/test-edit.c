@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The verb edit: what it changes, what it leaves alone, and that nothing is half-done. */
+/* The verb edit: what it changes, what it doesn't, and that it never stops half-way. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,7 +34,7 @@ static void expect_bytes(const Run *run, const Maker *wanted)
     assert_memory_equal(run->bytes->data, wanted->bytes->data, wanted->bytes->len);
 }
 
-/* The orders make `wanted` of `maker`. */
+/* The edits turn `maker` into `wanted`. */
 static void expect_edit(const Maker *maker, const char *const *args, const Maker *wanted)
 {
     Run run = run_made(verb_edit, maker, args);
@@ -43,7 +43,7 @@ static void expect_edit(const Maker *maker, const char *const *args, const Maker
     run_clear(&run);
 }
 
-/* Nothing comes out of a file that can't be edited, and a pipe's output has no end. */
+/* If a file can't be edited, there is no output; the output to a pipe has no END. */
 static void expect_refusal(const Maker *maker, const char *const *args, const char *wanted)
 {
     pid_t writer;
@@ -74,7 +74,7 @@ static void test_nothing(void **unused)
 
         put_savefile(&maker, odd, sizeof odd - 1);
         expect_edit(&maker, EDIT("-", "-"), &maker);
-        /* A value that it has already. */
+        /* The value that it has already. */
         expect_edit(&maker, EDIT("--set", "vga.vram:size=1000000", "-", "-"), &maker);
         maker_clear(&maker);
     }
@@ -164,7 +164,7 @@ static void test_orders(void **unused)
     }
 }
 
-/* Each kind of damage has an order that mends it, and is refused without. */
+/* For each kind of damage there is an edit that repairs it; without the edit it is refused. */
 static void test_repairs(void **unused)
 {
 #define VGA(node, value) "physmap/2000000/" node "\0" value "\0"
@@ -178,7 +178,7 @@ static void test_repairs(void **unused)
     const struct {
         const char *pairs;
         gsize length;
-        const char *wanted; /* why it is refused without the order */
+        const char *wanted; /* why it is refused without the edit */
         const char *const *args;
     } cases[] = {
 #define CASE(pairs, wanted, ...)                                                                   \
@@ -235,7 +235,7 @@ static void test_repairs(void **unused)
         put_savefile(&maker, cases[i].pairs, cases[i].length);
         put_savefile(&wanted, whole, sizeof whole - 1);
         expect_refusal(&maker, EDIT("-", "-"), cases[i].wanted);
-        /* What was right before is no help. */
+        /* It doesn't matter that the input was valid. */
         expect_refusal(&maker, EDIT("--set", "@3000000:size=40000", "-", "-"), cases[i].wanted);
         expect_edit(&maker, cases[i].args, &wanted);
         maker_clear(&maker);
@@ -265,7 +265,7 @@ static const char json[] =
     "{ \"records\": [ { \"name\": \"vga.vram\", \"phys_offset\": \"0x2000000\", \"more\": 1,"
     "\"start_addr\": \"0xf1000000\", \"size\": \"0x1000000\" } ], \"domid\": 7 }";
 
-/* Imported records replace others, and take the place that libxl gives them when there are none. */
+/* Imported records replace others. If there are none, they go where libxl writes them. */
 static void test_import(void **unused)
 {
     char *name = make_file(json, sizeof json - 1);
@@ -321,7 +321,7 @@ static void test_legacy(void **unused)
         expect_edit(&maker, EDIT("--set", "vga.vram:start_addr=f1000000", "-", "-"), &wanted);
         expect_edit(&maker, EDIT("--import", name, "-", "-"), &wanted);
 
-        /* With another record over it. */
+        /* Another record covers it. */
         maker_clear(&maker);
         maker = (Maker)MAKER_INIT;
         maker_patch(&blob, 4, 2);
@@ -434,7 +434,7 @@ static guint count_files(const char *folder)
     return n;
 }
 
-/* A file is replaced whole, keeps its mode, and stays when something is wrong; no other is left. */
+/* A file is replaced completely or stays; no other file is left. */
 static void test_files(void **unused)
 {
     g_autofree char *folder = g_dir_make_tmp("xen-physmap-XXXXXX", NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Records in EMULATOR_XENSTORE_DATA and in the legacy blob: to tables and back, and refusals. */
+/* Records in EMULATOR_XENSTORE_DATA and in the legacy blob: read, written and refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -124,7 +124,7 @@ static void test_refused(void **unused)
     (void)unused;
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
-        /* Exactly so many bytes, for AddressSanitizer's sake. */
+        /* Exactly as many bytes, so that AddressSanitizer sees reads after the end. */
         g_autofree guint8 *body = g_memdup2(cases[i].body, cases[i].length);
 
         assert_null(emulator_parse(body, cases[i].length, FALSE, 0x100, &error));
@@ -185,7 +185,7 @@ static void test_legacy(void **unused)
         assert_non_null(table);
         assert_int_equal(word, wanted);
         expect_two(table);
-        /* Not one byte fewer or more is a blob. */
+        /* With one byte less or more it isn't a blob. */
         for (gsize length = maker.bytes->len; length-- > 0;) {
             g_autofree guint8 *blob = g_memdup2(maker.bytes->data, length);
 

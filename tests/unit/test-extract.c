@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The verb extract: which pages it takes from where, and what it leaves behind when it fails. */
+/* The verb extract: which pages it writes, and what it leaves when it fails. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +50,7 @@ static int set_up(void **unused)
     return directory ? 0 : -1;
 }
 
-/* How many entries the directory has; they go. */
+/* Counts the entries of the directory, and removes them. */
 static guint empty_directory(void)
 {
     GDir *dir = g_dir_open(directory, 0, NULL);
@@ -120,7 +120,7 @@ static void assert_pages(const char *bytes, gsize length, const char *fills)
     }
 }
 
-/* What extract makes of the block as a file; the same has to come out of a pipe with --at. */
+/* What extract writes for the block from a file. From a pipe, --at must write the same. */
 static Run extract_vram(const Maker *maker, const char *fills)
 {
     int file = maker_file(maker), end;
@@ -160,7 +160,7 @@ static void test_block(void **unused)
     }
 }
 
-/* A page is what the stream said of it last, also when it said that it is gone. */
+/* What the stream says last about a page counts, also when it says that the page is gone. */
 static void test_last_copy(void **unused)
 {
     Maker maker = MAKER_INIT;
@@ -184,7 +184,7 @@ static void test_last_copy(void **unused)
     maker_clear(&maker);
 }
 
-/* A page that is gone, in a block that a forger made large: it is not one hole for each page. */
+/* A page that is gone, in a forged, very large block: there isn't one hole for each page. */
 static void test_large(void **unused)
 {
     struct rlimit before, limit;
@@ -271,7 +271,7 @@ static void test_all(void **unused)
     maker_clear(&maker);
 }
 
-/* Pages behind the last complete checkpoint are another state's. */
+/* Pages after the last complete checkpoint don't count. */
 static void test_checkpoints(void **unused)
 {
     Maker maker = MAKER_INIT;
@@ -432,7 +432,7 @@ static gboolean count_page(guint64 pfn, const guint8 *page, gpointer data, GErro
     return TRUE;
 }
 
-/* How many bytes this process has read so far; 0 when the kernel doesn't tell. */
+/* How many bytes this process has read so far; 0 when the kernel doesn't say. */
 static guint64 bytes_read(void)
 {
     g_autofree char *text = NULL;
@@ -442,7 +442,7 @@ static guint64 bytes_read(void)
                : 0;
 }
 
-/* Of the pages only those that are wanted are read, and otherwise heads and lists. */
+/* Only headers, lists and the wanted pages are read. */
 static void test_reads_its_own(void **unused)
 {
     const guint batches = 100;

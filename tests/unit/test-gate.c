@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The gate on restore: which layouts it lets pass, and what it tells the owner of the config. */
+/* The gate on restore: which layouts pass, and what the report says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ static void put(XenPhysmapTable *table, const char *name, guint64 phys_offset, g
     assert_true(xen_physmap_table_add(table, &record, NULL));
 }
 
-/* A framebuffer and two ROMs, as a guest was saved with. */
+/* A framebuffer and two ROMs of a saved guest. */
 static XenPhysmapTable *saved_layout(void)
 {
     XenPhysmapTable *table = xen_physmap_table_new();
@@ -111,7 +111,7 @@ static void test_policy(void **unused)
     assert_true(restore_policy_parse("refuse", &policy));
     assert_int_equal(policy, RESTORE_REFUSE);
     assert_string_equal(restore_policy_name(RESTORE_WARN), "warn");
-    /* What is no policy is the safe one. */
+    /* An unknown policy means the safe one. */
     policy = RESTORE_OFF;
     assert_false(restore_policy_parse("Warn", &policy));
     assert_int_equal(policy, RESTORE_REFUSE);
@@ -140,7 +140,7 @@ static void test_moved(void **state)
     assert_says(c, "moved (harmless): " VRAM);
 }
 
-/* The new offset is where another block's pages are: QEMU would take them for its own. */
+/* Another block's pages are at the new offset. QEMU would take them for this block's. */
 static void test_moved_onto_another(void **state)
 {
     Case *c = *state;
@@ -161,7 +161,7 @@ static void test_swapped(void **state)
     put(c->actual.table, VRAM, 0x2000000, 0xf1000000, 0x1000000);
     put(c->actual.table, ROM5, 0x3040000, 0x3040000, 0x40000);
     put(c->actual.table, ROM4, 0x3080000, 0x3080000, 0x40000);
-    /* Names and sizes are right: only the second half can see it. */
+    /* Names and sizes are right, so only the second half can see it. */
     assert_true(admits(c));
     assert_false(passes(c));
     assert_says(c, "misplaced: " ROM4);
@@ -183,7 +183,7 @@ static void test_missing_and_resized(void **state)
     assert_says(c, "do: add the device at 0000:00:05.0");
 }
 
-/* A card more is harmless only when the guest has no pages of it. */
+/* One more card is only harmless when the guest has no pages of it. */
 static void test_extra(void **state)
 {
     Case *c = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The guest's pages: counted, mapped, and given back whatever fails. */
+/* The guest's pages: counted, mapped, and unmapped whatever fails. */
 #include "expect.h"
 
 #include <errno.h>
@@ -67,7 +67,7 @@ static void test_map_refused(void **unused)
     }
 }
 
-/* Far more than is asked about at once, with holes at every kind of place. */
+/* Far more than one call asks about, with holes in every kind of place. */
 static void test_missing(void **unused)
 {
     const guint n = 5000;
@@ -106,7 +106,7 @@ static void test_missing_of_nothing(void **unused)
     assert_int_equal(missing, 1);
 }
 
-/* A failure half-way gives back what came before. */
+/* A failure half-way unmaps what was mapped before. */
 static void test_missing_fails_later(void **unused)
 {
     g_autoptr(FakeHost) host = fake_host_new();

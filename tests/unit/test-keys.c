@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Pairs to records and back; and each way in which a hostile pair is refused, with its reason. */
+/* Pairs to records and back; and each way in which a bad pair is refused, with its reason. */
 #include "expect.h"
 
 #include <string.h>
@@ -70,7 +70,7 @@ static void test_none(void **unused)
 
 static void test_lengths_count_not_the_nul(void **unused)
 {
-    /* As the bytes lie in a savefile: one pair behind the other. */
+    /* As in a savefile: one pair after the other. */
     static const char packed[] = "physmap/2000000/start_addr\0f1000000\0physmap/2000000/size\0"
                                  "1000000physmap/2000000/nameXvga.vramX";
     g_autoptr(XenPhysmapKeys) keys = xen_physmap_keys_new();

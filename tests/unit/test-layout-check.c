@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What check says of a domain's pages, and that a forged size doesn't hold it up. */
+/* What check says about a domain's pages; a forged size doesn't delay it. */
 #include "expect.h"
 
 #include <string.h>

@@ -34,7 +34,7 @@ enum {
     LENGTH = 12815,
 };
 
-/* A number of 4 bytes, least first, over what is there. */
+/* Overwrites 4 bytes with a little-endian number. */
 static const struct {
     gsize at;
     guint32 value;
@@ -215,7 +215,7 @@ static int limited_verify(int argc, char **argv)
     return limited(verb_verify, argc, argv);
 }
 
-/* Refused by both verbs, with `wanted` in the message, which nothing else got so far. */
+/* Both verbs refuse it, with `wanted` in the message, which no other file got before. */
 static void expect_refusal(GHashTable *messages, const Maker *maker, const char *wanted)
 {
     Run shown = run_made(limited_show, maker, (const char *[]){ "show", "-", NULL });
@@ -250,7 +250,7 @@ static void put_xapi(Maker *maker)
     maker_libxc(maker, 2, 0);
 }
 
-/* Other wrappers, and what is no savefile at all. */
+/* Other wrappers, and files that aren't savefiles. */
 static void refuse_others(GHashTable *messages)
 {
     Maker maker = MAKER_INIT;
@@ -290,7 +290,7 @@ static void refuse_others(GHashTable *messages)
     maker_clear(&maker);
 }
 
-/* A legacy stream whose only chunk of note is this. */
+/* A legacy stream with this chunk, and otherwise valid. */
 static void refuse_chunk(GHashTable *messages, gint32 number, guint32 field, const char *wanted)
 {
     Maker maker = MAKER_INIT;
@@ -380,7 +380,7 @@ static void test_corpus(void **unused)
     assert_true(g_hash_table_size(messages) >= 60);
 }
 
-/* What the walker takes and verify doesn't: a byte at this place of the savefile. */
+/* What the walker accepts and verify doesn't: a byte at this offset of the savefile. */
 static const struct {
     gsize at;
     guint8 byte;

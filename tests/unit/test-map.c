@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The verb map: cells of a layout, the bar at any width, and pictures of few and of many blocks. */
+/* The verb map: the cells of a layout, the bar at any width, pictures of few and of many blocks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,7 +73,7 @@ static void test_cells(void **unused)
     assert_int_equal(map_number(table, xen_physmap_table_find_name(table, "r")), 1);
 }
 
-/* What a balloon made holes in is shown with fewer. */
+/* RAM with holes from a balloon is shown as less. */
 static void test_scattered(void **unused)
 {
     g_autoptr(XenPhysmapTable) table = xen_physmap_table_new();
@@ -96,7 +96,7 @@ static int many_blocks(guint n)
     int file;
 
     for (guint i = 0; i < n; i++) {
-        /* In the hole as long as there is room. */
+        /* In the MMIO hole, as long as there is room. */
         guint64 address = n <= 256 ? 0xf1000000 : G_GUINT64_CONSTANT(0x200000000);
         g_autofree char *text =
             g_strdup_printf("physmap/%x/start_addr=%" G_GINT64_MODIFIER
@@ -163,7 +163,7 @@ static void test_bar(void **unused)
     }
 }
 
-/* What a picture takes in memory is bounded. */
+/* The memory for a picture is limited. */
 static void test_memory(void **unused)
 {
     static const struct {
@@ -270,7 +270,7 @@ static void test_pictures(void **unused)
     close(file);
 }
 
-/* A file's name that is misspelt isn't blamed on Xen alone; a path is no domain's name at all. */
+/* The message for a misspelt file name doesn't only blame Xen. A path is never a domain's name. */
 static void test_no_file(void **unused)
 {
     Run run = RUN(verb_map, -1, "map", "absent.save", NULL);

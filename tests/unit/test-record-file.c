@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Records in every form: each is told from the others, and comes back as it went. */
+/* Records in every format: each is detected, and what was written is read. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +66,7 @@ static void test_round_trip(void **unused)
     }
 }
 
-/* The forms are the ones of docs/formats.md, which others read. */
+/* The formats are those of docs/formats.md, which other programs read. */
 static void test_bytes(void **unused)
 {
     g_autoptr(XenPhysmapTable) table = xen_physmap_table_new(), big = NULL;
@@ -191,7 +191,7 @@ static void test_damaged(void **unused)
     expect_invalid(long_one, (8 << 20) + 1, RECORD_FORM_UNKNOWN, "longer than");
 }
 
-/* The verbs that are little more than this. */
+/* The verbs that do little more than this. */
 static void test_verbs(void **unused)
 {
     Maker maker = MAKER_INIT, same = MAKER_INIT, other = MAKER_INIT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The rules that one record keeps, and text from outside made safe to print. */
+/* The rules for one record, and text from outside made safe to print. */
 #include "expect.h"
 
 #include <string.h>
@@ -100,7 +100,7 @@ static void test_equal(void **unused)
     other = record;
     other.size = 0x1000;
     assert_false(xen_physmap_record_equal(&record, &other));
-    /* What is behind the name's end doesn't count. */
+    /* What is after the end of the name doesn't count. */
     other = record;
     other.name[5] = 'x';
     assert_true(xen_physmap_record_equal(&record, &other));
@@ -108,7 +108,7 @@ static void test_equal(void **unused)
 
 static void test_place(void **unused)
 {
-    /* Up to the fixed pages and behind them, and in place among them. */
+    /* Before and after the fixed pages, and in place among them. */
     static const XenPhysmapRecord fine[] = {
         { "x", 0x2000000, 0xfebff000, 0x1000 },      { "x", 0x2000000, 0xfec01000, 0xff000 },
         { "x", 0x2000000, 0xfed01000, 0xff000 },     { "x", 0x2000000, 0xfef00000, 0xf0000 },
@@ -169,7 +169,7 @@ static void test_escape(void **unused)
 
         assert_string_equal(escaped, cases[i].escaped);
     }
-    /* 128 bytes whole; one more, and it is cut. */
+    /* 128 bytes are printed completely; with one more, the text is cut. */
     memset(text, 'x', sizeof text);
     g_autofree char *whole = xen_physmap_escape(text, 128);
     g_autofree char *cut = xen_physmap_escape(text, 129);

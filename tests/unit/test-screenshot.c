@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The verb screenshot and what it is made of: modes out of registers, pixels and characters. */
+/* The verb screenshot and its parts: modes from registers, pixels and characters. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,7 +77,7 @@ static void test_registers(void **unused)
     assert_false(find(&state, NULL, &mode, "4 bits a pixel"));
 }
 
-/* What isn't certain isn't taken. */
+/* A section that isn't certain isn't used. */
 static void test_uncertain(void **unused)
 {
     static const guint places[] = { 3, 4, 4 + 0x0b, VGA_STATE_VBE - 3, VGA_STATE_VBE };
@@ -93,7 +93,7 @@ static void test_uncertain(void **unused)
         state.body[places[i]] ^= 0x40;
         assert_false(find(&state, NULL, &mode, "--size"));
     }
-    /* Cut anywhere, it is no section; and nothing behind it is looked at. */
+    /* Cut anywhere, it isn't a section, and nothing after it is read. */
     vga_state_make(&state, "0000:00:03.0/vga");
     vga_state_text(&state);
     for (gsize length = state.length; length-- > 0;) {
@@ -284,7 +284,7 @@ static int put_large(void)
     return file;
 }
 
-/* What a screen takes in memory is bounded, whatever its size. */
+/* The memory for a screen is limited, whatever its size. */
 static void test_memory(void **unused)
 {
     static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The verb show as a person and a program see it: what it prints, and how it ends. */
+/* The verb show: what it prints, and its exit code. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -119,7 +119,7 @@ static void test_legacy(void **unused)
     }
 }
 
-/* Three states; the framebuffer is somewhere else in each. */
+/* Three states. In each, the framebuffer has another address. */
 static gsize put_checkpoints(Maker *maker)
 {
     static const char pairs[] = MAKER_PAIRS;
@@ -168,7 +168,7 @@ static void test_checkpoints(void **unused)
     assert_null(strstr(run.out, "0xf3000000"));
     run_clear(&run);
 
-    /* A forged length is no cut, in a file no more than in a pipe. */
+    /* A forged length isn't a cut, neither in a file nor in a pipe. */
     maker_patch(&maker, last + 4, 0xffffff23);
     run = show_made(&maker, NULL);
     assert_int_equal(run.end, EXIT_FINDING);
@@ -177,7 +177,7 @@ static void test_checkpoints(void **unused)
     maker_clear(&maker);
 }
 
-/* Two records of one state are one layout. */
+/* Two stream records of one state make one layout. */
 static void test_several_emulators(void **unused)
 {
     Maker maker = MAKER_INIT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The sockets of a QEMU that starts beside another; what it does with pages, the box shows. */
+/* The sockets of a QEMU in standby. The box tests what it does with pages. */
 #include "expect.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ static int listen_at(const struct sockaddr *address, socklen_t size)
     return fd;
 }
 
-/* Whether something that listens at the address answers by way of `listener`. */
+/* Whether `listener` gets a connection to this address. */
 static gboolean reaches(const struct sockaddr *address, socklen_t size, int listener)
 {
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -70,7 +70,7 @@ static void test_paths_and_ports(void **unused)
     assert_int_equal(getsockname(old_port, port_name, &size), 0);
 
     standby_begin();
-    /* As QEMU does, which makes room first. The old one's socket stays. */
+    /* As QEMU does, which removes an old socket first. The other QEMU's socket stays. */
     assert_int_equal(unlink(path.sun_path), 0);
     new_path = listen_at(path_name, sizeof path);
     new_port = listen_at(port_name, sizeof port);
@@ -78,7 +78,7 @@ static void test_paths_and_ports(void **unused)
     assert_true(reaches(port_name, sizeof port, old_port));
     assert_true(g_file_test(next, G_FILE_TEST_EXISTS));
 
-    /* It believes to be where it meant to be. */
+    /* To QEMU it seems to have the address that it asked for. */
     size = sizeof told;
     assert_int_equal(getsockname(new_path, (struct sockaddr *)&told, &size), 0);
     assert_string_equal(((struct sockaddr_un *)&told)->sun_path, path.sun_path);
@@ -89,7 +89,7 @@ static void test_paths_and_ports(void **unused)
     assert_false(standby_claim());
     assert_true(standby_end(NULL));
     assert_false(standby_claim());
-    /* One that fails now, and tidies up behind itself, leaves the old one's socket. */
+    /* A QEMU that fails now, and removes its socket, leaves the other QEMU's socket. */
     assert_int_equal(unlink(path.sun_path), 0);
     assert_true(reaches(path_name, sizeof path, old_path));
 
@@ -99,7 +99,7 @@ static void test_paths_and_ports(void **unused)
     close(old_path);
     assert_int_equal(g_rename(next, path.sun_path), 0);
     assert_true(reaches(path_name, sizeof path, new_path));
-    /* Its own it removes, as it would any other file. */
+    /* It removes its own socket, and any other file. */
     assert_int_equal(unlink(path.sun_path), 0);
     assert_false(g_file_test(path.sun_path, G_FILE_TEST_EXISTS));
 
@@ -108,7 +108,7 @@ static void test_paths_and_ports(void **unused)
     g_rmdir(folder);
 }
 
-/* As a tap device that the other QEMU uses, so that what is asked of it here would reach that. */
+/* Like a tap device that the other QEMU uses too, so that a call here would affect that one. */
 static void test_interfaces(void **unused)
 {
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC), length = 12;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The state: guest pages, table and xenstore agree after every step, and after every fault. */
+/* The state: guest pages, table and xenstore agree after each step and after each fault. */
 #include "expect.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ static FakeHost *new_host(void)
     return host;
 }
 
-/* A state of a guest that was just created, with both blocks in place. */
+/* The state of a new guest, with both blocks in place. */
 static XenPhysmapState *new_guest(FakeHost *host)
 {
     XenPhysmapState *state = xen_physmap_state_open(fake_host_ops(host), 5, 0);
@@ -64,7 +64,7 @@ static XenPhysmapTable *stored(FakeHost *host)
         expect_records(stored_table, __VA_ARGS__);                                                 \
     } while (0)
 
-/* The framebuffer's pages are all here, in their order. */
+/* All pages of the framebuffer are here, in order. */
 static void expect_pages(FakeHost *host, guint64 guest_addr)
 {
     for (guint i = 0; i < PAGES; i++) {
@@ -153,7 +153,7 @@ static void test_restore(void **unused)
     expect_pages(host, BAR);
     assert_true(xen_physmap_state_publish(restored, &error));
     expect_stored(host, in_bar, rom);
-    /* And the guest moves it on. */
+    /* Then the guest moves it again. */
     assert_true(xen_physmap_state_region_del(restored, BAR, SIZE, &error));
     expect_pages(host, VRAM);
     expect_stored(host, in_place, rom);
@@ -255,7 +255,7 @@ static void test_hypervisor_refuses(void **unused)
         expect_records(xen_physmap_state_table(state), in_place, rom);
         expect_stored(host, in_place, rom);
         expect_pages(host, VRAM);
-        /* It was for once. */
+        /* The fault was only for one call. */
         assert_true(xen_physmap_state_region_add(state, VRAM, BAR, SIZE, &error));
         expect_stored(host, in_bar, rom);
     }
@@ -275,7 +275,7 @@ static void test_pin(void **unused)
     assert_false(fake_host_is_pinned(host, (BAR + SIZE) >> 12));
 }
 
-/* Only speed depends on it. */
+/* It only affects speed. */
 static void test_pin_refused(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
@@ -330,7 +330,8 @@ static void test_xenstore_fails_and_recovers(void **unused)
     expect_stored(host, in_place);
 }
 
-/* A commit can count although its answer was lost; what it wrote must not stay for ever. */
+/* A commit may have taken effect although its answer was lost. What it wrote must not stay forever.
+ * */
 static void test_lost_answer(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
@@ -358,11 +359,11 @@ static void test_update(void **unused)
     assert_true(xen_physmap_state_update(state, actual, &error));
     expect_records(xen_physmap_state_table(state), in_bar);
     expect_stored(host, in_bar);
-    /* An observer moves nothing, and keeps a copy. */
+    /* xen_physmap_state_update moves no pages, and keeps a copy. */
     assert_int_equal(fake_host_calls(host, FAKE_RELOCATE), 0);
     assert_true(xen_physmap_table_remove(actual, VRAM, NULL));
     expect_records(xen_physmap_state_table(state), in_bar);
-    /* It is itself what it keeps; nothing differs. */
+    /* The table that the state keeps is given: nothing differs. */
     assert_true(xen_physmap_state_update(state, xen_physmap_state_table(state), &error));
     expect_records(xen_physmap_state_table(state), in_bar);
 }
@@ -396,7 +397,7 @@ static void test_map(void **unused)
     gsize size = 0;
 
     (void)unused;
-    /* What is drawn through a mapping goes with the pages when they move. */
+    /* What was written through a mapping moves with the pages. */
     guint64 *words = xen_physmap_state_map(state, VRAM, PROT_READ | PROT_WRITE, &size, &error);
 
     assert_non_null(words);
@@ -494,7 +495,7 @@ static gboolean run_load(FakeHost *host, gpointer state, GError **error)
     return xen_physmap_state_load(state, error);
 }
 
-/* Whatever failed: the pages are where the table says, and one good call later so is xenstore. */
+/* Whatever failed, the pages are where the table says; after one good call xenstore says so too. */
 static void check(FakeHost *host, gpointer state, gboolean done)
 {
     const XenPhysmapRecord *record =
@@ -515,7 +516,7 @@ static void check(FakeHost *host, gpointer state, gboolean done)
     assert_true(xen_physmap_table_equal(now, next));
 }
 
-/* An observer's pages are not its business. */
+/* xen_physmap_state_update doesn't touch pages. */
 static void check_store(FakeHost *host, gpointer state, gboolean done)
 {
     GError *error = NULL;
@@ -589,7 +590,7 @@ static void test_random_life(void **unused)
         }
         done = unmap ? xen_physmap_state_region_del(state, where[i], 0x2000, NULL)
                      : xen_physmap_state_region_add(state, home, bar, 0x2000, NULL);
-        /* With xenstore failing, the pages move all the same. */
+        /* The pages move even when xenstore fails. */
         assert_true(allowed || !done);
         if (allowed) {
             where[i] = bar;

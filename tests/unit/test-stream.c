@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The walker: what it makes of good input, and of all that can be wrong with bad one. */
+/* The walker: good input, and everything that can be wrong with bad input. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include "../mocks/savefile-maker.h"
 #include "stream.h"
 
-/* A walk in text: a line for each item, and the error or the cut at the end. */
+/* A walk as text: a line for each item, then the error or the cut. */
 static char *walk_fd(int fd)
 {
     g_autoptr(GError) error = NULL;
@@ -74,7 +74,7 @@ static void expect_walk(const Maker *maker, const char *wanted)
     assert_string_equal(text, wanted);
 }
 
-/* The last line of the walk, an error or a cut, has this in it. */
+/* The last line of the walk, an error or a cut, contains this. */
 static void expect_failure(const Maker *maker, const char *kind, const char *wanted)
 {
     g_autofree char *text = walk(maker);
@@ -234,7 +234,7 @@ static void test_legacy(void **unused)
     }
 }
 
-/* The part of a checkpointed stream that is between two of libxc's. */
+/* The part of a checkpointed stream between two parts of libxc. */
 static void put_checkpoint(Maker *maker)
 {
     maker_emulator(maker, 2, 2, MAKER_LITERAL(MAKER_PAIRS));
@@ -266,7 +266,8 @@ static void test_checkpoints(void **unused)
     assert_null(strstr(text, "error"));
     assert_non_null(strstr(text, "3 CHECKPOINT_STATE"));
 
-    /* Wherever it ends, it is an error ahead of the first checkpoint's end and a cut behind it. */
+    /* Wherever it ends, it is an error before the end of the first checkpoint, and a cut after it.
+     * */
     for (gsize length = all; length-- > complete - 200;) {
         maker.bytes->len = length;
         expect_failure(&maker, length < complete ? "error" : "cut", "too early");
@@ -274,7 +275,7 @@ static void test_checkpoints(void **unused)
     maker_clear(&maker);
 }
 
-/* A filter in a pipe must not wait for what is behind the stream, nor take it. */
+/* A filter in a pipe must neither wait for nor read what comes after the stream. */
 static void test_takes_no_more(void **unused)
 {
     Maker maker = MAKER_INIT;
@@ -316,7 +317,7 @@ static gint64 bytes_read(guint64 *calls)
     return g_ascii_strtoll(text + strlen("rchar: "), NULL, 10);
 }
 
-/* A file's pages cost nothing: one read of 16 bytes a record. */
+/* The pages of a file cost nothing: one read of 16 bytes for each record. */
 static void test_reads_no_pages(void **unused)
 {
     const guint batches = 200;
@@ -334,12 +335,12 @@ static void test_reads_no_pages(void **unused)
     maker_record(&maker, 0, NULL, 0);
     fd = maker_file(&maker);
     bytes_read(&calls_before);
-    before = bytes_read(&calls_before); /* again, to know what asking costs */
+    before = bytes_read(&calls_before); /* again, to know the cost of asking */
     text = walk_fd(fd);
     after = bytes_read(&calls);
     assert_null(strstr(text, "error"));
     close(fd);
-    /* A program that this one runs under (see tests/run) reads for itself, by the same count. */
+    /* A program that this one runs under (see tests/run) reads too, which is counted here. */
     if (before < 0 || g_getenv("RUN_UNDER")) {
         g_clear_pointer(&text, g_free);
         maker_clear(&maker);
@@ -401,7 +402,7 @@ static void test_truncated(void **unused)
     maker_clear(&maker);
 }
 
-/* Whatever a byte of the frame becomes, the walk ends with an end, a cut or an error. */
+/* Whatever a byte of the frame is changed to, the walk ends with END, a cut or an error. */
 static void test_damaged(void **unused)
 {
     static const guint8 values[] = { 0x00, 0x01, 0x7f, 0x80, 0xff };
@@ -429,7 +430,7 @@ static void test_damaged(void **unused)
     maker_clear(&maker);
 }
 
-/* A stream that is right but for a field: where it is, what it becomes, and the complaint. */
+/* A stream with one wrong field: its place, its new value, and the message. */
 static void test_contradictions(void **unused)
 {
     static const struct {
@@ -596,7 +597,7 @@ static void test_legacy_refused(void **unused)
         maker_xl(&maker, 0, NULL);
         maker_legacy(&maker, 32, blob.bytes);
         maker_patch(&maker, cases[i].at, cases[i].value);
-        if (i + 1 == G_N_ELEMENTS(cases)) { /* the signature is no number */
+        if (i + 1 == G_N_ELEMENTS(cases)) { /* the signature isn't a number */
             g_byte_array_set_size(maker.bytes, 0);
             maker_xl(&maker, 0, NULL);
             maker_legacy(&maker, 32, blob.bytes);
@@ -608,7 +609,7 @@ static void test_legacy_refused(void **unused)
     }
 }
 
-/* Starts where the descriptor is, and says offsets of the whole file. */
+/* Starts at the descriptor's position, and reports offsets in the whole file. */
 static void test_in_the_middle(void **unused)
 {
     Maker maker = MAKER_INIT;
@@ -636,7 +637,7 @@ static void test_unreadable(void **unused)
     assert_true(g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM));
 }
 
-/* A filter whose reader is gone doesn't wait for input that may never come. */
+/* A filter whose reader is gone doesn't wait for more input. */
 static void test_reader_gone(void **unused)
 {
     g_autoptr(GError) error = NULL;

@@ -50,7 +50,7 @@ static const char mtree[] =
 
 /* --- the parsers --- */
 
-/* What the records of the texts are before anybody asked Xen. */
+/* The records in the texts, before Xen was asked. */
 static const XenPhysmapRecord vram_there = { "0000:00:03.0/vga.vram", 0x2000000, 0x2000000,
                                              0x1000000 };
 static const XenPhysmapRecord vram = { "0000:00:03.0/vga.vram", 0x2000000, 0xf1000000, 0x1000000 };
@@ -70,7 +70,7 @@ static void test_ramblocks(void **unused)
 
 static void test_ramblocks_of_other_qemus(void **unused)
 {
-    /* Without HVA and RO, as older ones print it; LF alone; tabs. */
+    /* Without HVA and RO, as older versions print it; with LF only; with tabs. */
     g_autoptr(XenPhysmapTable) blocks = survey_parse_ramblocks(
         "Block Name PSize Offset Used Total\n"
         "\txen.ram\t4 KiB  0x0 0x2000000 0x2000000\n"
@@ -135,7 +135,7 @@ static void test_mtree(void **unused)
         const SurveyRange *range = g_ptr_array_index(ranges, i);
 
         if (strcmp(range->region, "vga.vram") == 0) {
-            /* Not the I/O space's, and not the window at a0000, which is a part. */
+            /* Not the I/O space, and not the window at a0000, which shows only a part. */
             assert_false(bar);
             assert_int_equal(range->start_addr, 0xf1000000);
             assert_int_equal(range->size, 0x1000000);
@@ -172,7 +172,7 @@ static void test_mtree_garbage(void **unused)
 
 /* --- the QMP client --- */
 
-/* Long enough for a busy machine; short, where the test is about the waiting. */
+/* Long enough for a busy machine; short where the test is about the time limit. */
 #define ENOUGH_MS 20000
 #define SHORT_MS 60
 
@@ -319,7 +319,7 @@ static void test_qmp_timeouts(void **unused)
                  { QMP_SEND, "{\"return\": \"half a li" }, { QMP_AWAIT_CLOSE, NULL });
 }
 
-/* Nothing in time at first, and then what is asked for. */
+/* First no answer in time, and then the right one. */
 static void expect_second_try(Session *session, const char *wanted)
 {
     g_autofree char *command = g_strconcat("info ", wanted, NULL);
@@ -334,7 +334,7 @@ static void expect_second_try(Session *session, const char *wanted)
     finish(session);
 }
 
-/* An answer that comes too late is no answer to the next question. */
+/* A late answer isn't taken as the answer to the next question. */
 static void test_qmp_late_answer(void **unused)
 {
     static const FakeQmpStep steps[] = {
@@ -394,7 +394,7 @@ static void test_qmp_dispatch(void **unused)
 
 /* --- the survey --- */
 
-/* The guest of the texts above, its framebuffer in its BAR and the second card not yet seen. */
+/* The guest of the texts above, with its framebuffer at its BAR and the second card unseen. */
 static FakeHost *new_host(void)
 {
     FakeHost *host = fake_host_new();
@@ -433,7 +433,7 @@ static void test_survey(void **unused)
     expect_no_leaks(host);
 }
 
-/* A block that QEMU shows in its BAR, with its pages still where it was allocated. */
+/* A block that QEMU shows at its BAR, with its pages still where it was allocated. */
 static void test_survey_believes_xen(void **unused)
 {
     static const FakeQmpStep steps[] = {
@@ -459,7 +459,7 @@ static void test_survey_believes_xen(void **unused)
     finish(&session);
 }
 
-/* Unmapped for a moment, while the guest sizes its BARs: where it was known to be, it still is. */
+/* Unmapped for a moment while the guest sizes its BARs. It is still where it was. */
 static void test_survey_remembers(void **unused)
 {
     static const FakeQmpStep steps[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The table: each of its rules, and a million random changes next to a model of a few lines. */
+/* The table: each of its rules, and a million random changes compared with a small model. */
 #include "expect.h"
 
 #include <string.h>
@@ -124,7 +124,7 @@ static void test_remove(void **unused)
     GError *error = NULL;
 
     (void)unused;
-    /* A byte within is not the record. */
+    /* An address within the record isn't its phys_offset. */
     assert_false(xen_physmap_table_remove(table, 0x2001000, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_NOT_FOUND, "0x2001000");
     assert_true(xen_physmap_table_remove(table, 0x2000000, &error));
@@ -157,7 +157,7 @@ static void test_move(void **unused)
     expect_error(&error, XEN_PHYSMAP_ERROR_INVALID, "runs past the end");
     expect_records(table, moved, rom4);
 
-    /* Over its own old place, and to where it is. */
+    /* To a place that overlaps its old one, and to the same place. */
     moved.start_addr = 0xe0001000;
     assert_true(xen_physmap_table_move(table, 0x2000000, 0xe0001000, &error));
     assert_true(xen_physmap_table_move(table, 0x2000000, 0xe0001000, &error));
@@ -284,7 +284,7 @@ static void expect_model(const XenPhysmapTable *table, const Model *model)
     }
 }
 
-/* A small space, so that the records meet at every turn. */
+/* A small space, so that the records often meet. */
 static guint64 random_address(GRand *rand)
 {
     return (guint64)g_rand_int_range(rand, 0, 96) << XEN_PHYSMAP_PAGE_SHIFT;
@@ -326,7 +326,7 @@ static void random_change(GRand *rand, XenPhysmapTable *table, Model *model)
         }
         break;
     default:
-        /* Mostly of a record that is there: a guest that programs its BARs. */
+        /* Mostly with an existing record, as when a guest programs its BARs. */
         if (model->n && g_rand_int_range(rand, 0, 8)) {
             address = model->records[g_rand_int_range(rand, 0, model->n)].phys_offset;
         }
@@ -380,7 +380,7 @@ static void test_against_model(void **unused)
         }
         most = MAX(most, model.n);
     }
-    /* Otherwise the walk was one through empty tables. */
+    /* Otherwise the tables were mostly empty. */
     assert_in_range(most, operations < 1000 ? 1 : 8, MODEL_MAX);
 }
 

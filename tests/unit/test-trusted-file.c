@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which files and folders nobody but root (here: this user) can change, and that they are executed. */
+/* Which files and folders only root (here: this user) can change, and that they are executed. */
 #include "expect.h"
 
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include "trusted-file.h"
 
 typedef struct Place {
-    char *path; /* of a folder that is ours */
+    char *path; /* in a folder of this user */
     char *file; /* in a folder below it */
     char *folder;
 } Place;
@@ -175,7 +175,7 @@ static void test_exec(void **state)
     assert_int_equal(system(command), 0);
     program = trusted_file_open(copy, NULL);
     assert_false(trusted_file_is_script(program));
-    /* The folder that was checked is meant, wherever it is now, and not what has its path. */
+    /* The folder that was checked is used, wherever it is now, and not what is at its path. */
     assert_int_equal(g_rename(place->folder, moved), 0);
     assert_int_equal(g_mkdir(place->folder, 0755), 0);
     put(copy, "#!/bin/sh\necho another\n", 0755);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Records in xenstore: loaded and stored whole, among other writers, under every fault. */
+/* Records in xenstore: loaded and stored, with other writers, and with every fault. */
 #include "expect.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ static const XenPhysmapRecord vram = { "0000:00:03.0/vga.vram", 0x2000000, 0xf10
 static const XenPhysmapRecord rom4 = { "0000:00:04.0/e1000.rom", 0x3000000, 0x3000000, 0x40000 };
 static const XenPhysmapRecord rom5 = { "0000:00:05.0/e1000.rom", 0x3040000, 0x3040000, 0x40000 };
 
-/* The nodes as docs/formats.md has them, written by another than the library. */
+/* The nodes as in docs/formats.md, written without the library. */
 static void write_record(FakeHost *host, const XenPhysmapRecord *record)
 {
     const struct {
@@ -37,7 +37,7 @@ static void write_record(FakeHost *host, const XenPhysmapRecord *record)
     }
 }
 
-/* A host on which the toolstack has made the device model's folder. */
+/* A host where the toolstack has created the device model's node. */
 static FakeHost *new_host(void)
 {
     FakeHost *host = fake_host_new();
@@ -74,7 +74,7 @@ static void test_load(void **unused)
     assert_int_equal(xen_physmap_table_size(none), 0);
     write_record(host, &rom4);
     write_record(host, &vram);
-    /* A node of somebody else within a record is not ours to judge. */
+    /* A foreign node within a record is ignored. */
     fake_host_write(host, PHYSMAP "/3000000/comment", "mine");
     table = load(host);
     expect_records(table, vram, rom4);
@@ -94,7 +94,7 @@ static void test_load_other_device_model_domain(void **unused)
     expect_records(table, { "rom", 0x1000, 0x2000, 0x1000 });
 }
 
-/* A host with two good records and this node, or (NULL) without it. */
+/* A host with two good records, and with this node or (NULL) without it. */
 static void expect_refused(const char *node, const char *value, XenPhysmapError code,
                            const char *reason)
 {
@@ -142,7 +142,7 @@ static void test_load_refuses(void **unused)
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         expect_refused(cases[i].node, cases[i].value, XEN_PHYSMAP_ERROR_INVALID, cases[i].reason);
     }
-    /* Such nodes a real xenstored neither makes nor reads. */
+    /* A real xenstored neither creates nor reads such nodes. */
     expect_refused("\033[31m/size", "1000", XEN_PHYSMAP_ERROR_SYSTEM, "physmap/\\x1b[31m");
     expect_refused("../size", "1000", XEN_PHYSMAP_ERROR_SYSTEM, "physmap/..");
 }
@@ -166,7 +166,7 @@ static void test_load_thousands(void **unused)
     assert_int_equal(xen_physmap_table_size(table), XEN_PHYSMAP_TABLE_MAX);
 }
 
-/* As a guest can't leave it, and nothing else of the records is wrong. */
+/* A state that a guest can't cause; nothing else in the records is wrong. */
 static void test_load_fixed_pages(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();
@@ -271,7 +271,7 @@ static void test_store_follows_the_difference(void **unused)
     assert_string_equal(gone, "");
 }
 
-/* As many nodes as there are differences: another relocation writes one. */
+/* Only the nodes that differ are written: one for a relocation. */
 static void test_store_writes_what_changed(void **unused)
 {
     XenPhysmapRecord moved = vram, renamed = vram;
@@ -296,14 +296,14 @@ static void test_store_writes_what_changed(void **unused)
         fake_host_behave(host);
         assert_true(store(host, before, after, NULL));
         assert_int_equal(fake_host_calls(host, FAKE_WRITE), cases[i].writes);
-        /* And a transaction's start, its end, and a look at what is there. */
+        /* Plus the start and the end of the transaction, and a list of the records. */
         assert_int_equal(fake_host_calls(host, FAKE_ANY), cases[i].writes + 3);
         stored = load(host);
         expect_records(stored, cases[i].record, rom4);
     }
 }
 
-/* xenstored was started anew, or somebody removed records: half a record is never written. */
+/* xenstored was restarted, or somebody removed records. An incomplete record is never written. */
 static void test_store_writes_whole_what_is_gone(void **unused)
 {
     XenPhysmapRecord moved = vram;
@@ -340,7 +340,7 @@ static void test_store_leaves_the_rest_alone(void **unused)
     XenPhysmapRecord changed = vram;
 
     (void)unused;
-    /* Others changed a record that stays the same for us, and added one. */
+    /* Others changed a record that is unchanged for us, and added one. */
     changed.start_addr = 0xe0000000;
     write_record(host, &changed);
     write_record(host, &rom5);
@@ -381,7 +381,8 @@ static void test_store_nothing_asks_nothing(void **unused)
     assert_int_equal(fake_host_calls(host, FAKE_ANY), 0);
 }
 
-/* Its folder goes with the domain; records must not bring it back for the next of that number. */
+/* The node is removed with the domain. A write must not create it again for the next domain with
+ * its domid. */
 static void test_store_of_a_gone_domain(void **unused)
 {
     g_autoptr(XenPhysmapTable) none = xen_physmap_table_new();
@@ -632,7 +633,7 @@ static gboolean run_replace(FakeHost *host, gpointer unused, GError **error)
     return store(host, NULL, after, error);
 }
 
-/* A load that succeeds has everything; or nothing, where ENOENT says that there is nothing. */
+/* A load that succeeds has all records; or none, where ENOENT says that there are none. */
 static gboolean run_load(FakeHost *host, gpointer unused, GError **error)
 {
     g_autoptr(XenPhysmapTable) table = xen_physmap_xenstore_load(fake_host_ops(host), 5, 0, error);
