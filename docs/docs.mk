@@ -30,7 +30,7 @@ endif
 export SOURCE_DATE_EPOCH ?= $(shell date -u -d "$$(sed -n \
 	's/^\#\# \[$(VERSION)\] - \([0-9-]*\)$$/\1/p' CHANGELOG.md)" +%s)
 
-build/man/%: docs/man/%.scd docs/man/fill $(wildcard docs/man/*.scd include/xen-physmap/*.h) \
+build/man/%: docs/man/%.scd docs/man/fill toolstack/savefile/verify-rules.def $(wildcard docs/man/*.scd include/xen-physmap/*.h) \
 		build/config.mk CHANGELOG.md
 	@mkdir -p $(@D)
 	$(call say,MAN,$@)docs/man/fill $< $(VERSION) docdir=$(docdir) includedir=$(includedir) \

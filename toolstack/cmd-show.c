@@ -47,6 +47,9 @@ static void print_text(const Savefile *contents, const char *source, gboolean al
         printf("%u checkpoints%s\n", contents->checkpoints,
                contents->cut ? ", and the input ends behind the last one" : "");
     }
+    if (contents->lacks) {
+        printf("not whole: %s is missing, so that no restore can succeed\n", contents->lacks);
+    }
     for (guint i = 0; i < contents->carriers->len; i++) {
         print_carrier(contents->carriers->pdata[i], all);
     }
@@ -107,6 +110,7 @@ static void print_json(const Savefile *contents, const char *source, gboolean al
     json_object_set_object_member(object, "pages", pages);
     json_object_set_int_member(object, "checkpoints", contents->checkpoints);
     json_object_set_boolean_member(object, "cut", contents->cut);
+    set_string(object, "lacks", contents->lacks);
     for (guint i = 0; i < contents->carriers->len; i++) {
         json_array_add_object_element(carriers, carrier_json(contents->carriers->pdata[i], all));
     }

@@ -380,52 +380,6 @@ static void test_corpus(void **unused)
     assert_true(g_hash_table_size(messages) >= 60);
 }
 
-/* What the walker accepts and verify doesn't: a byte at this offset of the savefile. */
-static const struct {
-    gsize at;
-    guint8 byte;
-    const char *wanted;
-} verify_patches[] = {
-    { 40, 1, "0x28: warning: xl: optional flags 0x1" },
-    { 48, 0xff, "0x30: error: the configuration's length is 255" },
-    { 52, 'x', "0x34: warning: the configuration: " },
-    { LIBXL + 15, 4, "0x43: error: libxl header: options 0x4 have reserved bits" },
-    { LIBXC + 17, 2, "0x5f: error: libxc header: options 0x2 have reserved bits" },
-    { LIBXC + 20, 1, "error: header: reserved bytes are not zero" },
-    { DOMAIN + 6, 1, "error: domain header: reserved bytes are not zero" },
-    { PAGES + 12, 1, "error: PAGE_DATA: reserved bytes are not zero" },
-    { PAGES + 16 + 6, 0x10, "error: PAGE_DATA: pfn 0 has reserved bits set" },
-    { PAGES + 16 + 7, 0x60, "error: PAGE_DATA: pfn 0 is of type 6" },
-    { PAGES + 16 + 7, 0xf0, "PAGE_DATA: by their types 1 pfns have a page, and there are 2" },
-    { TSC + 8 + 20, 1, "error: X86_TSC_INFO: reserved bytes are not zero" },
-    { PARAMS + 8, 2, "error: HVM_PARAMS: 2 parameters" },
-    { PARAMS + 12, 1, "error: HVM_PARAMS: reserved bytes are not zero" },
-    { HVM + 8 + 13, 1, "error: HVM_CONTEXT: padding is not zero" },
-    { XENSTORE + 8, 3, "error: EMULATOR_XENSTORE_DATA: emulator 3" },
-    { XENSTORE + 8 + 103, 1, "error: EMULATOR_XENSTORE_DATA: padding is not zero" },
-    { EMULATOR + 8 + 17, 1, "error: EMULATOR_CONTEXT: padding is not zero" },
-    { TSC + 3, 0x80, "note: an optional record of type 0x80000008" },
-};
-
-static void test_verify(void **unused)
-{
-    (void)unused;
-    for (guint i = 0; i < G_N_ELEMENTS(verify_patches); i++) {
-        Maker maker = MAKER_INIT;
-        Run run;
-
-        put_savefile(&maker, MAKER_LITERAL(MAKER_PAIRS));
-        maker.bytes->data[verify_patches[i].at] = verify_patches[i].byte;
-        run = run_made(limited_verify, &maker, (const char *[]){ "verify", "-", NULL });
-        assert_int_equal(run.end, EXIT_FINDING);
-        if (!strstr(run.out, verify_patches[i].wanted)) {
-            fail_msg("wanted '%s', got %s", verify_patches[i].wanted, run.out);
-        }
-        run_clear(&run);
-        maker_clear(&maker);
-    }
-}
-
 static int frugal_verify(int argc, char **argv)
 {
     limit_memory();
@@ -461,83 +415,11 @@ static void test_long_list(void **unused)
     maker_clear(&maker);
 }
 
-#define CONFIG(video, kind)                                                                        \
-    "{\"b_info\":{\"max_memkb\":" #video ",\"video_memkb\":" #video                                \
-    ",\"type.hvm\":{\"vga\":{\"kind\":\"" kind "\"}}}}"
-
-/* A record of one page at `start_addr`, and the page, in a file with this configuration. */
-static Run verify_layout(const char *config, const char *start_addr, guint64 pfn,
-                         const char *option)
-{
-    g_autofree char *pairs =
-        g_strdup_printf("physmap/2000000/start_addr|%s|physmap/2000000/size|1000|"
-                        "physmap/2000000/name|0000:00:03.0/vga.vram|",
-                        start_addr);
-    gsize length = strlen(pairs);
-    guint8 zeros[24] = { 0 };
-    Maker maker = MAKER_INIT;
-    Run run;
-
-    g_strdelimit(pairs, "|", '\0');
-    maker_xl(&maker, 3, config);
-    maker_libxl_header(&maker);
-    maker_record(&maker, 1, NULL, 0);
-    maker_libxc_headers(&maker, 2, 2);
-    maker_pages(&maker, pfn, 1, 1);
-    maker_record(&maker, 0x09, zeros, 24);
-    maker_record(&maker, 0x0a, zeros, 8);
-    maker_record(&maker, 0, NULL, 0);
-    maker_emulator(&maker, 2, 2, pairs, length);
-    maker_emulator(&maker, 3, 2, NULL, 0);
-    maker_record(&maker, 0, NULL, 0);
-    run = run_made(limited_verify, &maker, (const char *[]){ "verify", "-", option, NULL });
-    maker_clear(&maker);
-    return run;
-}
-
-static void expect_layout(const char *config, const char *start_addr, guint64 pfn,
-                          const char *wanted)
-{
-    Run run = verify_layout(config, start_addr, pfn, NULL);
-
-    if (!strstr(run.out, wanted)) {
-        fail_msg("wanted '%s', got %s", wanted, run.out);
-    }
-    assert_int_equal(run.end, strstr(wanted, "0 errors") ? EXIT_FINE : EXIT_FINDING);
-    run_clear(&run);
-}
-
-static void test_layout(void **unused)
-{
-    Run run;
-
-    (void)unused;
-    expect_layout(CONFIG(4, "std"), "f1000000", 0xf1000, "-: 0 errors, 0 warnings, 1 note; 1 p");
-    expect_layout(CONFIG(8, "std"), "f1000000", 0xf1000,
-                  " error: 0000:00:03.0/vga.vram has 4 KiB, and the configuration's videoram is 8");
-    expect_layout(CONFIG(8, "cirrus"), "f1000000", 0xf1000, "-: 0 errors, 0 warnings");
-    expect_layout("{}", "f1000000", 0xf1001,
-                  " error: 0000:00:03.0/vga.vram: 1 of 1 pages are not "
-                  "in the stream, the first at 0xf1000000");
-    expect_layout("{}", "fec00000", 0xfec00,
-                  ": physmap/2000000: 0000:00:03.0/vga.vram at "
-                  "0xfec00000, size 0x1000, covers the I/O APIC");
-    expect_layout("{}", "feffe000", 0xfeffe, "covers Xen's special pages at 0xfeff0000");
-    expect_layout("{\"b_info\":{\"max_memkb\":65536,\"type.hvm\":{}}}", "1000000", 0x1000,
-                  " error: 0000:00:03.0/vga.vram at 0x1000000 lies in the guest's RAM");
-    run = verify_layout("{}", "fec00000", 0xfec00, "--json");
-    assert_int_equal(run.end, EXIT_FINDING);
-    assert_non_null(strstr(run.out, "\"severity\" : \"error\""));
-    run_clear(&run);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_corpus),
-        cmocka_unit_test(test_verify),
         cmocka_unit_test(test_long_list),
-        cmocka_unit_test(test_layout),
     };
 
     return cmocka_run_group_tests_name("malformed", tests, NULL, NULL);

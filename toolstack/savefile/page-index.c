@@ -57,6 +57,51 @@ static gboolean has(const guint64 *block, guint64 pfn)
     return block && block[pfn % BLOCK_BITS / 64] >> pfn % 64 & 1;
 }
 
+static int by_number(gconstpointer a, gconstpointer b)
+{
+    guint64 x = *(const guint64 *)a, y = *(const guint64 *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The pages with addresses from `start` up to `end` that no record has. */
+static guint64 count_unclaimed(const PageIndex *set, const XenPhysmapTable *table, guint64 start,
+                               guint64 end, guint64 *where)
+{
+    g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(set->blocks), by_number);
+    guint64 n = 0;
+
+    for (GList *key = keys; key; key = key->next) {
+        const guint64 *block = g_hash_table_lookup(set->blocks, key->data);
+        guint64 from = *(guint64 *)key->data << BLOCK_SHIFT;
+
+        for (guint64 pfn = MAX(from, start >> XEN_PHYSMAP_PAGE_SHIFT);
+             pfn < MIN(from + BLOCK_BITS, end >> XEN_PHYSMAP_PAGE_SHIFT); pfn++) {
+            guint64 address = pfn << XEN_PHYSMAP_PAGE_SHIFT;
+
+            if (has(block, pfn) && !xen_physmap_table_find_guest(table, address)) {
+                *where = n++ == 0 ? address : *where;
+            }
+        }
+    }
+    return n;
+}
+
+guint64 page_index_unclaimed(const PageIndex *set, const XenPhysmapTable *table, guint64 low,
+                             guint64 high, guint64 *where)
+{
+    guint64 above_at = 0, moved_at;
+    guint64 below = count_unclaimed(set, table, low, PAGE_INDEX_SPECIAL, where);
+    guint64 above = count_unclaimed(set, table, MAX(high, PAGE_INDEX_4GIB), G_MAXUINT64, &above_at);
+
+    /* What the firmware moved is missing below. */
+    if (above <= page_index_missing(set, 0, low >> XEN_PHYSMAP_PAGE_SHIFT, &moved_at)) {
+        above = 0;
+    }
+    *where = below > 0 ? *where : above_at;
+    return below + above;
+}
+
 guint64 page_index_missing(const PageIndex *set, guint64 first, guint64 n, guint64 *where)
 {
     GHashTableIter iter;

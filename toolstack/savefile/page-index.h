@@ -3,7 +3,12 @@
 #ifndef XEN_PHYSMAP_PAGE_INDEX_H
 #define XEN_PHYSMAP_PAGE_INDEX_H
 
-#include <glib.h>
+#include <xen-physmap/table.h>
+
+#define PAGE_INDEX_4GIB (G_GUINT64_CONSTANT(4) << 30)
+
+/* From here up to 4 GiB are pages of the firmware and of Xen itself. */
+#define PAGE_INDEX_SPECIAL G_GUINT64_CONSTANT(0xfc000000)
 
 typedef struct PageIndex PageIndex;
 
@@ -18,5 +23,13 @@ gboolean page_index_is_whole(const PageIndex *set);
 
 /* How many of the `n` pfns from `first` on have no page; *where becomes the first such. */
 guint64 page_index_missing(const PageIndex *set, guint64 first, guint64 n, guint64 *where);
+
+/*
+ * How many pages are neither RAM, which ends at the address `low` and above 4 GiB at `high`, nor of
+ * a record, nor of Xen or the firmware; *where becomes the address of the first one. RAM that the
+ * firmware moved from below 4 GiB to above is not counted.
+ */
+guint64 page_index_unclaimed(const PageIndex *set, const XenPhysmapTable *table, guint64 low,
+                             guint64 high, guint64 *where);
 
 #endif

@@ -213,7 +213,8 @@ static XenPhysmapTable *read_stream(ByteSource *source, GError **error)
     g_autoptr(Stream) stream = stream_new(source);
     g_autoptr(Savefile) contents = savefile_read(stream, FALSE, error);
 
-    return contents ? g_steal_pointer(&contents->table) : NULL;
+    return contents && savefile_check_whole(contents, error) ? g_steal_pointer(&contents->table)
+                                                             : NULL;
 }
 
 XenPhysmapTable *record_file_read(int fd, RecordForm format, GError **error)

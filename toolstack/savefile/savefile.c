@@ -38,6 +38,7 @@ void savefile_free(Savefile *contents)
     g_ptr_array_unref(contents->carriers);
     xen_physmap_table_free(contents->pending);
     xen_physmap_table_free(contents->table);
+    g_clear_pointer(&contents->config, guest_config_free);
     g_free(contents->xen);
     g_free(contents);
 }
@@ -193,6 +194,32 @@ static void note(Savefile *contents, const StreamItem *item)
     }
 }
 
+/* What tells whether the guest has a device model. What is wrong with it is for verify to tell. */
+static gboolean look_into(Savefile *contents, Stream *stream, const StreamItem *item,
+                          GError **error)
+{
+    g_autofree guint8 *body = NULL;
+
+    if (item->layer == STREAM_WRAPPER) {
+        g_autoptr(GError) problem = NULL;
+
+        if (!guest_config_read(stream, item, &contents->config, &problem, error)) {
+            return FALSE;
+        }
+        if (contents->config) {
+            completeness_config(&contents->completeness, contents->config);
+        }
+    } else if (item->layer == STREAM_LIBXC_RECORD && item->type == LIBXC_HVM_PARAMS &&
+               item->length <= COMPLETENESS_PARAMS_MAX) {
+        body = stream_body(stream, COMPLETENESS_PARAMS_MAX, error);
+        if (!body) {
+            return FALSE;
+        }
+        completeness_params(&contents->completeness, body, item->length, item->big_endian);
+    }
+    return TRUE;
+}
+
 /* Drops the carriers of other states of a checkpointed guest than the given one. */
 static void keep_state(Savefile *contents, guint state)
 {
@@ -210,6 +237,7 @@ static void complete_state(Savefile *contents, gboolean all)
     contents->table = contents->pending;
     contents->pending = xen_physmap_table_new();
     contents->in_state = 0;
+    contents->lacks = contents->completeness.lacks;
     if (!all) {
         keep_state(contents, contents->checkpoints);
     }
@@ -235,9 +263,11 @@ static gboolean read_items(Savefile *contents, Stream *stream, gboolean all, GEr
 
     while ((ok = stream_next(stream, &item, error)) && item.layer != STREAM_END) {
         note(contents, &item);
-        if (is_carrier(&item) && !(ok = add_carrier(contents, stream, &item, all, error))) {
+        if ((is_carrier(&item) && !(ok = add_carrier(contents, stream, &item, all, error))) ||
+            !(ok = look_into(contents, stream, &item, error))) {
             break;
         }
+        completeness_see(&contents->completeness, &item);
         if (stream_checkpoints(stream) != contents->checkpoints) {
             complete_state(contents, all);
             contents->checkpoints = stream_checkpoints(stream);
@@ -287,6 +317,17 @@ Savefile *savefile_read_file(int fd, GError **error)
         return NULL;
     }
     return savefile_read(stream, FALSE, error);
+}
+
+gboolean savefile_check_whole(const Savefile *contents, GError **error)
+{
+    if (contents->lacks) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "it is not whole: %s is missing, so that its records, or that it has none, "
+                    "mean nothing; xen-physmap verify tells more",
+                    contents->lacks);
+    }
+    return !contents->lacks;
 }
 
 gboolean savefile_pages(int fd, guint64 end, const StreamPages *pages, GError **error)

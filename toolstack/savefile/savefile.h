@@ -5,7 +5,7 @@
 
 #include <xen-physmap/keys.h>
 
-#include "stream.h"
+#include "completeness.h"
 
 /* A record of the stream that belongs to the device model. */
 typedef struct Carrier {
@@ -22,7 +22,10 @@ typedef struct Savefile {
     guint64 named, stored; /* pages */
     guint checkpoints;
     gboolean cut;
-    guint64 end; /* what is at this offset and behind it doesn't count */
+    GuestConfig *config; /* NULL: none, or one that can't be read */
+    Completeness completeness;
+    const char *lacks; /* what the state that counts lacks to be whole; NULL: nothing */
+    guint64 end;       /* what is at this offset and behind it doesn't count */
     GPtrArray *carriers;
     guint in_state;           /* how many carriers the state that is being read has */
     XenPhysmapTable *pending; /* its records */
@@ -62,6 +65,9 @@ Savefile *savefile_read_file(int fd, GError **error);
  * behind a checkpoint: what came behind that can't be taken back.
  */
 gboolean savefile_pages(int fd, guint64 end, const StreamPages *pages, GError **error);
+
+/* INVALID when the state that counts isn't whole. */
+gboolean savefile_check_whole(const Savefile *contents, GError **error);
 
 void savefile_free(Savefile *contents);
 

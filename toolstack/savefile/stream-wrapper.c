@@ -51,6 +51,8 @@ static gboolean xl_next(Stream *stream, StreamItem *item, GError **error)
         return stream_invalid(item, error, "it has mandatory flags 0x%x that are not known",
                               mandatory & ~XL_FLAGS_KNOWN);
     }
+    item->flags.mandatory = mandatory;
+    item->flags.optional = bytes_u32(head + 40, item->big_endian);
     item->length = bytes_u32(head + 44, item->big_endian);
     stream->layer = mandatory & XL_FLAG_STREAM_V2 ? STREAM_LIBXL_HEADER : STREAM_LEGACY_HEADER;
     return check_config(item, error);

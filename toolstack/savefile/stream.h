@@ -48,6 +48,10 @@ typedef struct StreamItem {
     gboolean big_endian; /* the order of the numbers in the body */
     union {
         struct {
+            guint32 mandatory;
+            guint32 optional;
+        } flags; /* of xl's wrapper */
+        struct {
             guint32 version;
             guint32 options;
         } header;

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The guest's configuration, as its toolstack put it into the savefile. */
+#ifndef XEN_PHYSMAP_GUEST_CONFIG_H
+#define XEN_PHYSMAP_GUEST_CONFIG_H
+
+#include "stream.h"
+
+/* A longer one isn't looked into; what toolstacks write has some KiB. */
+#define GUEST_CONFIG_MAX (1U << 20)
+
+typedef enum { CONFIG_UNKNOWN, CONFIG_PV, CONFIG_HVM, CONFIG_PVH } GuestConfigType;
+
+/* What isn't told is NULL, 0 or UNKNOWN. Strings are as they came: escape them. */
+typedef struct GuestConfig {
+    GuestConfigType type;
+    char *name, *uuid;
+    guint64 memory; /* the most that the guest may have, videoram included; all in bytes */
+    guint64 target; /* what it is to have now */
+    guint64 video;
+    guint64 low_ram_end; /* where RAM below 4 GiB ends, if there is so much */
+    char *vga;           /* "std", "cirrus", "qxl", "none" */
+    GPtrArray *disks;    /* of strings: device, then what it is */
+    GPtrArray *cards;    /* of strings: network cards, by MAC address */
+    const char *format;  /* of the text: "json" or "xml" */
+    char *text;          /* all of it */
+} GuestConfig;
+
+/*
+ * Reads the body of the STREAM_WRAPPER that stream_next gave last. *config is NULL when the wrapper
+ * has none that can be read here; *problem says what is wrong with one that is invalid, and is an
+ * error of its own. FALSE when the stream can't be read.
+ */
+gboolean guest_config_read(Stream *stream, const StreamItem *item, GuestConfig **config,
+                           GError **problem, GError **error);
+
+/* The same of the text alone, of this wrapper; NULL when it is invalid. */
+GuestConfig *guest_config_parse(StreamWrapper wrapper, const char *text, gsize length,
+                                GError **error);
+
+/* Where RAM ends below 4 GiB, and where above (4 GiB: there is none); 0 when it isn't known. */
+guint64 guest_config_low_ram(const GuestConfig *config);
+guint64 guest_config_high_ram(const GuestConfig *config);
+
+void guest_config_free(GuestConfig *config);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GuestConfig, guest_config_free)
+
+#endif
