@@ -13,8 +13,8 @@ ifeq ($(V),0)
 say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
-# A room is a folder whose code runs in one place. Each is compiled with its own headers, the public
-# ones, and those of the rooms that it names here; an include of any other room doesn't compile.
+# A room is a folder whose code runs in one place. It is compiled with its own headers, the public
+# ones, and those of the rooms listed for it here. An include from any other room doesn't compile.
 ROOMS := xen-dm/lib xen-dm/shared xen-dm/monitor xen-dm/recorder xen-dm/preload xen-dm/launcher \
 	toolstack/domain toolstack/savefile toolstack/pictures toolstack/live-update toolstack
 uses-xen-dm/lib :=
@@ -41,7 +41,7 @@ SHARED_OBJECTS := $(call room,xen-dm/shared)
 LAUNCHER_OBJECTS := $(call room,xen-dm/launcher) $(SHARED_OBJECTS)
 PRELOAD_OBJECTS := $(foreach r,preload recorder monitor shared,$(call room,xen-dm/$(r)))
 TOOL_OBJECTS := $(call room,toolstack) $(call room,toolstack/*) $(call room,xen-dm/monitor) $(SHARED_OBJECTS)
-# What tests reach into: all but the programs' main and what is to be preloaded.
+# What tests are linked with: everything except main functions and the preloaded code.
 TESTED_OBJECTS := $(filter-out build/obj/toolstack/main.o,$(TOOL_OBJECTS)) $(call room,xen-dm/recorder)
 LIB_OBJECTS := $(call room,xen-dm/lib)
 MOCK_OBJECTS := $(call objects,$(wildcard tests/mocks/*.c))
@@ -70,11 +70,11 @@ define room_flags
 build/obj/$(1)/%.o build/fuzz-obj/$(1)/%.o: private ROOM_CFLAGS := $(uses-$(1):%=-I%)
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_flags,$(r))))
-# Tests look into every room.
+# Tests may include the headers of every room.
 build/obj/tests/%.o build/fuzz-obj/tests/%.o: private ROOM_CFLAGS := -Itests/mocks $(ROOMS:%=-I%)
 
-# The library's code, for the programs below: they work from the build folder and from anywhere,
-# and QEMU doesn't have to find a shared library of ours.
+# The library's code, linked into the programs below. So they also run from the build folder, and
+# QEMU doesn't have to find a shared library of ours.
 build/libxenphysmap.a: $(LIB_OBJECTS)
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
@@ -103,14 +103,14 @@ build/tests/%: build/obj/tests/%.o $(MOCK_OBJECTS) build/tests/tested.a build/li
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm $(CMOCKA_LIBS)
 
-# Its calls come before the C library's, as in QEMU.
+# Its functions come before those of the C library, as in QEMU.
 build/tests/unit/test-standby: build/obj/xen-dm/preload/standby.o
 
 build/tests/xenstored/stub.so: build/obj/tests/xenstored/stub.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -o $@ $^ -ldl
 
-# What attacks, and what stands in for the hypervisor, has nothing of ours in it.
+# Attackers and stand-ins for the hypervisor contain no code of ours.
 build/tests/attack/%.so: build/obj/tests/attack/%.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -o $@ $^
@@ -124,13 +124,13 @@ have-cmocka:
 	@[ "$(HAVE_TESTS)" = yes ] || { \
 		echo 'the tests need cmocka (libcmocka-dev); run ./configure --deps' >&2; exit 1; }
 
-# What is built and checked for others: the interface, samples, manual, packages, benchmarks.
+# The parts for users and packagers: interface, samples, manual, packages, benchmarks.
 include docs/docs.mk
 include dist.mk
 include tests/bench/bench.mk
 
-# Debian's Xen packages, unpacked, for the tests that run real programs of Xen. Where they can't be
-# had, those tests are skipped, and say so.
+# Debian's Xen packages, unpacked, for the tests that run real programs of Xen. If they can't be
+# fetched, those tests are skipped, and say so.
 .PHONY: fetch-box
 fetch-box:
 	@! [ -x tests/xen/fetch ] || tests/xen/fetch build/box || true
@@ -197,8 +197,8 @@ check-valgrind: have-cmocka $(UNIT_TESTS)
 	@command -v valgrind >/dev/null || { echo 'valgrind is missing (package valgrind)' >&2; exit 1; }
 	@XEN_PHYSMAP_TEST_OPERATIONS=20000 RUN_UNDER='$(VALGRIND)' $(RUN) -t 600 $(UNIT_TESTS)
 
-# The fuzz targets: each is libFuzzer's with clang, and otherwise has our own main, which can mutate
-# as well but doesn't see what an input reached. Another FUZZ_CC needs a `make clean` first.
+# The fuzz targets. With clang they use libFuzzer, otherwise our own main, which mutates too, but
+# doesn't see which code an input reaches. After a change of FUZZ_CC, run `make clean` first.
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz-%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= $(if $(shell command -v clang),clang,$(CC))
@@ -226,8 +226,8 @@ $(FUZZ_TARGETS:%=build/tests/fuzz/fuzz-%): build/tests/fuzz/fuzz-%: build/fuzz-o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(FUZZ_CC) $(FUZZ_CFLAGS) $(if $(FUZZ_IS_CLANG),-fsanitize=fuzzer) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm
 
-# What libFuzzer finds new stays in build/fuzz-corpus; a crash in build/fuzz-TARGET-*, or without it
-# in build/tests/fuzz/fuzz-TARGET-crash.
+# New inputs of libFuzzer are kept in build/fuzz-corpus. An input that crashes is in
+# build/fuzz-TARGET-*, or without libFuzzer in build/tests/fuzz/fuzz-TARGET-crash.
 FUZZ_RUN = $(if $(FUZZ_IS_CLANG),-max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=768 \
 	-max_len=65536 -print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz-$$target- \
 	build/fuzz-corpus/$$target,-s $(FUZZ_SECONDS))
@@ -250,7 +250,7 @@ check-fuzz: $(FUZZ_REPLAYS)
 demo: all
 	@BUILD=build tests/xen/demo
 
-# What editors and reviewers use.
+# For editors and reviewers.
 SOURCES = $(shell { git ls-files '*.[ch]' || find . -path ./build -prune -o -name '*.[ch]' -print; } 2>/dev/null)
 
 .PHONY: format tags compile_commands
@@ -317,6 +317,6 @@ clean:
 	rm -rf build/obj build/fuzz-obj build/tests build/examples build/man build/deb build/asan build/clang $(DIST) \
 		$(PROGRAMS) $(LIBRARY) build/libxenphysmap.a
 
-# The downloaded packages of tests/xen go too.
+# Removes the downloaded packages of tests/xen too.
 distclean:
 	rm -rf build configure-apt.log

@@ -5,7 +5,7 @@ PACKAGE_CHECKS := $(wildcard tests/package/*)
 
 DIST := build/xen-physmap-$(VERSION).tar.gz
 
-# Names, owners, times and rights don't come from this machine, so the bytes are always the same.
+# Names, owners, times and modes don't depend on this machine, so the bytes are always the same.
 .PHONY: dist
 dist:
 	@mkdir -p build

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What others read and build on: manual pages, completions, samples, and their checks.
+# Manual pages, completions and samples, and their checks.
 
 API_CHECKS := $(wildcard tests/api/*)
 
-# What the checks call: the compiler that ./configure found.
+# The checks use the compiler that ./configure found.
 export CC
 
-# The samples with the library's code inside, for the emulated box. tests/api/samples builds them as
-# anybody would.
+# The samples with the library's code linked in, for the emulated box. tests/api/samples builds them
+# as a user would.
 EXAMPLES := $(patsubst docs/%.c,build/%,$(wildcard docs/examples/*.c))
 
 build/examples/%: build/obj/docs/examples/%.o build/libxenphysmap.a
@@ -20,13 +20,13 @@ check check-api: build/tests/bench/make-savefile $(EXAMPLES) build/libxenphysmap
 check-api: all build/tests/xenstored/stub.so
 	@tests/run $(API_CHECKS)
 
-# The manual: docs/man/NAME.SECTION.scd becomes a page; a new file there is a new page.
+# The manual: each docs/man/NAME.SECTION.scd becomes a page.
 ifeq ($(HAVE_MAN),yes)
 PAGES := $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))
 all: $(PAGES)
 endif
 
-# The day on a page is that of the release, so that the same sources give the same bytes.
+# The date on a page is that of the release, so that the same sources give the same bytes.
 export SOURCE_DATE_EPOCH ?= $(shell date -u -d "$$(sed -n \
 	's/^\#\# \[$(VERSION)\] - \([0-9-]*\)$$/\1/p' CHANGELOG.md)" +%s)
 

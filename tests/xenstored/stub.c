@@ -418,8 +418,7 @@ EXPORT int stat64(const char *path, struct stat64 *st)
 
 EXPORT void *dlopen(const char *path, int mode)
 {
-    void *(*next)(const char *, int) =
-        (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
+    void *(*next)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
     char buffer[PATH_MAX];
 
     return next(unpacked(path, buffer), mode);
