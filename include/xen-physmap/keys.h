@@ -17,7 +17,6 @@ G_BEGIN_DECLS
  * All numbers are lower-case hexadecimal without 0x. The format is that of QEMU's
  * XEN_COMPAT_PHYSMAP writer and of libxl's reader in libxl_dom_save.c; see docs/formats.md.
  */
-#define XEN_PHYSMAP_KEYS_PER_RECORD 3
 
 /* Collects pairs in any order, to make a table of them. Use it in one thread at a time. */
 typedef struct XenPhysmapKeys XenPhysmapKeys;
