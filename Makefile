@@ -284,14 +284,16 @@ help:
 	@echo 'V=1 shows the commands.'
 
 HEADERS := $(wildcard include/xen-physmap/*.h)
-# Installed beside those of docs/. Links follow; one to a file that isn't installed becomes its text.
+# Installed beside those of docs/. Links and paths follow; a link to a file that isn't installed becomes
+# its text.
 ROOT_DOCS := README.md CHANGELOG.md SECURITY.md SUPPORT.md
 pkglibexecdir = $(libexecdir)/xen-physmap
+CONFIG = $(sysconfdir)/xen/xen-physmap.conf
 
 .PHONY: install uninstall
 install: all
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(pkglibexecdir) \
-		$(DESTDIR)$(includedir)/xen-physmap $(DESTDIR)$(docdir)
+		$(DESTDIR)$(includedir)/xen-physmap $(DESTDIR)$(docdir) $(DESTDIR)$(sysconfdir)/xen
 	install build/xen-physmap $(DESTDIR)$(bindir)
 	install $(COMPONENT) $(DESTDIR)$(pkglibexecdir)
 	install -m 644 $(LIBRARY) $(DESTDIR)$(libdir)
@@ -300,15 +302,20 @@ install: all
 		-e 's,@version@,$(VERSION),' xen-dm/lib/xen-physmap.pc.in \
 		>$(DESTDIR)$(libdir)/pkgconfig/xen-physmap.pc
 	install -m 644 $(HEADERS) $(DESTDIR)$(includedir)/xen-physmap
+	[ -e $(DESTDIR)$(CONFIG) ] || install -m 644 xen-dm/launcher/xen-physmap.conf $(DESTDIR)$(CONFIG)
 	install -m 644 $(ROOT_DOCS) $(wildcard docs/*.md) $(DESTDIR)$(docdir)
 	sed -i -e 's,](docs/,](,g' -e 's,](\.\./,](,g' \
 		-e 's,\[\([^]]*\)\](\(tests/\|include/\|CONTRIBUTING\)[^)]*),\1,g' \
+		-e 's,](examples),]($(shell realpath -m --relative-to=$(docdir) $(exampledir))),' \
+		-e 's,/usr/local/libexec/xen-physmap/xen,$(pkglibexecdir)/xen,g' \
+		-e 's,/usr/local/etc/,$(sysconfdir)/,g' \
 		$(DESTDIR)$(docdir)/*.md
 	$(install_docs)
 
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/xen-physmap $(DESTDIR)$(libdir)/libxenphysmap.so \
 		$(DESTDIR)$(libdir)/$(notdir $(LIBRARY)) $(DESTDIR)$(libdir)/pkgconfig/xen-physmap.pc
+	! cmp -s xen-dm/launcher/xen-physmap.conf $(DESTDIR)$(CONFIG) || rm $(DESTDIR)$(CONFIG)
 	rm -rf $(DESTDIR)$(pkglibexecdir) $(DESTDIR)$(includedir)/xen-physmap $(DESTDIR)$(docdir)
 	$(uninstall_docs)
 
