@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Whether a process could open its disk images again: this one, and a child that isn't root. */
+#include "expect.h"
 
 #include <fcntl.h>
 #include <signal.h>
