@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A minimal device model: one block of memory in the guest, which comes back from a restore. */
+/* A minimal device model with one block of memory in the guest, which survives save and restore. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,17 +17,17 @@
  *     ./device-model 7               a new guest
  *     ./device-model 8 --restore     the same guest, restored with its records
  *
- * It is registered with Xen, for a range of its own, until its standard input ends. It answers no
- * request: how to take them off the shared page is not what this sample is about.
+ * It registers a range of its own with Xen, and stays until its standard input ends. It doesn't
+ * answer requests: this example isn't about taking them from the shared page.
  */
 
 #define NAME "0000:00:1f.0/sample.ram"
-/* Where the block is allocated: behind all RAM of a small guest. And where its BAR gets mapped. */
+/* Where the block is allocated, after all RAM of a small guest; and where its BAR is mapped. */
 #define PHYS_OFFSET 0x8000000
 #define START_ADDR 0xe8000000
 #define SIZE 0x20000
 #define NR_PAGES (SIZE >> XEN_PHYSMAP_PAGE_SHIFT)
-/* The registers that the ioreq server serves, beside the block. */
+/* The registers that the I/O request server serves; the block isn't among them. */
 #define REGISTERS (START_ADDR + SIZE)
 
 static guint32 domid;
@@ -40,7 +40,7 @@ static void fail(const char *what)
     exit(1);
 }
 
-/* Every page says which one it is, so that a page in the wrong place shows. */
+/* Every page contains its number, so that a page in the wrong place is noticed. */
 static guint32 content(guint32 word)
 {
     return 0x70000000 | word;
@@ -60,7 +60,8 @@ static void allocate(void)
     xc_interface_close(xc);
 }
 
-/* A new guest: the block is allocated, recorded, filled, and moved to where its BAR is mapped. */
+/* A new guest: allocates the block, records it, fills it, and moves it to where its BAR is mapped.
+ * */
 static gboolean start(XenPhysmapState *state, GError **error)
 {
     guint32 *words;
@@ -80,8 +81,8 @@ static gboolean start(XenPhysmapState *state, GError **error)
 }
 
 /*
- * A restored guest: Xen brought the pages, the toolstack the records. Nothing is allocated; the
- * block is laid out as its record says, or the guest must not run.
+ * A restored guest: Xen has restored the pages, the toolstack the records. Nothing is allocated.
+ * The block must be where its record says, or the guest must not run.
  */
 static gboolean restore(XenPhysmapState *state, GError **error)
 {

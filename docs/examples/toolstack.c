@@ -9,11 +9,11 @@
 
 /*
  *     cc -o toolstack toolstack.c $(pkg-config --cflags --libs xen-physmap)
- *     ./toolstack save 7 >layout          when the guest is paused, beside its memory
+ *     ./toolstack save 7 >layout          when the guest is paused and its memory is saved
  *     ./toolstack restore 8 <layout       before its device model is started
  *
  * The file is what libxl puts in an EMULATOR_XENSTORE_DATA record: keys relative to
- * device-model/$domid/ and their values, each with a NUL behind it.
+ * device-model/$domid/ and their values, each followed by a NUL.
  */
 
 static gboolean print_pair(const char *key, const char *value, gpointer data, GError **error)
@@ -43,7 +43,7 @@ static gboolean save(const XenPhysmapOps *ops, guint32 domid, guint32 dm_domid, 
     return table != NULL;
 }
 
-/* What the file holds is checked as a whole before anything of it is applied. */
+/* Checks all of the file before it applies any of it. */
 static XenPhysmapTable *read_table(GError **error)
 {
     g_autoptr(XenPhysmapKeys) keys = xen_physmap_keys_new();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A device model in a stub domain, on a real xenstored: what that domain may do, and what not. */
+/* A device model in a stub domain, with a real xenstored: what that domain may do, and may not. */
 #include "expect.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ static const XenPhysmapRecord in_bar = { VRAM_NAME, 0x2000000, 0xf1000000, 0x100
 static const XenPhysmapRecord rom4 = { "0000:00:04.0/e1000.rom", 0x3000000, 0x3000000, 0x40000 };
 static const XenPhysmapRecord rom5 = { "0000:00:05.0/e1000.rom", 0x3040000, 0x3040000, 0x40000 };
 
-/* Domain 0 with libxenstore's own calls, as libxl makes them; and the library in each domain. */
+/* Domain 0 with libxenstore's calls, as libxl makes them; and the library in each domain. */
 static struct xs_handle *xl;
 static XenPhysmapOps *dom0, *stub;
 
@@ -44,7 +44,7 @@ static void put(const char *path, const char *value)
     must(xs_write(xl, XBT_NULL, path, value, strlen(value)), path);
 }
 
-/* A node with the permissions that libxl gives: an owner, and who may read. */
+/* A node with the permissions that libxl sets: an owner, and a reader. */
 static void make_node(const char *path, unsigned int owner, unsigned int reader)
 {
     struct xs_permissions permissions[] = { { .id = owner, .perms = XS_PERM_NONE },
@@ -72,7 +72,7 @@ static int introduce(void **state)
     dom0 = open_ops();
     xl = xs_open(0);
     must(xl != NULL, "xs_open");
-    /* A domain's number, a page and a port of its own; the stub looks at the first only. */
+    /* A domid, a page and a port. The stub only uses the domid. */
     must(xs_introduce_domain(xl, GUEST, 1003, 1), "xs_introduce_domain");
     must(xs_introduce_domain(xl, STUB, 1007, 1), "xs_introduce_domain");
     setenv("XENSTORED_PATH", of_stub, 1);
@@ -91,7 +91,7 @@ static int finish(void **state)
     return 0;
 }
 
-/* What libxl makes of a guest with a stub domain before that starts, in its order. */
+/* What libxl creates for a guest with a stub domain before that starts, in this order. */
 static int setup(void **state)
 {
     (void)state;
@@ -126,7 +126,7 @@ static void expect_loaded(const XenPhysmapOps *ops, const XenPhysmapTable *wante
     assert_true(xen_physmap_table_equal(table, wanted));
 }
 
-/* libxl's save: it lists, and reads three nodes an entry, as domain 0. */
+/* As libxl saves: domain 0 lists the entries and reads three nodes of each. */
 static XenPhysmapTable *save_as_libxl(void)
 {
     static const char *const nodes[] = { "start_addr", "size", "name" };
@@ -152,7 +152,7 @@ static XenPhysmapTable *save_as_libxl(void)
     return table;
 }
 
-/* libxl's restore: each pair of the savefile written by domain 0, in no transaction. */
+/* As libxl restores: domain 0 writes each pair of the savefile, without a transaction. */
 static gboolean write_as_libxl(const char *key, const char *value, gpointer data, GError **error)
 {
     g_autofree char *path = g_strdup_printf(DM "/%s", key);
@@ -187,7 +187,7 @@ static void test_life(void **state)
     (void)state;
     assert_true(xen_physmap_state_block_add(io, vram.name, vram.phys_offset, vram.size, &error));
     assert_true(xen_physmap_state_block_add(io, rom4.name, rom4.phys_offset, rom4.size, &error));
-    /* The relocation as an observer records it: there is no hypervisor that would move pages. */
+    /* Records a relocation with xen_physmap_state_update: there is no hypervisor to move pages. */
     assert_true(xen_physmap_state_update(io, both, &error));
     expect_loaded(stub, both);
     expect_loaded(dom0, both);
@@ -204,7 +204,7 @@ static void test_life(void **state)
     expect_loaded(dom0, one);
 }
 
-/* A domain with records that are none doesn't hide the others. */
+/* A domain with broken records doesn't hide the others. */
 static void test_list_all(void **state)
 {
     (void)state;
@@ -240,7 +240,7 @@ static void test_restore(void **state)
     expect_loaded(dom0, next);
 }
 
-/* Records of others: as domain 0 holds them for its own guests, and in folders of other guests. */
+/* Records of others: those that domain 0 keeps for its own guests, and those of other guests. */
 static void test_no_rights(void **state)
 {
     static const struct {
@@ -262,7 +262,7 @@ static void test_no_rights(void **state)
         g_autoptr(XenPhysmapTable) now = NULL;
         GError *error = NULL;
 
-        /* Guest 3 may read its own folder, and its stub domain what it may. */
+        /* Guest 3 may read its own nodes, and its stub domain may read the same. */
         make_node(cases[i].folder, 0, cases[i].readable ? GUEST : 0);
         must(store(dom0, cases[i].domid, cases[i].dm_domid, theirs, NULL), physmap);
         assert_false(store(stub, cases[i].domid, cases[i].dm_domid, ours, &error));
@@ -279,13 +279,13 @@ static void test_no_rights(void **state)
         }
         assert_true(xen_physmap_table_equal(now, theirs));
     }
-    /* Of the guest's nodes it may write those that the guest may, and no other. */
+    /* It may write the guest's nodes that the guest may write, and no others. */
     assert_true(stub->write(stub->opaque, 0, "/local/domain/3/data/x", "1", 1));
     assert_false(stub->write(stub->opaque, 0, "/local/domain/3/name", "x", 1));
     assert_int_equal(errno, EACCES);
 }
 
-/* Nor does it make itself a folder that libxl made none of. */
+/* It doesn't create a node for a domain for which libxl has created none. */
 static void test_no_folder(void **state)
 {
     g_autoptr(XenPhysmapTable) one = table_of(vram);
@@ -296,7 +296,7 @@ static void test_no_folder(void **state)
     expect_error(&error, XEN_PHYSMAP_ERROR_NOT_FOUND, "/local/domain/7/device-model/5");
 }
 
-/* Either daemon gives a domain 1000 nodes when it isn't told otherwise; a record has four. */
+/* By default both daemons let a domain have 1000 nodes; a record has four. */
 static void test_quota(void **state)
 {
     g_autoptr(XenPhysmapState) io = xen_physmap_state_open(stub, GUEST, STUB);
@@ -316,7 +316,7 @@ static void test_quota(void **state)
     assert_false(xen_physmap_state_update(io, many, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_QUOTA, "quota-maxentity");
     expect_loaded(dom0, old);
-    /* And what fits is recorded again. */
+    /* What fits is recorded again. */
     assert_true(xen_physmap_state_update(io, next, &error));
     expect_no_error(error);
     expect_loaded(dom0, next);
@@ -324,7 +324,7 @@ static void test_quota(void **state)
     assert_true(store(dom0, GUEST, STUB, many, &error));
 }
 
-/* A device model of its own has the domain's transactions open; a few are all that it gets. */
+/* Another device model has the domain's transactions open; a domain only gets a few. */
 static void test_quota_of_transactions(void **state)
 {
     g_autoptr(XenPhysmapTable) one = table_of(vram);

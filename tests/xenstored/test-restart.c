@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The component, whole, beside a real xenstored that is killed and started anew, empty. */
+/* The complete component, with a real xenstored that is killed and restarted, empty. */
 #include "expect.h"
 
 #include <errno.h>
@@ -103,7 +103,7 @@ static pid_t daemon_pid;
 static void kill_daemon(void)
 {
     kill(daemon_pid, SIGKILL);
-    /* The first one is no child of ours. */
+    /* The first one isn't a child of this process. */
     if (waitpid(daemon_pid, NULL, 0) != daemon_pid) {
         g_usleep(200 * G_TIME_SPAN_MILLISECOND);
     }
@@ -121,7 +121,7 @@ static void start_daemon(void)
     }
 }
 
-/* A connection of one's own, as soon as there is one to be had. */
+/* Connects as soon as that is possible. */
 static XenPhysmapOps *connect_anew(void)
 {
     gint64 end = g_get_monotonic_time() + PATIENCE_US;
@@ -237,12 +237,12 @@ static void test_restart(void **state)
     assert_true(running);
     xen_physmap_ops_close(ops);
 
-    /* It goes, and the layout changes without it: that is said, and QEMU is not held up. */
+    /* xenstored ends, and the layout changes: that is reported, and QEMU doesn't wait. */
     kill_daemon();
     rom5_there = TRUE;
     recorder_poke();
     expect_said("is xenstored running?; the guest runs on, and this is tried again");
-    /* It comes back and knows no domain, for which nothing may be recorded. */
+    /* It is back and knows no domain. For an unknown domain, nothing may be recorded. */
     start_daemon();
     ops = connect_anew();
     expect_said(DM ": No such file or directory; the guest runs on, and this is tried again");
@@ -251,7 +251,7 @@ static void test_restart(void **state)
     expect_said("the records are up to date again");
     xen_physmap_ops_close(ops);
 
-    /* While it is gone and back nothing changes, and then something does: nothing is halved. */
+    /* Nothing changes while it is gone, and then something does: no record is incomplete. */
     kill_daemon();
     start_daemon();
     ops = connect_anew();

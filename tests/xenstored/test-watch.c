@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The verb watch on a real xenstored: what it says of what changes there, and how it ends. */
+/* The verb watch with a real xenstored: what it prints about changes, and how it ends. */
 #include "expect.h"
 
 #include <poll.h>
@@ -20,7 +20,7 @@
 static const XenPhysmapRecord vram = { "0000:00:03.0/vga.vram", 0x2000000, 0x2000000, 0x1000000 };
 static const XenPhysmapRecord moved = { "0000:00:03.0/vga.vram", 0x2000000, 0xf1000000, 0x1000000 };
 
-/* A watch that runs. */
+/* A running watch. */
 typedef struct Watcher {
     pid_t pid;
     int out;
@@ -63,7 +63,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The domain's only record becomes `record`, or there is none. */
+/* Makes `record` the domain's only record, or removes it. */
 static void store(const XenPhysmapRecord *record)
 {
     g_autoptr(XenPhysmapTable) table = xen_physmap_table_new();
@@ -97,7 +97,7 @@ static Watcher start(const char *domain, const char *option)
     return watcher;
 }
 
-/* The next line has this in it. */
+/* The next line contains this. */
 static void expect_line(const Watcher *watcher, const char *wanted)
 {
     struct pollfd ready = { .fd = watcher->out, .events = POLLIN };
@@ -143,7 +143,7 @@ static void test_life(void **state)
     store(&moved);
     expect_line(&watcher,
                 " 5 (guest) moved 0000:00:03.0/vga.vram, 16 MiB, 0x2000000 -> 0xf1000000\n");
-    /* The same once more is no change. */
+    /* Writing the same again isn't a change. */
     store(&moved);
     expect_silence(&watcher, 300);
     ops->rm(ops->opaque, 0, "/local/domain/5");
@@ -164,7 +164,7 @@ static void test_json(void **state)
     (void)state;
     add_domain();
     watcher = start("5", "--json");
-    /* It has started when it follows. */
+    /* When it reports a change, it has started. */
     expect_silence(&watcher, 300);
     store(&vram);
     expect_line(&watcher, "\"domid\":5,\"domain\":\"guest\",\"event\":\"appeared\","
@@ -173,7 +173,7 @@ static void test_json(void **state)
     store(NULL);
     expect_line(&watcher, "\"event\":\"gone\",\"name\":\"0000:00:03.0/vga.vram\","
                           "\"size\":\"0x1000000\",\"from\":\"0x2000000\",\"to\":null}\n");
-    /* With its domain a domid is over. */
+    /* With a domid, it ends when the domain is gone. */
     ops->rm(ops->opaque, 0, "/local/domain/5");
     ops->rm(ops->opaque, 0, DM);
     expect_end(&watcher);

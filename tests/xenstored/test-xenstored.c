@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The library against a real xenstored: whole records among others' writes, and killed at work. */
+/* The library with a real xenstored: complete records while others write, and when killed. */
 #include "expect.h"
 
 #include <errno.h>
@@ -33,7 +33,7 @@ static XenPhysmapOps *open_ops(void)
     return ops;
 }
 
-/* Each test begins with a device model's folder and no records. */
+/* Each test begins with a device model's node and no records. */
 static int setup(void **state)
 {
     XenPhysmapOps *ops = open_ops();
@@ -68,7 +68,7 @@ static void store(const XenPhysmapOps *ops, const XenPhysmapTable *before,
     expect_no_error(error);
 }
 
-/* --- what the mock promises, the real one does too --- */
+/* --- the real xenstored does what the mock does --- */
 
 static void expect_text(const XenPhysmapOps *ops, guint32 transaction, const char *path,
                         const char *text)
@@ -103,7 +103,7 @@ static void expect_semantics(const XenPhysmapOps *ops)
     unsigned int num;
     guint32 a, b;
 
-    /* Parents are made on write and stay when the child goes. */
+    /* A write creates the parents. They stay when the child is removed. */
     assert_true(ops->rm(host, 0, "/test") || errno == ENOENT);
     assert_true(ops->write(host, 0, "/test/a/b", "x", 1));
     expect_text(ops, 0, "/test/a", "");
@@ -112,7 +112,7 @@ static void expect_semantics(const XenPhysmapOps *ops)
     expect_text(ops, 0, "/test/a", "");
     expect_children(ops, "/test/a", 0);
 
-    /* What isn't there: fine to remove if its parent is there. */
+    /* A node that doesn't exist can be removed if its parent exists. */
     assert_true(ops->rm(host, 0, "/test/none"));
     assert_false(ops->rm(host, 0, "/test/none/none"));
     assert_int_equal(errno, ENOENT);
@@ -130,7 +130,7 @@ static void expect_semantics(const XenPhysmapOps *ops)
     assert_false(ops->write(host, 0, "/test/large", large, 5000));
     assert_int_equal(errno, E2BIG);
 
-    /* A transaction is seen by others at its end, or never. */
+    /* Others see a transaction at its end, or never. */
     a = ops->transaction_start(host);
     assert_int_not_equal(a, 0);
     assert_true(ops->write(host, a, "/test/t", "inside", 6));
@@ -144,7 +144,7 @@ static void expect_semantics(const XenPhysmapOps *ops)
     expect_text(ops, 0, "/test/t", "inside");
     assert_true(ops->rm(host, 0, "/test/t"));
 
-    /* The second of two that touch the same node has to run again. */
+    /* Of two that touch the same node, the second one has to run again. */
     assert_true(ops->write(host, 0, "/test/n", "0", 1));
     a = ops->transaction_start(host);
     b = ops->transaction_start(host);
@@ -156,7 +156,7 @@ static void expect_semantics(const XenPhysmapOps *ops)
     assert_false(ops->transaction_end(host, b, FALSE));
     assert_int_equal(errno, EAGAIN);
     expect_text(ops, 0, "/test/n", "a");
-    /* It is over all the same. */
+    /* The transaction has ended anyway. */
     assert_false(ops->transaction_end(host, b, FALSE));
     assert_int_not_equal(errno, EAGAIN);
     assert_true(ops->rm(host, 0, "/test"));
@@ -207,7 +207,7 @@ static void test_many_records(void **state)
     g_autoptr(XenPhysmapTable) loaded = NULL;
     XenPhysmapRecord record = { "rom", 0, 0, 0x1000 };
 
-    /* Longer than one answer of the daemon can be; oxenstored knows of no second one. */
+    /* Longer than one answer of the daemon; oxenstored can't send it in parts. */
     guint n = strcmp(getenv("XENSTORED_NAME"), "oxenstored") == 0 ? 400 : 1000;
 
     for (guint i = 0; i < n; i++) {
@@ -238,7 +238,7 @@ static void test_no_folder(void **state)
 
 /* --- several clients, each a process --- */
 
-/* In a child, what isn't so ends it; the parent sees how. */
+/* In a child, a failed assertion ends it. The parent sees that. */
 static void insist(gboolean so, const char *what)
 {
     if (!so) {
@@ -256,7 +256,7 @@ static void expect_end(pid_t child)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* Whether the parent is done, told by the end of its pipe. */
+/* Whether the parent has finished, seen by the end of its pipe. */
 static gboolean told_to_stop(int fd)
 {
     struct timeval now = { 0, 0 };
@@ -288,7 +288,7 @@ static void test_reader_sees_whole_states(void **state)
             g_autoptr(GError) error = NULL;
             g_autoptr(XenPhysmapTable) table = xen_physmap_xenstore_load(own, 5, 0, &error);
 
-            /* A writer that never pauses can win every time; that is told, not hidden. */
+            /* A writer that never pauses can win every time. That is an error, and is reported. */
             if (g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_CONFLICT)) {
                 continue;
             }
@@ -312,7 +312,7 @@ static void test_reader_sees_whole_states(void **state)
 #define WRITERS 3
 #define RECORDS 8
 
-/* Adds records of its own one by one, and moves each as a BAR is moved. */
+/* Adds its own records one by one, and moves each as a BAR is moved. */
 static void write_own(guint number)
 {
     XenPhysmapOps *ops = open_ops();
@@ -339,7 +339,7 @@ static void write_own(guint number)
     _exit(0);
 }
 
-/* As libxl saves: it lists, then reads the three nodes of each entry, in no transaction. */
+/* As libxl saves: lists the entries, then reads the three nodes of each, without a transaction. */
 static void save_as_libxl(int stop)
 {
     static const char *const nodes[] = { "start_addr", "size", "name" };

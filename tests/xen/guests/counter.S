@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A guest that draws a picture, and counts in it and on its serial port: A to Z, again and again.
+# A guest that draws a picture, and counts in it and on its serial port: A to Z, repeatedly.
 .include "start.inc"
 
 main:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A guest that moves its framebuffer's BAR around as firmware and systems do: disables decoding,
-# sizes the BAR, sets it elsewhere, enables decoding; and looks whether its picture came along.
+# sizes the BAR, sets it elsewhere, enables decoding; and checks that its picture moved with it.
 .include "start.inc"
 
 .set ROUNDS, 24

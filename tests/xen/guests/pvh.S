@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A PVH guest, which has no device model: asks Xen to be suspended, as a save wants it, and waits.
+# A PVH guest, which has no device model: asks Xen to suspend it, as a save needs, and waits.
 
 .set XEN_ELFNOTE_PHYS32_ENTRY, 18
 .set HYPERCALL_SCHED_OP, 29

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Xen and xl alone, without us: what the other scenarios stand on.
+# Xen and xl alone, without xen-physmap: what the other scenarios rely on.
 guest_config /tmp/g1.cfg g1 picture device_model_override=
 sed -i /device_model_override/d /tmp/g1.cfg
 check "xl create" xl create /tmp/g1.cfg

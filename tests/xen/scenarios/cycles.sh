@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Ten times saved and restored: the records stay what they were, and no stale node comes up.
+# Saved and restored ten times: the records stay the same, and no stale node appears.
 guest_config /tmp/g1.cfg g1 picture "$(cards 6 7 8 9)"
 check "xl create" xl create /tmp/g1.cfg
 check "the guest draws" wait_for 120 says g1 "picture drawn"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The story that `make demo` tells: prints each command and what it says.
+# What `make demo` shows: prints each command and its output.
 
 tell() { printf '\n%s\n\n' "$*"; }
 run() {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# QEMU gives up root after its start, as libxl's device_model_user has it do.
+# QEMU gives up root after its start, as with libxl's device_model_user.
 echo 'root:x:0:0::/root:/bin/sh' >/etc/passwd
 echo 'qemu:x:1000:1000::/:/bin/sh' >>/etc/passwd
 echo 'qemu:x:1000:' >/etc/group

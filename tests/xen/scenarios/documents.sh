@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What docs/troubleshooting.md looks with: each command has something to tell of a guest that came
-# without records and has them now. Ours and xl's are tried by the other scenarios.
+# The commands of docs/troubleshooting.md: each prints something for a guest that came without records
+# and has them now. The other scenarios try the commands of xen-physmap and xl.
 
 guest_config /tmp/g1.cfg g1 picture "$(cards 6)"
 check "xl create" xl create /tmp/g1.cfg
@@ -9,7 +9,7 @@ check "xl save" xl save g1 /tmp/g1.save
 check "xen-physmap edit --strip" xen-physmap edit --strip /tmp/g1.save /tmp/g1.save
 check "xl restore" xl restore /tmp/g1.cfg /tmp/g1.save
 
-# One that watches goes on for ever.
+# A command that watches never ends.
 tells() { [ -n "$(timeout 5 bash -c "$1" 2>/dev/null </dev/null)" ]; }
 
 tried=0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A card is plugged in and unplugged while the guest runs: its record comes and goes.
+# A card is plugged in and unplugged while the guest runs: its record appears and disappears.
 guest_config /tmp/g1.cfg g1 eject "$(cards 6)"
 check "xl create" xl create /tmp/g1.cfg
 check "the guest draws" wait_for 120 says g1 "picture drawn"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # limit: 500
-# A guest's memory looked at from outside: extract, screenshot, map and watch, live and saved.
+# A guest's memory seen from outside: extract, screenshot, map and watch, running and saved.
 
 # The picture of guests/picture.S, 800x600 pixels of 32 bits.
 PICTURE=fa7b26d7b34cd2e5a6045c4f39e40fc6

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The main job: recorded, saved, restored, migrated, saved and restored again, checked each time.
+# The main purpose: a guest recorded, saved, restored, migrated, saved and restored again, and checked.
 
-# The records of a JSON object, which show has more members behind.
+# The records of a JSON object; in the output of show, more members follow.
 records_of() { sed -n '/"records"/,/^  \]/p' | sed 's/^  \],/  ]/'; }
 
 # agree WHEN: the records are the ones of the first time, everywhere.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What the component costs: the same guest with it and without it, by turns, in ms and KiB; a guest of
-# little memory, and one of more.
+# The cost of the component: the same guest with it and without it, by turns, in ms and KiB; a small
+# guest and a larger one.
 # limit: 1400
 rounds=5
 

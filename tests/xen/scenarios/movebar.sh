@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A guest moves its framebuffer's BAR around 96 times, and its picture comes along each time.
+# A guest moves its framebuffer's BAR 96 times, and its picture moves with it each time.
 guest_config /tmp/g1.cfg g1 movebar
 check "xl create" xl create /tmp/g1.cfg
 check "the guest has moved its BAR" wait_for 120 says g1 "done"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# docs/examples/device-model.c beside a QEMU that knows nothing of it: xl save and restore carry its
-# block and its record.
+# docs/examples/device-model.c and an unmodified QEMU serve one guest: xl save and restore carry the
+# example's block and its record.
 guest_config /tmp/g1.cfg g1 counter
 sed -i '/^device_model_override/d' /tmp/g1.cfg
 said='0000:00:1f.0/sample.ram is at 0xe8000000'

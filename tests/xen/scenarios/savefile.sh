@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Savefiles edited, damaged and repaired, a migration through edit, and a live domain's records.
+# Savefiles edited, damaged and repaired; a migration through edit; a running domain's records.
 # limit: 400
 
 guest_config /tmp/g1.cfg g1 picture "$(cards 6 7)"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # limit: 600
-# Savefiles of guests of each kind, read and verified. They stay in /out: tests/data/stream has what
-# tests/xen/shrink-savefile makes of them.
+# Savefiles of every kind of guest, read and verified. They stay in /out. tests/data/stream has them,
+# shrunk by tests/xen/shrink-savefile.
 
 # saved NAME BLOCK...: its file is without a finding, and these blocks are in it, no others.
 saved() {

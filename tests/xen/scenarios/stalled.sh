@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# xenstored doesn't answer while the guest moves its framebuffer: the guest goes on undisturbed, and
-# the records follow as soon as it answers again.
+# xenstored doesn't answer while the guest moves its framebuffer. The guest goes on undisturbed, and
+# the records are written as soon as xenstored answers again.
 guest_config /tmp/g1.cfg g1 movebar
 check "xl create" xl create /tmp/g1.cfg
 check "the guest moves its BAR" wait_for 120 says g1 '\.\.'

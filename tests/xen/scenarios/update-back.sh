@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Updates that fail in every way that a new QEMU can: the old one comes back, and the guest goes on.
+# Updates that fail in every way that a new QEMU can fail: the guest goes on with the old one.
 # limit: 600
 
 patience=10

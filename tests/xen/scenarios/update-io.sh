@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A guest that hammers its devices through one update after another: no answer lost or wrong. Not
-# through xl save and migrate: these can lose the address of a PCI configuration access, without us too.
+# A guest hammers its devices during one update after the other: no answer is lost or wrong. Not during
+# xl save and migrate, which can lose the address of a PCI configuration access, also without us.
 # limit: 1200
 
 rounds=50

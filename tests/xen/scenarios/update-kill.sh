@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The updater killed before and behind each step, and on its way back: --resume ends it well.
+# The updater is killed before and after each step, and while it goes back; --resume completes it.
 # limit: 900
 
 hammer_config /tmp/g1.cfg g1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Two guests: updated at once, and with --all, which stops at the first that can't be.
+# Two guests, updated at the same time, and with --all, which stops at the first failure.
 # limit: 900
 
 both() {   # WHEN

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# How long a guest stands still in an update, beside xl save and xl restore of the same guest.
+# The guest's pause in an update, compared with xl save and xl restore of the same guest.
 # limit: 600
 
 now() { cut -d' ' -f1 /proc/uptime; }

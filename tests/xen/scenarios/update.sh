@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A new QEMU under a running guest, and all that xl does with the guest afterwards.
+# A new QEMU under a running guest, and then everything that xl does with a guest.
 # limit: 400
 
 guest_config /tmp/g1.cfg g1 counter "$(cards 6 7)"
