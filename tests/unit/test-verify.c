@@ -261,7 +261,6 @@ static void test_ends(void **unused)
 {
     (void)unused;
     for (guint n = 0; n < 2 * N_WRAPPERS; n++) {
-        g_autoptr(GArray) ends = g_array_new(FALSE, FALSE, sizeof(guint64));
         g_autoptr(Stream) stream = NULL;
         Maker maker = MAKER_INIT;
         StreamItem item;
