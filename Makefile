@@ -51,6 +51,7 @@ XENSTORED_TESTS := $(patsubst %.c,build/%,$(wildcard tests/xenstored/test-*.c)) 
 	build/tests/xenstored/stub.so
 XENSTORED_CHECKS := $(wildcard tests/xenstored/on-*)
 ATTACK_TESTS := $(addprefix build/tests/attack/,test-attack hostile-qemu payload payload.so hypervisor.so)
+ATTACK_CHECKS := $(wildcard tests/attack/attacks*)
 
 LIBRARY := build/libxenphysmap.so.$(SOVERSION)
 COMPONENT := build/xen-physmap-qemu build/xen-physmap-qemu.so
@@ -163,7 +164,7 @@ clang:
 check: have-cmocka fetch-box all asan $(UNIT_TESTS) $(XENSTORED_TESTS) $(ATTACK_TESTS)
 check: $(patsubst tests/fuzz/fuzz-%.c,build/tests/fuzz/replay-%,$(wildcard tests/fuzz/fuzz-*.c))
 	@$(RUN) $(UNIT_TESTS) $(UNIT_SCRIPTS) -t 400 $(ASAN_TESTS) -t 120 tests/fuzz/seeds $(API_CHECKS) \
-		$(XENSTORED_CHECKS) -t 600 tests/attack/attacks -t 400 $(PACKAGE_CHECKS) -t 3000 tests/xen/check
+		$(XENSTORED_CHECKS) -t 600 $(ATTACK_CHECKS) -t 400 $(PACKAGE_CHECKS) -t 3000 tests/xen/check
 
 .PHONY: check-unit
 check-unit: have-cmocka $(PROGRAMS) $(UNIT_TESTS)
@@ -175,7 +176,7 @@ check-xenstored: have-cmocka fetch-box $(XENSTORED_TESTS)
 
 .PHONY: check-attack
 check-attack: have-cmocka fetch-box all $(XENSTORED_TESTS) $(ATTACK_TESTS)
-	@tests/run -t 600 tests/attack/attacks
+	@tests/run -t 600 $(ATTACK_CHECKS)
 
 # What runs programs of Xen, in full on each suite.
 SUITES ?= bookworm trixie
