@@ -77,8 +77,7 @@ int verb_check(int argc, char **argv)
     const GOptionEntry entries[] = {
         { "json", 'j', 0, G_OPTION_ARG_NONE, &json, "print a JSON object", NULL },
         { "hash", 0, 0, G_OPTION_ARG_NONE, &hash,
-          "print the SHA-256 of each block's pages; pause the guest if it is to mean anything",
-          NULL },
+          "print the SHA-256 of each block's pages; pause the guest first", NULL },
         { 0 },
     };
     g_autoptr(GError) error = NULL;
@@ -88,11 +87,11 @@ int verb_check(int argc, char **argv)
     g_autoptr(GPtrArray) findings = NULL, notes = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) hashes = g_ptr_array_new_with_free_func(g_free);
 
-    if (!verb_options(&argc, &argv, entries, "DOMID|NAME",
-                      "Holds a domain's records against its running QEMU, and looks whether the "
-                      "domain\nhas the pages that they name. One line for each block that is "
-                      "wrong.",
-                      1, 1)) {
+    if (!verb_options(
+            &argc, &argv, entries, "DOMID|NAME",
+            "Compares a domain's records with its running QEMU and with the pages that the\n"
+            "domain has. Prints a line for each block that is wrong.",
+            1, 1)) {
         return EXIT_TROUBLE;
     }
     if (!(ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_HYPERVISOR, &error)) ||

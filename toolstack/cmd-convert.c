@@ -11,20 +11,21 @@ int verb_convert(int argc, char **argv)
     const GOptionEntry entries[] = {
         { "to", 't', 0, G_OPTION_ARG_STRING, &to_name,
           "one of " RECORD_FORM_NAMES "; the first is the default", "FORMAT" },
-        { "from", 'f', 0, G_OPTION_ARG_STRING, &from_name,
-          "likewise; found out when it isn't given", "FORMAT" },
+        { "from", 'f', 0, G_OPTION_ARG_STRING, &from_name, "the same; detected by default",
+          "FORMAT" },
         { 0 },
     };
     g_autoptr(GError) error = NULL;
     g_autoptr(XenPhysmapTable) table = NULL;
 
-    if (!verb_options(&argc, &argv, entries, "IN|- OUT|-",
-                      "Reads records in any form, a whole savefile or stream included, of old "
-                      "Xen or new, and\nwrites them in another. What else is in the input is not "
-                      "converted.\n"
-                      "\n"
-                      "  xen-physmap convert --to libxl-record xen-4.4.save records",
-                      2, 2)) {
+    if (!verb_options(
+            &argc, &argv, entries, "IN|- OUT|-",
+            "Reads records in any format, also from a whole savefile or stream of an old Xen\n"
+            "or a new one, and writes them in another format. Nothing else in the input is\n"
+            "converted.\n"
+            "\n"
+            "  xen-physmap convert --to libxl-record xen-4.4.save records",
+            2, 2)) {
         return EXIT_TROUBLE;
     }
     if (!record_file_format(from_name, &from, &error) ||

@@ -544,10 +544,9 @@ int verb_extract(int argc, char **argv)
     gboolean json = FALSE, missing = FALSE;
     const GOptionEntry entries[] = {
         { "all", 'a', 0, G_OPTION_ARG_FILENAME, &wish.all,
-          "every recorded block, each into a file of this directory", "DIR" },
+          "write each recorded block to a file in this directory", "DIR" },
         { "at", 0, 0, G_OPTION_ARG_STRING, &wish.at,
-          "not a recorded block but this stretch of guest-physical memory, in bytes",
-          "ADDRESS,SIZE" },
+          "write this range of guest-physical memory instead", "ADDRESS,SIZE" },
         { "json", 'j', 0, G_OPTION_ARG_NONE, &json, "print a JSON object", NULL },
         { 0 },
     };
@@ -557,17 +556,19 @@ int verb_extract(int argc, char **argv)
     int fd;
 
     g_array_set_clear_func(targets, target_clear);
-    if (!verb_options(&argc, &argv, entries, "SAVEFILE|- [BLOCK] [OUT|-]",
-                      "Takes the contents of a ramblock out of a savefile, as they are in the "
-                      "guest's memory. BLOCK\nis its name as `xen-physmap show` prints it "
-                      "(0000:00:03.0/vga.vram), the part of it behind\nthe last slash, or its "
-                      "offset; OUT is a file, by default one in this directory that is\nnamed "
-                      "after the block. Pages that the savefile doesn't have become holes; they "
-                      "are told,\nand it ends with 1. A pipe can only be read with --at.\n\n"
-                      "  xen-physmap extract guest.save vga.vram screen.raw\n"
-                      "  xen-physmap extract --all blocks guest.save\n"
-                      "  xen-physmap extract --at 0xf1000000,0x1000000 - screen.raw <stream",
-                      1, 3) ||
+    if (!verb_options(
+            &argc, &argv, entries, "SAVEFILE|- [BLOCK] [OUT|-]",
+            "Writes the contents of a ramblock in a savefile, as they are in the guest's\n"
+            "memory, to a file. BLOCK is its name as `xen-physmap show` prints it\n"
+            "(0000:00:03.0/vga.vram), the part of the name after the last slash, or its\n"
+            "offset. OUT is a file; by default it is in the current directory and has the\n"
+            "name of the block. Pages that aren't in the savefile become holes; they are\n"
+            "reported, and the exit code is 1. A pipe can only be read with --at.\n"
+            "\n"
+            "  xen-physmap extract guest.save vga.vram screen.raw\n"
+            "  xen-physmap extract --all blocks guest.save\n"
+            "  xen-physmap extract --at 0xf1000000,0x1000000 - screen.raw <stream",
+            1, 3) ||
         !parse_arguments(argc, argv, json, &wish)) {
         g_free(wish.all);
         g_free(wish.at);

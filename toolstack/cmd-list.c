@@ -82,10 +82,11 @@ int verb_list(int argc, char **argv)
     g_autoptr(XenPhysmapOps) ops = NULL;
     g_autoptr(GPtrArray) domains = NULL;
 
-    if (!verb_options(&argc, &argv, entries, "[DOMID|NAME|--all]",
-                      "Shows where the ramblocks of running domains are, from their records in "
-                      "xenstore.",
-                      0, 1)) {
+    if (!verb_options(
+            &argc, &argv, entries, "[DOMID|NAME|--all]",
+            "Prints where the ramblocks of running domains are, according to their records in\n"
+            "xenstore.",
+            0, 1)) {
         return EXIT_TROUBLE;
     }
     if (all && argc > 1) {

@@ -26,16 +26,15 @@ int verb_save(int argc, char **argv)
     };
     g_autoptr(GError) error = NULL;
 
-    if (!verb_options(&argc, &argv, entries, "DOMID|NAME [FILE|-]",
-                      "Writes a running domain's records to a file, whole or not at all, or to "
-                      "standard output.\nIt saves no memory; that is for xl save.\n"
-                      "\n"
-                      "libxl-body    the body of an EMULATOR_XENSTORE_DATA record\n"
-                      "libxl-record  the same with its header and padding, ready for a libxl "
-                      "stream\n"
-                      "legacy        the toolstack blob of Xen 4.2 to 4.5, 64-bit; legacy32: "
-                      "32-bit",
-                      1, 2)) {
+    if (!verb_options(
+            &argc, &argv, entries, "DOMID|NAME [FILE|-]",
+            "Writes a running domain's records to a file, completely or not at all, or to\n"
+            "standard output. It doesn't save the guest's memory; xl save does that.\n"
+            "\n"
+            "libxl-body    the body of an EMULATOR_XENSTORE_DATA record\n"
+            "libxl-record  the same with its header and padding, ready for a libxl stream\n"
+            "legacy        the toolstack blob of Xen 4.2 to 4.5, 64-bit; legacy32: 32-bit",
+            1, 2)) {
         return EXIT_TROUBLE;
     }
     if (!record_file_format(name, &format, &error)) {

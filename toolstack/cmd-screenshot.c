@@ -271,21 +271,24 @@ int verb_screenshot(int argc, char **argv)
         { "size", 's', 0, G_OPTION_ARG_STRING, &size, "the mode of the screen",
           "WxHxBPP[,STRIDE[,OFFSET]]" },
         { "text", 't', 0, G_OPTION_ARG_NONE, &text,
-          "print the characters of a text mode; OUT.png is not needed then", NULL },
+          "print the characters of a text mode, without OUT.png", NULL },
         { 0 },
     };
 
-    if (!verb_options(&argc, &argv, entries, "SAVEFILE|DOMID|NAME [OUT.png|-]",
-                      "Makes a picture of the guest's screen from its videoram, which is found "
-                      "through its record.\nFor a savefile the mode is read from QEMU's state in "
-                      "it; for a running domain give it with\n--size. What names a file is taken "
-                      "for a savefile.\n\n"
-                      "BPP, the bits a pixel, is 8, 15, 16, 24, 32, or text; STRIDE is a line's "
-                      "bytes, and OFFSET\nthe place of the first one in videoram.\n\n"
-                      "  xen-physmap screenshot guest.save screen.png\n"
-                      "  xen-physmap screenshot --text guest.save\n"
-                      "  xen-physmap screenshot --size 1024x768x32 guest screen.png",
-                      1, 2)) {
+    if (!verb_options(
+            &argc, &argv, entries, "SAVEFILE|DOMID|NAME [OUT.png|-]",
+            "Makes a picture of the guest's screen from its videoram, which it finds by its\n"
+            "record. For a savefile it reads the mode from QEMU's state in the file. For a\n"
+            "running domain, give the mode with --size. If a file has the given name, it is\n"
+            "read as a savefile.\n"
+            "\n"
+            "BPP, the bits per pixel, is 8, 15, 16, 24, 32, or text. STRIDE is the number of\n"
+            "bytes per line, OFFSET the offset of the screen in videoram.\n"
+            "\n"
+            "  xen-physmap screenshot guest.save screen.png\n"
+            "  xen-physmap screenshot --text guest.save\n"
+            "  xen-physmap screenshot --size 1024x768x32 guest screen.png",
+            1, 2)) {
         return EXIT_TROUBLE;
     }
     if (argc < 3 && !text) {

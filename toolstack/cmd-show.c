@@ -123,7 +123,7 @@ int verb_show(int argc, char **argv)
     gboolean all = FALSE, json = FALSE;
     const GOptionEntry entries[] = {
         { "all", 'a', 0, G_OPTION_ARG_NONE, &all,
-          "the records of every checkpoint, not only of the last complete one", NULL },
+          "print the records of every checkpoint, not only the last", NULL },
         { "json", 'j', 0, G_OPTION_ARG_NONE, &json, "print a JSON object", NULL },
         { 0 },
     };
@@ -133,8 +133,7 @@ int verb_show(int argc, char **argv)
     int fd;
 
     if (!verb_options(&argc, &argv, entries, "SAVEFILE|-",
-                      "Shows what is in a savefile or migration stream, and the records in it.", 1,
-                      1)) {
+                      "Prints what is in a savefile or migration stream, and its records.", 1, 1)) {
         return EXIT_TROUBLE;
     }
     fd = input_open(argv[1], &error);

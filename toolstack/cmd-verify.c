@@ -77,17 +77,18 @@ int verb_verify(int argc, char **argv)
     g_autoptr(Verify) verify = NULL;
     int fd;
 
-    if (!verb_options(&argc, &argv, entries, "SAVEFILE|-",
-                      "Checks a savefile or migration stream against the rules of its format, and "
-                      "its records\nagainst those of a layout. One line for each finding: offset, "
-                      "severity, text, rule;\nxen-physmap-verify(1) lists the rules.\n"
-                      "\n"
-                      "error: a restore fails, or the guest finds its memory wrong\n"
-                      "warning: no toolstack writes it so\n"
-                      "note: worth knowing\n"
-                      "\n"
-                      "Exit code 0 when there are notes at most, otherwise 1.",
-                      1, 1)) {
+    if (!verb_options(
+            &argc, &argv, entries, "SAVEFILE|-",
+            "Checks a savefile or migration stream against the rules of its format, and its\n"
+            "records against the rules of a layout. Prints a line for each finding: offset,\n"
+            "severity, text, rule. xen-physmap-verify(1) lists the rules.\n"
+            "\n"
+            "error: a restore fails, or the guest gets wrong memory\n"
+            "warning: no toolstack writes such a file\n"
+            "note: information\n"
+            "\n"
+            "Exit code 0 when there are only notes, otherwise 1.",
+            1, 1)) {
         return EXIT_TROUBLE;
     }
     verify = verify_new();

@@ -435,19 +435,20 @@ int verb_watch(int argc, char **argv)
     Watch watch = { 0 };
     const GOptionEntry entries[] = {
         { "all", 'a', 0, G_OPTION_ARG_NONE, &all, "every domain (the default)", NULL },
-        { "json", 'j', 0, G_OPTION_ARG_NONE, &watch.json, "print a JSON object a line", NULL },
+        { "json", 'j', 0, G_OPTION_ARG_NONE, &watch.json, "print one JSON object per line", NULL },
         { 0 },
     };
     g_autoptr(GError) error = NULL;
     gboolean ok;
 
-    if (!verb_options(&argc, &argv, entries, "[DOMID|NAME|--all]",
-                      "Follows the records of running domains and prints a line when a ramblock "
-                      "appeared, moved or\nis gone, with its old and new guest address; at the "
-                      "start a line for each that is present.\nA name is followed to the domain's "
-                      "next life, as after a restore; a domid until it is gone.\nEnds by SIGINT, "
-                      "SIGTERM, or when nobody reads its output.",
-                      0, 1)) {
+    if (!verb_options(
+            &argc, &argv, entries, "[DOMID|NAME|--all]",
+            "Prints a line for each ramblock that is present at the start, and then when one\n"
+            "appears, moves or disappears, with its old and new guest address. With a name,\n"
+            "it goes on when another domain gets this name, as after a restore; with a domid,\n"
+            "until the domain is gone. It ends on SIGINT, SIGTERM, or when nobody reads its\n"
+            "output.",
+            0, 1)) {
         return EXIT_TROUBLE;
     }
     if (all && argc > 1) {

@@ -15,20 +15,20 @@ static const struct {
     VerbFunc func;
     const char *summary;
 } verbs[] = {
-    { "list", verb_list, "the layout of running domains, from xenstore" },
-    { "check", verb_check, "the records against the running QEMU and the domain's pages" },
-    { "show", verb_show, "what is in a savefile, and its layout" },
-    { "verify", verb_verify, "a savefile against every rule of its format and its layout" },
-    { "diff", verb_diff, "two layouts: savefiles, JSON, running domains" },
-    { "edit", verb_edit, "the records in a savefile changed, also in the pipe of a migration" },
-    { "extract", verb_extract, "a ramblock's contents, out of a savefile" },
-    { "screenshot", verb_screenshot, "the guest's screen, out of its videoram" },
-    { "map", verb_map, "the layout as a bar, or a picture in SVG or PNG" },
-    { "watch", verb_watch, "relocations as they happen" },
-    { "save", verb_save, "a domain's records to a file, for a toolstack of one's own" },
-    { "restore", verb_restore, "records from a file into xenstore, likewise" },
-    { "convert", verb_convert, "records between the forms of old and new toolstacks, and JSON" },
-    { "update-dm", verb_update_dm, "a new QEMU under a running guest" },
+    { "list", verb_list, "print the layout of running domains, from xenstore" },
+    { "check", verb_check, "compare the records with the running QEMU and the domain's pages" },
+    { "show", verb_show, "print what is in a savefile, and its layout" },
+    { "verify", verb_verify, "check a savefile against the rules of its format and of a layout" },
+    { "diff", verb_diff, "compare two layouts: savefiles, JSON, running domains" },
+    { "edit", verb_edit, "change the records in a savefile, or in the pipe of a migration" },
+    { "extract", verb_extract, "write a ramblock in a savefile to a file" },
+    { "screenshot", verb_screenshot, "make a picture of the guest's screen" },
+    { "map", verb_map, "draw the layout as a bar, or as a picture in SVG or PNG" },
+    { "watch", verb_watch, "print relocations as they happen" },
+    { "save", verb_save, "write a domain's records to a file, for your own toolstack" },
+    { "restore", verb_restore, "write records from a file to xenstore, for your own toolstack" },
+    { "convert", verb_convert, "convert records between the formats of old and new Xen, and JSON" },
+    { "update-dm", verb_update_dm, "start a new QEMU under a running guest" },
 };
 
 static void usage(FILE *out)
@@ -39,13 +39,13 @@ static void usage(FILE *out)
     for (guint i = 0; i < G_N_ELEMENTS(verbs); i++) {
         fprintf(out, "  %-11s %s\n", verbs[i].name, verbs[i].summary);
     }
-    fputs("\n`xen-physmap VERB --help` and `man xen-physmap-VERB` tell more of one. Exit codes:\n"
-          "0 fine, 1 a finding or invalid input, 2 wrong usage or something can't be read.\n",
+    fputs("\n`xen-physmap VERB --help` and `man xen-physmap-VERB` tell more.\n"
+          "Exit codes: 0 fine, 1 a finding or invalid input, 2 wrong usage or an error.\n",
           out);
 }
 
-/* A file would be opened as the standard stream that is closed, and be printed to or read from. What
- * takes its place here can't be used either. */
+/* If a standard stream is closed, the next file would be opened in its place, and be read from or
+ * written to by mistake. So the place is taken, by a descriptor that can't be used either. */
 static void occupy_closed_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {

@@ -33,8 +33,8 @@ static gboolean print_help(const char *option, const char *value, gpointer data,
 static void add_help(GOptionContext *context)
 {
     const GOptionEntry entries[] = {
-        { "help", 'h', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, print_help,
-          "show this, and end", NULL },
+        { "help", 'h', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, print_help, "show this help",
+          NULL },
         { 0 },
     };
     GOptionGroup *group = g_option_group_new("help", "", "", context, NULL);
