@@ -16,7 +16,7 @@ endif
 # A room is a folder whose code runs in one place. It is compiled with its own headers, the public
 # ones, and those of the rooms listed for it here. An include from any other room doesn't compile.
 ROOMS := xen-dm/lib xen-dm/shared xen-dm/monitor xen-dm/recorder xen-dm/preload xen-dm/launcher \
-	toolstack/domain toolstack/savefile toolstack/pictures toolstack/live-update toolstack
+	toolstack/domain toolstack/savefile toolstack/pictures toolstack/live-update toolstack/mount toolstack
 uses-xen-dm/lib :=
 uses-xen-dm/shared :=
 uses-xen-dm/monitor := xen-dm/shared
@@ -27,12 +27,14 @@ uses-toolstack/domain := xen-dm/monitor
 uses-toolstack/savefile := xen-dm/shared
 uses-toolstack/pictures := toolstack/savefile
 uses-toolstack/live-update := toolstack/domain xen-dm/monitor xen-dm/shared
-uses-toolstack := xen-dm/shared toolstack/domain toolstack/savefile toolstack/pictures toolstack/live-update
+uses-toolstack/mount := toolstack/savefile xen-dm/shared
+uses-toolstack := xen-dm/shared toolstack/domain toolstack/savefile toolstack/pictures toolstack/live-update toolstack/mount
 
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARNINGS) $(HARDENING) $(SANITIZE) -fPIC -fvisibility=hidden \
 	-D_GNU_SOURCE -DXEN_PHYSMAP_VERSION='"$(VERSION)"' -DG_LOG_DOMAIN='"xen-physmap"' \
 	-DXEN_PHYSMAP_SYSCONFDIR='"$(sysconfdir)"' -DXEN_PHYSMAP_LIBEXECDIR='"$(libexecdir)/xen-physmap"' \
-	-Iinclude $(ROOM_CFLAGS) $(LIB_CFLAGS) $(JSON_CFLAGS) $(CAIRO_CFLAGS)
+	-Iinclude $(ROOM_CFLAGS) $(LIB_CFLAGS) $(JSON_CFLAGS) $(CAIRO_CFLAGS) \
+	$(if $(FUSE_LIBS),-DHAVE_FUSE $(FUSE_CFLAGS))
 ALL_LDFLAGS = $(LDFLAGS) $(SANITIZE) -Wl,-z,relro,-z,now -Wl,--as-needed
 
 objects = $(patsubst %.c,build/obj/%.o,$(1))
@@ -40,9 +42,11 @@ room = $(call objects,$(wildcard $(1)/*.c))
 SHARED_OBJECTS := $(call room,xen-dm/shared)
 LAUNCHER_OBJECTS := $(call room,xen-dm/launcher) $(SHARED_OBJECTS)
 PRELOAD_OBJECTS := $(foreach r,preload recorder monitor shared,$(call room,xen-dm/$(r)))
+# What needs libfuse3, which not every system has.
+FUSE_OBJECTS := $(call objects,toolstack/cmd-mount.c toolstack/mount/mount-fuse.c)
 TOOL_OBJECTS := $(call room,toolstack) $(call room,toolstack/*) $(call room,xen-dm/monitor) $(SHARED_OBJECTS)
 # What tests are linked with: everything except main functions and the preloaded code.
-TESTED_OBJECTS := $(filter-out build/obj/toolstack/main.o,$(TOOL_OBJECTS)) $(call room,xen-dm/recorder)
+TESTED_OBJECTS := $(filter-out build/obj/toolstack/main.o $(FUSE_OBJECTS),$(TOOL_OBJECTS)) $(call room,xen-dm/recorder)
 LIB_OBJECTS := $(call room,xen-dm/lib)
 MOCK_OBJECTS := $(call objects,$(wildcard tests/mocks/*.c))
 UNIT_TESTS := $(patsubst %.c,build/%,$(wildcard tests/unit/test-*.c))
@@ -86,8 +90,8 @@ $(LIBRARY): $(LIB_OBJECTS) xen-dm/lib/libxenphysmap.map
 build/libxenphysmap.so: $(LIBRARY)
 	$(call say,LN,$@)ln -sf $(<F) $@
 
-build/xen-physmap: $(TOOL_OBJECTS) build/libxenphysmap.a
-	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm
+build/xen-physmap: $(if $(FUSE_LIBS),$(TOOL_OBJECTS),$(filter-out $(FUSE_OBJECTS),$(TOOL_OBJECTS))) build/libxenphysmap.a
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) $(FUSE_LIBS) -lm
 
 build/xen-physmap-qemu: $(LAUNCHER_OBJECTS) build/libxenphysmap.a
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS)

@@ -22,6 +22,9 @@ static const struct {
     { "diff", verb_diff, "compare two layouts: savefiles, JSON, running domains" },
     { "edit", verb_edit, "change the records in a savefile, or in the pipe of a migration" },
     { "extract", verb_extract, "write a ramblock in a savefile to a file" },
+#ifdef HAVE_FUSE
+    { "mount", verb_mount, "show a savefile's memory and ramblocks as files" },
+#endif
     { "screenshot", verb_screenshot, "make a picture of the guest's screen" },
     { "map", verb_map, "draw the layout as a bar, or as a picture in SVG or PNG" },
     { "watch", verb_watch, "print relocations as they happen" },

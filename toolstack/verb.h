@@ -31,6 +31,7 @@ int verb_extract(int argc, char **argv);
 int verb_screenshot(int argc, char **argv);
 int verb_map(int argc, char **argv);
 int verb_watch(int argc, char **argv);
+int verb_mount(int argc, char **argv);
 
 /* Brings what was printed to standard output. Returns `end`, or EXIT_TROUBLE, said on stderr, when
  * that can't be written. */

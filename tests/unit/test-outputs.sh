@@ -48,6 +48,7 @@ save 1 other.out
 list --all
 check 1
 watch 1
+mount IN nowhere
 update-dm --dry-run 1
 '
 verbs=$("$command" --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Serves a tree as a file system, through libfuse3. */
+#ifndef XEN_PHYSMAP_MOUNT_FUSE_H
+#define XEN_PHYSMAP_MOUNT_FUSE_H
+
+#include "mount-tree.h"
+
+typedef struct MountOptions {
+    const char *folder;  /* where to mount */
+    const char *options; /* of mount(8), comma-separated; may be NULL */
+    gboolean foreground; /* FALSE: returns in a process of its own when it is mounted */
+} MountOptions;
+
+/*
+ * Mounts, and serves until somebody unmounts it, or until SIGINT, SIGTERM or SIGHUP. Starts the
+ * tree. SYSTEM when it can't be mounted.
+ */
+gboolean mount_fuse_serve(MountTree *tree, const MountOptions *options, GError **error);
+
+#endif
