@@ -122,7 +122,7 @@ build/tests/attack/%.so: build/obj/tests/attack/%.o
 
 build/tests/attack/hostile-qemu build/tests/attack/payload: build/tests/attack/%: build/obj/tests/attack/%.o
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $^ -lxenstore
 
 .PHONY: have-cmocka
 have-cmocka:

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <linux/fuse.h>
+#include <xenstore.h>
 
 #include "attack.h"
 
@@ -46,7 +47,8 @@ struct Way {
 };
 
 static unsigned int domid;
-static int trap[2]; /* a byte is for the process from the one who serves its monitor */
+static int trap[2];    /* a byte is for the process from the one who serves its monitor */
+static int given = -1; /* a descriptor that came over the monitor */
 
 static void die(const char *what)
 {
@@ -122,6 +124,15 @@ static const char *honest_answer(const char *command, const char *line)
     if (strcmp(command, "add-fd") == 0) {
         return "{\"fdset-id\": 0, \"fd\": 9}";
     }
+    if (strcmp(command, "xen-save-devices-state") == 0) {
+        return write(given, "state", 5) == 5 ? "{}" : NULL;
+    }
+    if (strcmp(command, "remove-fd") == 0) {
+        close(given);
+    }
+    if (strcmp(command, "migrate-incoming") == 0 && write(trap[1], "", 1) != 1) {
+        die("trap");
+    }
     if (strcmp(command, "human-monitor-command") == 0) {
         return strstr(line, "ramblock") ? quoted(BLOCK_HEADING RAM_LINE VRAM_LINE)
                                         : quoted(MTREE_HEADING VRAM_RANGE);
@@ -152,16 +163,42 @@ static void answer(int client, const Way *way, const char *line)
     put(client, "}\r\n");
 }
 
+/* One line, without a descriptor that comes with it, which becomes `given`. False at the end. */
+static bool take_line(int client, char *line, size_t room)
+{
+    size_t length = 0;
+
+    while (length + 1 < room && (length == 0 || line[length - 1] != '\n')) {
+        union {
+            struct cmsghdr header;
+            char space[CMSG_SPACE(sizeof given)];
+        } control = { 0 };
+        struct iovec iov = { line + length, 1 };
+        struct msghdr message = { .msg_iov = &iov,
+                                  .msg_iovlen = 1,
+                                  .msg_control = control.space,
+                                  .msg_controllen = sizeof control.space };
+
+        if (recvmsg(client, &message, MSG_CMSG_CLOEXEC) != 1) {
+            return false;
+        }
+        if (CMSG_FIRSTHDR(&message) && control.header.cmsg_type == SCM_RIGHTS) {
+            memcpy(&given, CMSG_DATA(&control.header), sizeof given);
+        }
+        length++;
+    }
+    line[length] = '\0';
+    return true;
+}
+
 static void greet_and_answer(int client, const Way *way)
 {
-    FILE *stream = fdopen(dup(client), "r");
     char line[4096];
 
     put(client, "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n");
-    while (fgets(line, sizeof line, stream)) {
+    while (take_line(client, line, sizeof line)) {
         answer(client, way, line);
     }
-    fclose(stream);
 }
 
 /* One client after the other, as QEMU does. */
@@ -421,6 +458,23 @@ static const char *many_ranges(const char *command, const char *line)
     return quoted(text);
 }
 
+/* --- files and memory without end --- */
+
+static const char *endless_state(const char *command, const char *line)
+{
+    static char block[65536];
+
+    (void)line;
+    if (strcmp(command, "xen-save-devices-state") != 0) {
+        return NULL;
+    }
+    reached();
+    signal(SIGPIPE, SIG_IGN);
+    while (write(given, block, sizeof block) > 0) {
+    }
+    return "{}";
+}
+
 /* --- replies that no reader should take --- */
 
 static const char *duplicate_names(const char *command, const char *line)
@@ -443,6 +497,7 @@ static const Way ways[] = {
     { "flood", NULL, NULL, NULL, flood },
     { "huge-block", NULL, NULL, huge_block, NULL },
     { "many-ranges", NULL, NULL, many_ranges, NULL },
+    { "endless-state", NULL, NULL, endless_state, NULL },
     { "duplicate-names", NULL, NULL, duplicate_names, NULL },
     { 0 },
 };
@@ -480,12 +535,35 @@ static int listen_for_tools(char **argv)
     return listener;
 }
 
+/* The other end of the component's monitor. */
+static int find_component(char **argv)
+{
+    int fd = -1;
+
+    for (; *argv; argv++) {
+        sscanf(*argv, "socket,id=xen-physmap-component,fd=%d", &fd);
+    }
+    return fd;
+}
+
 static void give_up_root(void)
 {
     if (geteuid() == 0 && (setgroups(0, NULL) || setresgid(ATTACK_UID, ATTACK_UID, ATTACK_UID) ||
                            setresuid(ATTACK_UID, ATTACK_UID, ATTACK_UID))) {
         die("setresuid");
     }
+}
+
+/* When it was told to load the state it had from the QEMU before. */
+static void take_over(void)
+{
+    struct xs_handle *xs = xs_open(0);
+    char path[128];
+
+    give_up_root();
+    snprintf(path, sizeof path, "/local/domain/0/device-model/%u/state", domid);
+    await_trap();
+    xs_write(xs, XBT_NULL, path, "running", strlen("running"));
 }
 
 /* What an honest program says when it is asked about itself. */
@@ -505,7 +583,7 @@ int main(int argc, char **argv)
 {
     const char *name = argument(argv, "-name"), *number = argument(argv, "-xen-domid");
     const Way *way = ways;
-    int listener;
+    int listener, component;
 
     (void)argc;
     if (!name || !number) {
@@ -519,10 +597,19 @@ int main(int argc, char **argv)
         die(name);
     }
     listener = listen_for_tools(argv);
+    component = find_component(argv);
     if (way->as_root) {
         way->as_root();
     }
-    if (argument(argv, "-runas")) {
+    if (fork() == 0) {
+        give_up_root();
+        greet_and_answer(component, ways);
+        exit(0);
+    }
+    close(component);
+    if (argument(argv, "-incoming")) {
+        take_over();
+    } else {
         give_up_root();
     }
     ready();

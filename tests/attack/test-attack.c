@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include <xen-physmap/xenstore.h>
 
 #include "attack.h"
+#include "launch-record.h"
 #include "run-verb.h"
 
 /* No case is about how long something takes, but one that hangs has to be ended. */
@@ -91,7 +93,7 @@ static int set_up(void **state)
         must(g_mkdir_with_parents(folders[i], 0755) == 0, folders[i]);
     }
     fd = open(ATTACK_COUNTS, O_RDWR | O_CREAT, 0600);
-    must(fd >= 0 && ftruncate(fd, sizeof *counts) == 0, ATTACK_COUNTS);
+    must(fd >= 0 && fchmod(fd, 0666) == 0 && ftruncate(fd, sizeof *counts) == 0, ATTACK_COUNTS);
     counts = mmap(NULL, sizeof *counts, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     must(counts != MAP_FAILED, ATTACK_COUNTS);
     return close(fd);
@@ -123,6 +125,7 @@ static int begin(void **state)
         copy_file(from, to, 0);
     }
     copy_file("build/tests/attack/hostile-qemu", ATTACK_QEMU, 0);
+    copy_file("build/tests/attack/hypervisor.so", ATTACK_BIN "/hypervisor.so", 0);
     copy_file("build/tests/attack/payload", ATTACK_EVIL "/payload", ATTACK_UID);
     copy_file("build/tests/attack/payload", ATTACK_EVIL "/xen-physmap-qemu", ATTACK_UID);
     copy_file("build/tests/attack/payload.so", ATTACK_EVIL "/xen-physmap-qemu.so", ATTACK_UID);
@@ -174,6 +177,7 @@ static void start_qemu(const char *way, const XenPhysmapRecord *record)
         setsid();
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         setenv("XEN_PHYSMAP_QEMU", ATTACK_QEMU, 1);
+        setenv("LD_PRELOAD", ATTACK_BIN "/hypervisor.so", 1);
         dup2(fd, STDOUT_FILENO);
         dup2(fd, STDERR_FILENO);
         execl(ATTACK_BIN "/xen-physmap-qemu", "xen-physmap-qemu", "-xen-domid", number, "-name",
@@ -231,7 +235,7 @@ static pid_t start_command(const char *output, va_list words)
         int fd = open(output, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        setenv("LD_PRELOAD", "build/tests/attack/hypervisor.so", 1);
+        setenv("LD_PRELOAD", ATTACK_BIN "/hypervisor.so", 1);
         dup2(fd, STDOUT_FILENO);
         dup2(fd, STDERR_FILENO);
         execv(program, (char **)args->pdata);
@@ -310,6 +314,57 @@ static void test_honest(void **state)
     expect_exit(run_command(0, "check", NULL), EXIT_FINE);
     expect_exit(run_command(0, "update-dm", "--dry-run", NULL), EXIT_FINE);
     expect_unharmed();
+}
+
+static pid_t pid_in_xenstore(void)
+{
+    g_autofree char *node = g_strdup_printf("/local/domain/%u/image/device-model-pid", domid);
+    unsigned int length;
+    char *text = ops->read(ops->opaque, 0, node, &length);
+    pid_t pid = text ? atoi(text) : 0;
+
+    free(text);
+    return pid;
+}
+
+/* Processes of the QEMU that the case began with, itself and what it forked. */
+static guint count_left(void)
+{
+    g_autoptr(GDir) dir = g_dir_open("/proc", 0, NULL);
+    const char *name;
+    guint n = 0;
+
+    while ((name = g_dir_read_name(dir))) {
+        pid_t pid = atoi(name);
+
+        n += pid > 0 && getpgid(pid) == qemu && process_identify(pid).pid;
+    }
+    return n;
+}
+
+/* All of an update, without Xen. */
+static void test_honest_update(void **state)
+{
+    pid_t pid;
+
+    (void)state;
+    start_qemu("honest", &vram);
+    expect_exit(run_command(0, "update-dm", NULL), EXIT_FINE);
+    expect_unharmed();
+    pid = pid_in_xenstore();
+    assert_int_not_equal(pid, qemu);
+    assert_true(process_has_ids(pid, "Uid", ATTACK_UID));
+}
+
+/* What the QEMU forked before is the attacker's as well, and has its devices open. */
+static void test_children_left(void **state)
+{
+    (void)state;
+    start_qemu("honest", &vram);
+    expect_exit(run_command(0, "update-dm", NULL), EXIT_FINE);
+    if (count_left() > 0) {
+        fail_msg("%u processes of the old QEMU are left: %s", count_left(), said);
+    }
 }
 
 static void test_setuid_program(void **state)
@@ -418,6 +473,21 @@ static void test_many_ranges(void **state)
     expect_unharmed();
 }
 
+/* Neither /run nor root's memory is for a QEMU to fill. */
+static void test_endless_state(void **state)
+{
+    struct statvfs before, after;
+
+    (void)state;
+    start_qemu("endless-state", &vram);
+    must(statvfs("/run", &before) == 0, "/run");
+    expect_exit(run_command(0, "update-dm", NULL), EXIT_FINDING);
+    expect_said("goes on with the old QEMU");
+    must(statvfs("/run", &after) == 0, "/run");
+    assert_true(before.f_bfree - after.f_bfree < 64 * 1024 * 1024 / before.f_bsize);
+    expect_unharmed();
+}
+
 static void test_huge_block(void **state)
 {
     (void)state;
@@ -487,19 +557,35 @@ static void test_file_of_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ATTACK(honest),         ATTACK(setuid_program), ATTACK(program_changes),
-        ATTACK(bind_mount),     ATTACK(silent_disk),    ATTACK(silent_disk_and_signal),
-        ATTACK(no_accept),      ATTACK(silent_monitor), ATTACK(dribble),
-        ATTACK(flood),          ATTACK(huge_block),     ATTACK(duplicate_names),
-        ATTACK(link_in_folder), ATTACK(file_of_others),
+        ATTACK(honest),
+        ATTACK(honest_update),
+        ATTACK(setuid_program),
+        ATTACK(program_changes),
+        ATTACK(bind_mount),
+        ATTACK(silent_disk),
+        ATTACK(silent_disk_and_signal),
+        ATTACK(no_accept),
+        ATTACK(silent_monitor),
+        ATTACK(dribble),
+        ATTACK(flood),
+        ATTACK(huge_block),
+        ATTACK(duplicate_names),
+        ATTACK(link_in_folder),
+        ATTACK(file_of_others),
     };
     /* Ways in that are still open. Each goes to the list above with what closes it. */
     const struct CMUnitTest open_ways[] = {
         ATTACK(many_ranges),
+        ATTACK(endless_state),
+        ATTACK(children_left),
     };
 
     if (!getenv("XENSTORED_PID") || !there_is(ATTACK_FOLDER)) {
         printf("1..0 # SKIP run it by tests/attack/attacks\n");
+        return 77;
+    }
+    if (mkdir(ATTACK_EVIL, 0755) || chown(ATTACK_EVIL, ATTACK_UID, ATTACK_UID)) {
+        printf("1..0 # SKIP there is no other user to attack as; run it as root\n");
         return 77;
     }
     if (getenv("ATTACK_OPEN_WAYS")) {
