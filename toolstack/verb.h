@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the verbs of the xen-physmap command share: how they end and how they take options. */
+/* Shared by the verbs of the xen-physmap command: exit codes and options. */
 #ifndef XEN_PHYSMAP_VERB_H
 #define XEN_PHYSMAP_VERB_H
 
@@ -7,14 +7,14 @@
 
 #include <xen-physmap/error.h>
 
-/* How every verb ends. */
+/* The exit codes of every verb. */
 enum {
     EXIT_FINE = 0,
     EXIT_FINDING = 1, /* a finding, or invalid input */
     EXIT_TROUBLE = 2, /* wrong usage, or something can't be read or reached */
 };
 
-/* A verb gets its own arguments, itself first, and returns how it ended. */
+/* A verb gets its arguments, its own name first, and returns its exit code. */
 typedef int (*VerbFunc)(int argc, char **argv);
 
 int verb_list(int argc, char **argv);
@@ -33,23 +33,22 @@ int verb_map(int argc, char **argv);
 int verb_watch(int argc, char **argv);
 int verb_mount(int argc, char **argv);
 
-/* Brings what was printed to standard output. Returns `end`, or EXIT_TROUBLE, said on stderr, when
- * that can't be written. */
+/* Flushes standard output. Returns `end`, or EXIT_TROUBLE, with a message, when that fails. */
 int verb_end(int end);
 
 /*
- * Takes the options out of argv, which keeps the positional arguments behind argv[0]. FALSE, said
- * on stderr, when one is unknown or when there are fewer positional arguments than `least` or more
- * than `most`. `synopsis` names the arguments and `description` says what the verb is for; both
- * appear in --help, which is printed and ends the program.
+ * Parses the options and removes them from argv, which keeps argv[0] and the positional arguments.
+ * FALSE, with a message, when an option is unknown, or there are fewer positional arguments than
+ * `least` or more than `most`. --help prints `synopsis`, the arguments, and `description`, what the
+ * verb does, and ends the program.
  */
 gboolean verb_options(int *argc, char ***argv, const GOptionEntry *entries, const char *synopsis,
                       const char *description, int least, int most);
 
-/* Says the error on stderr, frees it, and returns the exit code that goes with its kind. */
+/* Prints the error on stderr, frees it, and returns the exit code for it. */
 int verb_fail(GError *error);
 
-/* The same of arguments that can't be meant so. */
+/* The same for an error in the arguments. */
 int verb_misused(GError *error);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Running domains as a person names them, and the records that xenstore has of them. */
+/* Finds running domains by domid or name, and their records in xenstore. */
 #ifndef XEN_PHYSMAP_DOMAIN_H
 #define XEN_PHYSMAP_DOMAIN_H
 
@@ -18,8 +18,8 @@ void domain_free(Domain *domain);
 Domain *domain_find(const XenPhysmapOps *ops, const char *domid_or_name, GError **error);
 
 /*
- * Opens *ops and finds the domain of a word that input_is_file says is no file; who meant one is
- * told so by the error.
+ * Opens *ops and finds the domain for an argument for which input_is_file returned FALSE. The error
+ * says that it isn't a file either.
  */
 Domain *domain_open(const char *word, XenPhysmapOpsFlags flags, XenPhysmapOps **ops,
                     GError **error);
@@ -30,7 +30,7 @@ GPtrArray *domain_all(const XenPhysmapOps *ops, GError **error);
 /* Its records, from live xenstore. */
 XenPhysmapTable *domain_records(const XenPhysmapOps *ops, const Domain *domain, GError **error);
 
-/* How many pages it has or may have, whichever is more: no layout of it has more. */
+/* The number of pages that it has or may have, whichever is more. No layout has more. */
 gboolean domain_page_limit(guint32 domid, guint64 *pages, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Domain, domain_free)

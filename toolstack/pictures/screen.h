@@ -7,14 +7,14 @@
 
 #include "vga.h"
 
-/* How many bytes screen_draw allocates. */
+/* The number of bytes that screen_draw allocates. */
 guint64 screen_memory(const VgaMode *mode);
 
-/* Both take the bytes that vga_extent asked for. Where cairo can read them as they are, the surface
- * is not a copy of them. Destroy it with cairo_surface_destroy. */
+/* Both take the bytes that vga_extent asked for. If cairo can read them directly, the surface isn't
+ * a copy of them. Destroy it with cairo_surface_destroy. */
 cairo_surface_t *screen_draw(const VgaMode *mode, const guint8 *bytes);
 
-/* The lines of a text mode in UTF-8, without the blanks at their ends. Free it with g_free. */
+/* The lines of a text mode in UTF-8, without trailing blanks. Free it with g_free. */
 char *screen_text(const VgaMode *mode, const guint8 *bytes);
 
 #endif

@@ -1,70 +1,70 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bytes in order from a file or a pipe: read, looked at ahead, or passed over. */
+/* Reads a file or a pipe in order. Can look ahead, and skip bytes. */
 #ifndef XEN_PHYSMAP_BYTE_SOURCE_H
 #define XEN_PHYSMAP_BYTE_SOURCE_H
 
 #include <xen-physmap/error.h>
 
-/* The most that byte_source_peek can look ahead. */
+/* How far byte_source_peek can look ahead. */
 #define SOURCE_AHEAD 16
 
 /*
- * A seekable input is read by pread at the places asked for and nowhere else. Anything else is read
- * once, and never a byte further than was asked for: behind a migration stream its two ends go on
- * talking, and who waits for more than the stream would wait for ever.
+ * A seekable input is only read where it is asked for, with pread. Any other input is read once,
+ * and never further than asked for: the two ends of a migration go on talking after the stream, and
+ * waiting for more than the stream would never end.
  */
 typedef struct ByteSource ByteSource;
 
-/* Starts where the descriptor is now, which stays the caller's. SYSTEM when it can't be read. */
+/* Starts at the descriptor's position. The caller keeps it. SYSTEM when it can't be read. */
 ByteSource *byte_source_open(int fd, GError **error);
 void byte_source_close(ByteSource *source);
 
-/* TRUE when passing over bytes costs nothing. */
+/* TRUE when skipping bytes costs nothing. */
 gboolean byte_source_seekable(const ByteSource *source);
 
-/* How many bytes of the input are behind us, what was before it was opened included. */
+/* The position in the input, counted from its beginning. */
 guint64 byte_source_offset(const ByteSource *source);
 
-/* TRUE as soon as a call has failed because the input was at its end. */
+/* TRUE once a call has failed because the input had ended. */
 gboolean byte_source_ended(const ByteSource *source);
 
 /*
- * Looks at the next bytes without taking them: *got of them, which is `least` or more if there are
- * so many and less at the end of the input. They are the source's until its next call.
+ * Returns the next bytes without taking them. *got is their number: `least` or more, or less at the
+ * end of the input. They are valid until the next call.
  */
 gboolean byte_source_peek(ByteSource *source, gsize least, const guint8 **bytes, gsize *got,
                           GError **error);
 
-/* Takes exactly `length` bytes. INVALID, with the offset, when the input ends before. */
+/* Takes exactly `length` bytes. INVALID, with the offset, when the input ends earlier. */
 gboolean byte_source_read(ByteSource *source, void *buffer, gsize length, GError **error);
 
-/* Passes over `length` bytes. INVALID as above. */
+/* Skips `length` bytes. INVALID as above. */
 gboolean byte_source_skip(ByteSource *source, guint64 length, GError **error);
 
-/* Passes over `length` bytes, and keeps them from the tee. INVALID as above. */
+/* Skips `length` bytes, and doesn't send them to the tee. INVALID as above. */
 gboolean byte_source_drop(ByteSource *source, guint64 length, GError **error);
 
-/* INVALID as above when `length` more bytes can't be there; a pipe only tells when it is read. */
+/* INVALID as above when `length` more bytes can't exist. For a pipe this is known only later. */
 gboolean byte_source_check(ByteSource *source, guint64 length, GError **error);
 
 /*
- * Every byte that is taken from now on goes to `fd` as well, which stays the caller's: what is
- * passed over directly, and what is read when it is flushed, so that it can be changed before.
+ * From now on, sends every byte that is taken to `fd` too. The caller keeps it. Skipped bytes are
+ * sent at once, bytes that are read only when they are flushed, so that they can be changed before.
  */
 void byte_source_tee(ByteSource *source, int fd);
 
-/* Keeps what is read for byte_source_held, as with a tee to nowhere. */
+/* Keeps the bytes that are read for byte_source_held, as with a tee, but sends them nowhere. */
 void byte_source_hold(ByteSource *source);
 
-/* The bytes that were read and not yet flushed; NULL without a tee or byte_source_hold. The caller may
+/* The bytes that were read and not flushed; NULL without a tee or byte_source_hold. The caller may
  * change them. */
 GByteArray *byte_source_held(ByteSource *source);
 
-/* Writes what is held to the tee. To be called ahead of reading on, or who sends us this input may
- * wait for the answer to bytes that are stuck here. */
+/* Sends the held bytes to the tee. Call it before reading on: the sender of this input may wait for
+ * the answer to bytes that are held here. */
 gboolean byte_source_flush(ByteSource *source, GError **error);
 
-/* Sends all that is left of the input to the tee. */
+/* Sends the rest of the input to the tee. */
 gboolean byte_source_rest(ByteSource *source, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ByteSource, byte_source_close)

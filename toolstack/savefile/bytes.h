@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Numbers as they lie in a file: of either order, and not aligned. */
+/* Numbers in a file, in either byte order, and not aligned. */
 #ifndef XEN_PHYSMAP_BYTES_H
 #define XEN_PHYSMAP_BYTES_H
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whether a stream has all that a restore needs. One can end well and lack the device model: a file
- * that ends in zeros, which read as END records, does. */
+/* Whether a stream has all that a restore needs. A stream can have an END and still lack the device
+ * model's state: zeros at the end of a file read as END records. */
 #ifndef XEN_PHYSMAP_COMPLETENESS_H
 #define XEN_PHYSMAP_COMPLETENESS_H
 
 #include "guest-config.h"
 
-/* HVM_PARAMS has some dozen of 16 bytes each; a longer one isn't looked into. */
+/* HVM_PARAMS has some dozen parameters of 16 bytes; a longer record isn't read. */
 #define COMPLETENESS_PARAMS_MAX 65536
 
 typedef struct Completeness {
@@ -21,11 +21,11 @@ typedef struct Completeness {
     const char *lacks;
 } Completeness;
 
-/* To be called with each item, in order. TRUE when the item ends a part of a state that lacks
- * something; `lacks` is then what. */
+/* Call it with each item, in order. TRUE when the item ends a part of a state in which something is
+ * missing; `lacks` then says what. */
 gboolean completeness_see(Completeness *completeness, const StreamItem *item);
 
-/* What the configuration, and the body of HVM_PARAMS, say of a device model. The latter may be cut
+/* What the configuration, and the body of HVM_PARAMS, say about a device model. The body may be cut
  * off anywhere. */
 void completeness_config(Completeness *completeness, const GuestConfig *config);
 void completeness_params(Completeness *completeness, const guint8 *body, gsize length,

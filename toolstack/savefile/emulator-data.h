@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The body of an EMULATOR_XENSTORE_DATA record, to and from a table of records. */
+/* Reads and writes the body of an EMULATOR_XENSTORE_DATA record. */
 #ifndef XEN_PHYSMAP_EMULATOR_DATA_H
 #define XEN_PHYSMAP_EMULATOR_DATA_H
 
 #include <xen-physmap/keys.h>
 
-/* No body longer than this is read or made; XEN_PHYSMAP_TABLE_MAX records fit into it. */
+/* The longest body that is read or written. XEN_PHYSMAP_TABLE_MAX records fit into it. */
 #define EMULATOR_BODY_MAX (4U << 20)
 
 /* In `id`. */
@@ -15,19 +15,19 @@ typedef struct EmulatorData {
     guint32 id; /* an EmulatorId */
     guint32 index;
     XenPhysmapTable *table;
-    /* Keys that are not under physmap/, and their values, by turns: key, value, key, value. */
+    /* Keys that are not under physmap/, each followed by its value. */
     GPtrArray *others;
 } EmulatorData;
 
 /*
- * Takes a body apart. INVALID, with the offset in the input where the body starts at `offset`, when
- * it breaks a rule of docs/formats.md. Free it with emulator_free.
+ * Parses a body, which is at `offset` in the input. INVALID, with the offset in the input, when it
+ * breaks a rule of docs/formats.md. Free it with emulator_free.
  */
 EmulatorData *emulator_parse(const guint8 *body, gsize length, gboolean big_endian, guint64 offset,
                              GError **error);
 
-/* Calls `func` with the pairs of a body as they are; only their framing and the characters of the
- * keys are checked. INVALID as above, or what `func` set. */
+/* Calls `func` with the raw pairs of a body. Only the framing of the pairs and the characters of
+ * the keys are checked. INVALID as above, or what `func` set. */
 gboolean emulator_pairs(const guint8 *body, gsize length, guint64 offset, XenPhysmapKeysFunc func,
                         gpointer data, GError **error);
 
@@ -38,7 +38,7 @@ void emulator_free(EmulatorData *data);
  * when it would be longer than EMULATOR_BODY_MAX. */
 GByteArray *emulator_body(const EmulatorData *data, gboolean big_endian, GError **error);
 
-/* What a person calls an EmulatorId. */
+/* The name of an EmulatorId, for messages. */
 const char *emulator_name(guint32 id);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EmulatorData, emulator_free)

@@ -15,13 +15,13 @@ typedef struct PageIndex PageIndex;
 PageIndex *page_index_new(void);
 void page_index_free(PageIndex *set);
 
-/* The pfn has a page from now on, or has none. */
+/* Notes that the pfn has a page, or has none. The last call for a pfn counts. */
 void page_index_put(PageIndex *set, guint64 pfn, gboolean page);
 
-/* FALSE when there were pfns so far apart that not all of them could be kept. */
+/* FALSE when the pfns were so far apart that not all of them could be kept. */
 gboolean page_index_is_whole(const PageIndex *set);
 
-/* How many of the `n` pfns from `first` on have no page; *where becomes the first such. */
+/* How many of the `n` pfns from `first` on have no page. *where becomes the first of them. */
 guint64 page_index_missing(const PageIndex *set, guint64 first, guint64 n, guint64 *where);
 
 /*

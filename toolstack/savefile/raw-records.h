@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Records as a file has them, right or wrong: what edit changes. */
+/* Records of a file before they are validated: what edit changes. */
 #ifndef XEN_PHYSMAP_RAW_RECORDS_H
 #define XEN_PHYSMAP_RAW_RECORDS_H
 
 #include <xen-physmap/table.h>
 
 /*
- * The pairs of an item of a savefile. What is under one offset is one record, however the offset is
- * spelt and whichever nodes there are; only raw_records_table demands that they make a valid layout.
+ * The pairs of an item of a savefile. All nodes under one offset are one record, however the offset
+ * is spelt and whichever nodes there are. Only raw_records_table requires a valid layout.
  *
- * A block is named as a person would: by its record's name; by its region's name; by "@" and its
- * offset, as it is spelt in the file or as a number. An exact name or spelling comes before the
- * others.
+ * A block is named by its record's name, by its region's name, or by "@" and its offset, as a
+ * number or exactly as in the file. An exact match is preferred.
  */
 typedef struct RawRecords RawRecords;
 
@@ -20,23 +19,24 @@ RawRecords *raw_records_new(void);
 /* NULL is allowed. */
 void raw_records_free(RawRecords *loose);
 
-/* Takes any pair, as a XenPhysmapKeysFunc; `loose` is a RawRecords. */
+/* Adds any pair. A XenPhysmapKeysFunc; `loose` is a RawRecords. */
 gboolean raw_records_add(const char *key, const char *value, gpointer loose, GError **error);
 
-/* Drops the records, and takes those of the table. */
+/* Replaces the records by those of the table. */
 void raw_records_replace(RawRecords *loose, const XenPhysmapTable *table);
 
-/* What the records come to; INVALID, with the key or the record, if that is no valid layout. */
+/* The table of the records. INVALID, with the key or the record, when they aren't a valid layout.
+ * */
 XenPhysmapTable *raw_records_table(const RawRecords *loose, GError **error);
 
-/* The pairs that are not under physmap/: key, value, key, value. They stay the records'. */
+/* The pairs that are not under physmap/: key, value, key, value. They belong to the RawRecords. */
 GPtrArray *raw_records_others(const RawRecords *loose);
 
-/* Takes a record out; or a node of one, for "@OFFSET/NODE". *found stays as it was when there is no
- * such block. INVALID when several fit. */
+/* Removes a record; or a node of one, for "@OFFSET/NODE". *found is unchanged when there is no such
+ * block. INVALID when several fit. */
 gboolean raw_records_remove(RawRecords *loose, const char *block, gboolean *found, GError **error);
 
-/* Gives a record this value as its phys_offset, start_addr, size or name, whatever it had there. */
+/* Sets the phys_offset, start_addr, size or name of a record, whatever the old value was. */
 gboolean raw_records_set(RawRecords *loose, const char *block, const char *field, const char *value,
                          gboolean *found, GError **error);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Records for a person and for a program: the table in text, and the JSON object. */
+/* Records as a table in text, and as a JSON object. */
 #ifndef XEN_PHYSMAP_RECORD_TEXT_H
 #define XEN_PHYSMAP_RECORD_TEXT_H
 
@@ -8,7 +8,7 @@
 #include <json-glib/json-glib.h>
 #include <xen-physmap/table.h>
 
-/* In the "domid" of the JSON object: null, for records that are no running domain's. */
+/* For the "domid" of the JSON object: null, for records that aren't a running domain's. */
 #define RECORD_TEXT_NO_DOMID (-1)
 
 /* Columns with a heading: name, size, guest address, offset, moved or in place. */
@@ -25,9 +25,8 @@ JsonObject *record_text_record_json(const XenPhysmapRecord *record);
 JsonNode *record_text_load_json(const char *text, gsize length, GError **error);
 
 /*
- * The records of such an object, in any order; members that are not named here are passed over.
- * INVALID when it isn't one: a number has to be a string, 0x and hexadecimal. The caller owns the
- * table.
+ * The records of such an object, in any order. Other members are ignored. INVALID when it isn't
+ * such an object: a number has to be a string, 0x and hexadecimal. The caller owns the table.
  */
 XenPhysmapTable *record_text_parse_json(const char *text, gsize length, GError **error);
 

@@ -7,10 +7,10 @@
 
 #include "completeness.h"
 
-/* A record of the stream that belongs to the device model. */
+/* A stream record that belongs to the device model. */
 typedef struct Carrier {
     StreamItem item;
-    guint state;            /* how many checkpoints were complete when it came */
+    guint state;            /* the number of checkpoints that were complete before it */
     XenPhysmapTable *table; /* only with --all, and if it can hold records */
 } Carrier;
 
@@ -18,55 +18,55 @@ typedef struct Savefile {
     const char *wrapper; /* NULL: a bare stream */
     GPtrArray *streams;
     const char *guest;     /* NULL: no libxc stream */
-    char *xen;             /* NULL: not told */
+    char *xen;             /* NULL: unknown */
     guint64 named, stored; /* pages */
     guint checkpoints;
     gboolean cut;
     GuestConfig *config; /* NULL: none, or one that can't be read */
     Completeness completeness;
-    const char *lacks; /* what the state that counts lacks to be whole; NULL: nothing */
-    guint64 end;       /* what is at this offset and behind it doesn't count */
+    const char *lacks; /* what the state that counts lacks; NULL: nothing */
+    guint64 end;       /* what is at this offset and after it doesn't count */
     GPtrArray *carriers;
-    guint in_state;           /* how many carriers the state that is being read has */
+    guint in_state;           /* the number of carriers in the state that is being read */
     XenPhysmapTable *pending; /* its records */
     XenPhysmapTable *table;   /* those of the last complete state: the ones that count */
 } Savefile;
 
-/* TRUE for a record of the stream that can hold records of ramblocks. */
+/* TRUE for a stream record that can contain records of ramblocks. */
 gboolean savefile_has_records(const StreamItem *item);
 
-/* TRUE for an item with which a state of the guest is complete; `libxl` when a libxl stream's
- * header came before. */
+/* TRUE for an item that completes a state of the guest; `libxl` when the header of a libxl stream
+ * came before. */
 gboolean savefile_completes_state(const StreamItem *item, gboolean libxl);
 
 /* Reads the records in the item that stream_next gave last, one of the above. The caller owns the
  * table. */
 XenPhysmapTable *savefile_read_records(Stream *stream, const StreamItem *item, GError **error);
 
-/* The same as pairs, valid or not, see emulator_pairs and legacy_pairs; *word gets the layout of a
- * legacy blob. */
+/* The same as raw pairs, see emulator_pairs and legacy_pairs. *word gets the word size of a legacy
+ * blob. */
 gboolean savefile_read_pairs(Stream *stream, const StreamItem *item, guint *word,
                              XenPhysmapKeysFunc func, gpointer data, GError **error);
 
-/* Adds the records of an item to those that its state of the guest has so far. */
+/* Adds the records of an item to those of the same state of the guest. */
 gboolean savefile_add_records(XenPhysmapTable *state, const StreamItem *item,
                               const XenPhysmapTable *table, GError **error);
 
-/* Reads all of a stream. With `all` the carriers of every state of a checkpointed guest are there,
- * and their tables; otherwise those of the state that counts, without. */
+/* Reads all of a stream. With `all`, keeps the carriers of every state of a checkpointed guest,
+ * with their tables; otherwise those of the state that counts, without tables. */
 Savefile *savefile_read(Stream *stream, gboolean all, GError **error);
 
-/* The same of a file that is to be walked again; a pipe is refused, since it can't be. */
+/* The same for a file that will be read again. A pipe is refused, since it can't be. */
 Savefile *savefile_read_file(int fd, GError **error);
 
 /*
- * Goes through the pages of all items ahead of `end`, which is the `end` of a file's contents, or
- * G_MAXUINT64 for a pipe that is read for its pages alone. INVALID then, when the stream is cut
- * behind a checkpoint: what came behind that can't be taken back.
+ * Goes through the pages of all items before `end`: the `end` of a file's contents, or G_MAXUINT64
+ * for a pipe that is read only for its pages. With a pipe, INVALID when the stream is cut off after
+ * a checkpoint: pages after the checkpoint don't count, but were already used.
  */
 gboolean savefile_pages(int fd, guint64 end, const StreamPages *pages, GError **error);
 
-/* INVALID when the state that counts isn't whole. */
+/* INVALID when the state that counts isn't complete. */
 gboolean savefile_check_whole(const Savefile *contents, GError **error);
 
 void savefile_free(Savefile *contents);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The constants of the stream formats; docs/formats.md has the rest, and says where they are from. */
+/* The constants of the stream formats. docs/formats.md explains them, and names the sources. */
 #ifndef XEN_PHYSMAP_STREAM_FORMAT_H
 #define XEN_PHYSMAP_STREAM_FORMAT_H
 
@@ -35,7 +35,7 @@ typedef enum {
     XAPI_END = 0xffff,
 } XapiType;
 
-/* Set in the type of a record that may be passed over by who doesn't know it. */
+/* Set in the type of a record that a reader may skip if it doesn't know the type. */
 #define STREAM_OPTIONAL 0x80000000U
 
 /* --- libxl --- */
@@ -57,7 +57,7 @@ typedef enum {
 
 /* --- libxc --- */
 
-/* Eight bytes ff come ahead of it. */
+/* Eight bytes ff precede it. */
 #define LIBXC_MAGIC "XENF"
 #define LIBXC_VERSION_LEAST 2
 #define LIBXC_VERSION_MOST 3
@@ -103,7 +103,7 @@ typedef enum {
 #define LEGACY_QEMU_SIGNATURE "DeviceModelRecord0002"
 #define LEGACY_REMUS_SIGNATURE "RemusDeviceModelState"
 
-/* Chunks have negative numbers, but for the end; what isn't a chunk with a number gets one here. */
+/* Chunks have negative numbers, except the end. Other parts of the stream get numbers here. */
 typedef enum {
     LEGACY_PAGES = 1,
     LEGACY_MAGIC_PFNS = 2,

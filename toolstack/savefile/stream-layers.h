@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the layers of a stream share with the walker in stream.c, and nobody else sees. */
+/* Shared by the walker in stream.c and the layers, and private to them. */
 #ifndef XEN_PHYSMAP_STREAM_LAYERS_H
 #define XEN_PHYSMAP_STREAM_LAYERS_H
 
@@ -7,9 +7,9 @@
 #include "byte-source.h"
 #include "stream.h"
 
-/* One layer of the format. The walker knows layers by this alone. */
+/* One layer of the format. This is all that the walker knows of a layer. */
 typedef struct StreamLayerOps {
-    const char *title; /* what messages put ahead of an item's name */
+    const char *title; /* precedes an item's name in messages */
     /* The name of an item; NULL when its type isn't known. */
     const char *(*name)(const StreamItem *item);
     /* Reads the next item, and sets the layer of the one after it. */
@@ -18,10 +18,10 @@ typedef struct StreamLayerOps {
 
 struct Stream {
     ByteSource *source;
-    StreamLayer layer;   /* the one that the next item is of */
-    StreamItem item;     /* the one that was given out last */
-    guint64 left;        /* bytes of it, padding included, that weren't taken */
-    gboolean heads_only; /* of what is read, the source keeps an item's head */
+    StreamLayer layer;   /* the layer of the next item */
+    StreamItem item;     /* the item that was returned last */
+    guint64 left;        /* bytes of it that weren't taken, padding included */
+    gboolean heads_only; /* the source keeps the item's head after reading it */
     gboolean in_xapi;    /* after the stream, XAPI's records go on */
     gboolean xapi_stream_seen;
     guint checkpoints;
@@ -39,7 +39,7 @@ struct Stream {
 
     guint legacy_part;        /* what of a legacy stream comes next */
     gsize word;               /* of a legacy stream's toolstack, in bytes */
-    guint64 *batch;           /* pfns of the legacy batch that was given out last */
+    guint64 *batch;           /* pfns of the legacy batch that was returned last */
     gboolean last_checkpoint; /* a legacy stream ends with this tail */
 };
 
@@ -48,24 +48,24 @@ extern const StreamLayerOps stream_libxl_header_ops, stream_libxl_ops;
 extern const StreamLayerOps stream_libxc_header_ops, stream_domain_header_ops, stream_libxc_ops;
 extern const StreamLayerOps stream_legacy_header_ops, stream_legacy_ops;
 
-/* The next item is of this layer, and not of the one that was to come. */
+/* Makes this the layer of the next item. */
 gboolean stream_next_of(Stream *stream, StreamLayer layer, StreamItem *item, GError **error);
 
 /* The layer after the END of a stream that may be within XAPI's. */
 StreamLayer stream_after(const Stream *stream);
 
-/* The name of every header. */
+/* The name of any header item. */
 const char *stream_header_name(const StreamItem *item);
 
-/* Takes the next `length` bytes as (a further part of) the head of the item. */
+/* Takes the next `length` bytes as the head of the item, or as the next part of it. */
 gboolean stream_head(Stream *stream, StreamItem *item, void *buffer, gsize length, GError **error);
 
-/* Reads the frame that libxl's and libxc's records have. *body gets the body's first 8 bytes when
- * it has so many and the caller wants them for this type. */
+/* Reads the header of a libxl or libxc record. *body gets the first 8 bytes of the body, if it has
+ * as many and the caller wants them for this type. */
 gboolean stream_record(Stream *stream, StreamItem *item, gboolean (*wants)(guint32 type),
                        guint8 body[8], GError **error);
 
-/* Sets INVALID with the item's name and offset ahead of the reason, and returns FALSE. */
+/* Sets INVALID, with the item's name, its offset and the reason, and returns FALSE. */
 gboolean stream_invalid(const StreamItem *item, GError **error, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
