@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The gate on restore: each mismatch gets its verdict, and the guest never runs on one.
-# limit: 400
+# limit: 900
 
 # The guest counts on its serial port from its first moment, so a silent one never ran.
 restore() {   # CONFIG SAVEFILE

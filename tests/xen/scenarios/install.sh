@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# limit: 300
 # docs/install.md on a host with a running guest: recorded without a reboot, one side without the
 # launcher, saved and restored as xendomains does it, and xen-physmap removed while the guest runs.
 

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# limit: 500
 # A guest's memory seen from outside: extract, screenshot, map and watch, running and saved.
 
 # The picture of guests/picture.S, 800x600 pixels of 32 bits.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Savefiles edited, damaged and repaired; a migration through edit; a running domain's records.
-# limit: 400
+# limit: 900
 
 guest_config /tmp/g1.cfg g1 picture "$(cards 6 7)"
 check "xl create" xl create /tmp/g1.cfg

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# limit: 600
+# limit: 900
 # Savefiles of every kind of guest, read and verified. They stay in /out. tests/data/stream has them,
 # shrunk by tests/xen/shrink-savefile.
 

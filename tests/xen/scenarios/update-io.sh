@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A guest hammers its devices during one update after the other: no answer is lost or wrong. Not during
 # xl save and migrate, which can lose the address of a PCI configuration access, also without us.
-# limit: 1200
+# limit: 5000
 
-rounds=50
+rounds=${ROUNDS:-50}
 [ -z "$QUICK" ] || rounds=10
 hammer_config /tmp/g1.cfg g1
 check "xl create" xl create /tmp/g1.cfg

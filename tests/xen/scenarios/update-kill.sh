@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The updater is killed before and after each step, and while it goes back; --resume completes it.
-# limit: 900
+# limit: 1200
 
 hammer_config /tmp/g1.cfg g1
 check "xl create" xl create /tmp/g1.cfg

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Two guests, updated at the same time, and with --all, which stops at the first failure.
-# limit: 900
+# limit: 1200
 
 both() {   # WHEN
     for guest in g1 g2; do

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The guest's pause in an update, compared with xl save and xl restore of the same guest.
-# limit: 600
 
 now() { cut -d' ' -f1 /proc/uptime; }
 took() { awk "BEGIN { printf \"%.0f\", ($2 - $1) * 1000 }"; }

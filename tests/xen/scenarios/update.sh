@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A new QEMU under a running guest, and then everything that xl does with a guest.
-# limit: 400
+# limit: 900
 
 guest_config /tmp/g1.cfg g1 counter "$(cards 6 7)"
 check "xl create" xl create /tmp/g1.cfg
