@@ -2,6 +2,7 @@
 /* xen-physmap diff: two layouts, block by block, and whether a restore from one to the other is
  * safe. */
 #include <stdio.h>
+#include <string.h>
 
 #include <xen-physmap/compare.h>
 
@@ -10,6 +11,8 @@
 #include "input.h"
 #include "record-text.h"
 #include "verb.h"
+
+#define HEX "0x%" G_GINT64_MODIFIER "x"
 
 /* The records of a file, or of a running domain where there is no file of that name. */
 static XenPhysmapTable *read_side(const char *side, GError **error)
@@ -24,16 +27,117 @@ static XenPhysmapTable *read_side(const char *side, GError **error)
     return domain ? domain_records(ops, domain, error) : NULL;
 }
 
-static void print_text(const GArray *findings, gboolean safe)
+/* The one record of A that a bare name of B can mean, and that B has by no name of its own. */
+static const XenPhysmapRecord *meant_by(const char *name, const XenPhysmapTable *a,
+                                        const XenPhysmapTable *b)
 {
+    const XenPhysmapRecord *record, *found = NULL;
+
+    if (strchr(name, '/') || xen_physmap_table_find_name(a, name)) {
+        return NULL;
+    }
+    for (guint i = 0; (record = xen_physmap_table_get(a, i)); i++) {
+        if (strcmp(xen_physmap_region_name(record->name), name) == 0) {
+            if (found) {
+                return NULL;
+            }
+            found = record;
+        }
+    }
+    return found && !xen_physmap_table_find_name(b, found->name) ? found : NULL;
+}
+
+/* xen_physmap_compare takes bare names on the side of the records only. So B, with the names of A
+ * where B has bare ones. */
+static XenPhysmapTable *with_names_of(const XenPhysmapTable *b, const XenPhysmapTable *a)
+{
+    g_autoptr(GHashTable) repeated = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    XenPhysmapTable *table = xen_physmap_table_new();
+    const XenPhysmapRecord *record;
+
+    for (guint i = 0; (record = xen_physmap_table_get(b, i)); i++) {
+        if (!g_hash_table_add(seen, (gpointer)record->name)) {
+            g_hash_table_add(repeated, (gpointer)record->name);
+        }
+    }
+    for (guint i = 0; (record = xen_physmap_table_get(b, i)); i++) {
+        const XenPhysmapRecord *meant =
+            g_hash_table_contains(repeated, record->name) ? NULL : meant_by(record->name, a, b);
+        XenPhysmapRecord copy = *record;
+
+        if (meant) {
+            g_strlcpy(copy.name, meant->name, sizeof copy.name);
+        }
+        xen_physmap_table_add(table, &copy, NULL);
+    }
+    return table;
+}
+
+/* Neither side need be a device model: both are records. */
+static char *describe(const XenPhysmapFinding *finding)
+{
+    const XenPhysmapRecord *a = &finding->recorded, *b = &finding->actual;
+
+    switch (finding->verdict) {
+    case XEN_PHYSMAP_SAME:
+        return g_strdup_printf("%s: at " HEX ", size " HEX, a->name, a->start_addr, a->size);
+    case XEN_PHYSMAP_MOVED:
+        return g_strdup_printf("%s: at " HEX ", size " HEX "; offset " HEX " in A, " HEX " in B",
+                               a->name, a->start_addr, a->size, a->phys_offset, b->phys_offset);
+    case XEN_PHYSMAP_MISSING:
+        return g_strdup_printf("%s: at " HEX ", size " HEX " in A, not in B", a->name,
+                               a->start_addr, a->size);
+    case XEN_PHYSMAP_EXTRA:
+    case XEN_PHYSMAP_UNSEEN:
+        return g_strdup_printf("%s: at " HEX ", size " HEX " in B, not in A", b->name,
+                               b->start_addr, b->size);
+    case XEN_PHYSMAP_RESIZED:
+        return g_strdup_printf("%s: size " HEX " in A, " HEX " in B", a->name, a->size, b->size);
+    case XEN_PHYSMAP_MISPLACED:
+        return g_strdup_printf(
+            "%s: at " HEX " (offset " HEX ") in A, at " HEX " (offset " HEX ") in B", a->name,
+            a->start_addr, a->phys_offset, b->start_addr, b->phys_offset);
+    case XEN_PHYSMAP_AMBIGUOUS:
+        return g_strdup_printf("%s: at " HEX " in A; the name fits several blocks, %s for one",
+                               a->name, a->start_addr, b->name);
+    }
+    return g_strdup(a->name);
+}
+
+/* Whether a restore from A to B is safe; without records on a side nobody knows. */
+typedef enum { SAFE, UNSAFE, UNKNOWN } Safety;
+
+static void print_text(const GArray *findings, Safety safety)
+{
+    static const char *const lines[] = {
+        [SAFE] = "safe: a guest with the layout A can be restored onto B",
+        [UNSAFE] = "not safe: a guest with the layout A gets wrong memory on B",
+    };
+
     for (guint i = 0; i < findings->len; i++) {
         const XenPhysmapFinding *finding = &g_array_index(findings, XenPhysmapFinding, i);
-        g_autofree char *line = xen_physmap_finding_describe(finding);
+        g_autofree char *line = describe(finding);
 
         printf("%s: %s\n", xen_physmap_verdict_name(finding->verdict), line);
     }
-    puts(safe ? "safe: a guest of the first layout can be restored into the second"
-              : "not safe: a guest of the first layout would find its memory wrong in the second");
+    puts(lines[safety]);
+}
+
+/* Says which side has no records; then there is nothing to compare. */
+static void print_unknown(const XenPhysmapTable *a, const XenPhysmapTable *b, char **sides)
+{
+    const XenPhysmapTable *const tables[] = { a, b };
+
+    for (guint i = 0; i < G_N_ELEMENTS(tables); i++) {
+        g_autofree char *shown = xen_physmap_escape(sides[i], -1);
+
+        if (xen_physmap_table_size(tables[i]) == 0) {
+            printf("%s: %s has no records, so nothing tells where its blocks are\n", i ? "B" : "A",
+                   shown);
+        }
+    }
+    puts("unknown: there is nothing to compare");
 }
 
 static void add_side(JsonObject *object, const char *member, gboolean has,
@@ -46,7 +150,7 @@ static void add_side(JsonObject *object, const char *member, gboolean has,
     }
 }
 
-static void print_json(const GArray *findings, gboolean safe, char **sides)
+static void print_json(const GArray *findings, Safety safety, char **sides)
 {
     JsonNode *node = json_node_new(JSON_NODE_OBJECT);
     JsonObject *root = json_object_new();
@@ -57,7 +161,11 @@ static void print_json(const GArray *findings, gboolean safe, char **sides)
 
         json_object_set_string_member(root, i ? "b" : "a", utf8);
     }
-    json_object_set_boolean_member(root, "safe", safe);
+    if (safety == UNKNOWN) {
+        json_object_set_null_member(root, "safe");
+    } else {
+        json_object_set_boolean_member(root, "safe", safety == SAFE);
+    }
     for (guint i = 0; i < findings->len; i++) {
         const XenPhysmapFinding *finding = &g_array_index(findings, XenPhysmapFinding, i);
         JsonObject *block = json_object_new();
@@ -76,37 +184,47 @@ static void print_json(const GArray *findings, gboolean safe, char **sides)
 
 int verb_diff(int argc, char **argv)
 {
-    gboolean json = FALSE, safe;
+    gboolean json = FALSE;
+    Safety safety = UNKNOWN;
     const GOptionEntry entries[] = {
         { "json", 'j', 0, G_OPTION_ARG_NONE, &json, "print a JSON object", NULL },
         { 0 },
     };
     g_autoptr(GError) error = NULL;
-    g_autoptr(XenPhysmapTable) a = NULL, b = NULL;
+    g_autoptr(XenPhysmapTable) a = NULL, b = NULL, named = NULL;
     g_autoptr(GArray) findings = NULL;
 
-    if (!verb_options(&argc, &argv, entries, "A B",
-                      "Compares two layouts block by block. Each is a savefile, a file of records "
-                      "(JSON or\nany form that convert reads), - for standard input, or the DOMID "
-                      "or NAME of a running\ndomain; a file of that name goes first.\n"
-                      "\n"
-                      "same, moved, unseen: harmless\n"
-                      "missing, extra, resized, misplaced, ambiguous: a restore from A to B is not "
-                      "safe\n"
-                      "\n"
-                      "Exit code 0 when a restore from A to B is safe, otherwise 1.",
-                      2, 2)) {
+    if (!verb_options(
+            &argc, &argv, entries, "A B",
+            "Compares two layouts block by block. Each is a savefile, a file of records "
+            "(JSON or\nany form that convert reads), - for standard input, or the DOMID "
+            "or NAME of a running\ndomain; a file of that name goes first.\n"
+            "\n"
+            "same, moved, unseen: harmless\n"
+            "missing, extra, resized, misplaced, ambiguous: a restore from A to B is not "
+            "safe\n"
+            "\n"
+            "Exit code 0 when a restore from A to B is safe; 1 when it isn't, or when one\n"
+            "of them has no records, so that nobody knows.",
+            2, 2)) {
         return EXIT_TROUBLE;
     }
     if (!(a = read_side(argv[1], &error)) || !(b = read_side(argv[2], &error))) {
         return verb_fail(g_steal_pointer(&error));
     }
-    findings = xen_physmap_compare(a, b, NULL);
-    safe = xen_physmap_findings_are_safe(findings);
-    if (json) {
-        print_json(findings, safe, argv + 1);
+    named = with_names_of(b, a);
+    if (xen_physmap_table_size(a) > 0 && xen_physmap_table_size(b) > 0) {
+        findings = xen_physmap_compare(a, named, NULL);
+        safety = xen_physmap_findings_are_safe(findings) ? SAFE : UNSAFE;
     } else {
-        print_text(findings, safe);
+        findings = g_array_new(FALSE, FALSE, sizeof(XenPhysmapFinding));
     }
-    return safe ? EXIT_FINE : EXIT_FINDING;
+    if (json) {
+        print_json(findings, safety, argv + 1);
+    } else if (safety == UNKNOWN) {
+        print_unknown(a, b, argv + 1);
+    } else {
+        print_text(findings, safety);
+    }
+    return safety == SAFE ? EXIT_FINE : EXIT_FINDING;
 }

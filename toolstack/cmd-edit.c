@@ -13,10 +13,11 @@
 #include "raw-records.h"
 #include "atomic-file.h"
 #include "verb.h"
+#include "verify.h"
 
 /* What is asked for. */
 typedef struct Orders {
-    gboolean strip;
+    gboolean strip, force;
     XenPhysmapTable *import;                /* NULL: none */
     char **removals, **renames, **settings; /* NULL: none */
 } Orders;
@@ -25,10 +26,11 @@ typedef struct Orders {
 typedef struct Edit {
     const Orders *orders;
     Stream *stream;
-    XenPhysmapTable *state; /* all records of the state that is being read, edited */
-    GHashTable *done;       /* the orders that found their record in this state */
-    gboolean carried;       /* it had an item with records, or got one */
-    gboolean libxl;         /* it is a libxl stream */
+    XenPhysmapTable *state;  /* all records of the state that is being read, edited */
+    XenPhysmapTable *result; /* those of the last complete state */
+    GHashTable *done;        /* the orders that found their record in this state */
+    gboolean carried;        /* it had an item with records, or got one */
+    gboolean libxl;          /* it is a libxl stream */
 } Edit;
 
 static gboolean invalid(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -208,7 +210,8 @@ static gboolean end_state(Edit *edit, GError **error)
     }
     edit->carried = FALSE;
     g_hash_table_remove_all(edit->done);
-    xen_physmap_table_free(edit->state);
+    xen_physmap_table_free(edit->result);
+    edit->result = edit->state;
     edit->state = xen_physmap_table_new();
     return TRUE;
 }
@@ -336,8 +339,9 @@ static gboolean edit_items(Edit *edit, GError **error)
     return TRUE;
 }
 
-/* One pass from where the descriptor is, to `out` or, if that is negative, to nowhere. */
-static gboolean run(int in, int out, const Orders *orders, GError **error)
+/* One pass from where the descriptor is, to `out` or, if that is negative, to nowhere. *result
+ * becomes the records that count, and may be NULL. */
+static gboolean run(int in, int out, const Orders *orders, XenPhysmapTable **result, GError **error)
 {
     g_autoptr(Stream) stream = stream_open(in, error);
     g_autoptr(GError) problem = NULL;
@@ -355,6 +359,10 @@ static gboolean run(int in, int out, const Orders *orders, GError **error)
     ok = edit_items(&edit, &problem) || stream_cut(stream);
     xen_physmap_table_free(edit.state);
     g_hash_table_unref(edit.done);
+    if (ok && result) {
+        *result = g_steal_pointer(&edit.result);
+    }
+    xen_physmap_table_free(edit.result);
     if (!ok) {
         g_propagate_error(error, g_steal_pointer(&problem));
         return FALSE;
@@ -363,17 +371,85 @@ static gboolean run(int in, int out, const Orders *orders, GError **error)
     return out < 0 || stream_rest(stream, error);
 }
 
+/* --- what comes of it --- */
+
+/* TRUE when every block of the second is one of the first, whatever its name. */
+static gboolean has_same_places(const XenPhysmapTable *before, const XenPhysmapTable *after)
+{
+    const XenPhysmapRecord *record;
+
+    for (guint i = 0; (record = xen_physmap_table_get(after, i)); i++) {
+        const XenPhysmapRecord *was = xen_physmap_table_find_phys(before, record->phys_offset);
+
+        if (!was || was->phys_offset != record->phys_offset ||
+            was->start_addr != record->start_addr || was->size != record->size) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean has_finding(const GPtrArray *findings, guint n, const VerifyFinding *wanted)
+{
+    for (guint i = 0; i < n; i++) {
+        const VerifyFinding *finding = findings->pdata[i];
+
+        if (finding->rule == wanted->rule && strcmp(finding->text, wanted->text) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* The layout has to be one that the guest can have: INVALID when verify finds an error in it that
+ * the input doesn't have already. */
+static gboolean check_result(int in, const XenPhysmapTable *result, GError **error)
+{
+    g_autoptr(Verify) verify = verify_new();
+    guint n;
+
+    if (!verify_run(verify, in, error)) {
+        return FALSE;
+    }
+    if (verify->table && has_same_places(verify->table, result)) {
+        return TRUE;
+    }
+    n = verify->findings->len;
+    verify_layout(verify, result);
+    for (guint i = n; i < verify->findings->len; i++) {
+        const VerifyFinding *finding = verify->findings->pdata[i];
+
+        if (finding->rule->severity == VERIFY_ERROR && !has_finding(verify->findings, n, finding)) {
+            return invalid(error, "after this edit, %s; --force writes it all the same",
+                           finding->text);
+        }
+    }
+    return TRUE;
+}
+
+/* TRUE when an order can give a block another place. */
+static gboolean changes_places(const Orders *orders)
+{
+    return orders->import || orders->settings;
+}
+
 /* A seekable input is gone through once without writing, so that an order that can't be carried out
  * leaves nothing half-written; of a pipe there is only one pass. */
 static gboolean edit_file(int in, const char *out_name, const Orders *orders, GError **error)
 {
     g_autoptr(AtomicFile) output = NULL;
 
-    if (lseek(in, 0, SEEK_CUR) >= 0 && !run(in, -1, orders, error)) {
-        return FALSE;
+    if (lseek(in, 0, SEEK_CUR) >= 0) {
+        g_autoptr(XenPhysmapTable) result = NULL;
+
+        if (!run(in, -1, orders, &result, error) ||
+            (!orders->force && result && changes_places(orders) &&
+             !check_result(in, result, error))) {
+            return FALSE;
+        }
     }
     output = atomic_file_replace(out_name, in, error);
-    return output && run(in, atomic_file_fd(output), orders, error) &&
+    return output && run(in, atomic_file_fd(output), orders, NULL, error) &&
            atomic_file_commit(output, error);
 }
 
@@ -417,6 +493,8 @@ int verb_edit(int argc, char **argv)
         { "set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings,
           "change a record's name, phys_offset, start_addr or size (numbers are hexadecimal)",
           "BLOCK:FIELD=VALUE" },
+        { "force", 0, 0, G_OPTION_ARG_NONE, &orders.force,
+          "write it also when a block would then lie in the guest's RAM or have no pages", NULL },
         { 0 },
     };
     g_autoptr(GError) error = NULL;
@@ -429,10 +507,10 @@ int verb_edit(int argc, char **argv)
                       "\n"
                       "BLOCK is a record's name, its region's name if that fits one record only,\n"
                       "or @OFFSET for its offset, as it is spelt in the file. The records may be\n"
-                      "broken; what comes of them may not. Options may be repeated; they are\n"
-                      "carried out in the order below.\n"
+                      "broken; what comes of them may not, pages included where IN is a file.\n"
+                      "Options may be repeated; they are carried out in the order below.\n"
                       "\n"
-                      "  xen-physmap edit --set vga.vram:start_addr=f2000000 g1.save new.save\n"
+                      "  xen-physmap edit --rename vga.rom=other.rom g1.save new.save\n"
                       "  xen-physmap edit --remove @4000000 bad.save g1.save\n"
                       "  xen-physmap edit --rename 0000:00:04.0/e1000.rom=0000:00:05.0/e1000.rom "
                       "- -\n"

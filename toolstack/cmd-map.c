@@ -31,6 +31,7 @@ typedef struct Layout {
     char *title; /* safe to print */
     XenPhysmapTable *table;
     GArray *populated; /* of MapRange */
+    MapRam ram;
     gboolean too_many; /* pages are scattered more than makes sense */
 } Layout;
 
@@ -92,6 +93,8 @@ static gboolean read_saved(Layout *layout, const char *source, GError **error)
         ok = FALSE;
     }
     if (ok) {
+        guest_config_find_ram(contents->config, contents->table, &layout->ram.low,
+                              &layout->ram.high);
         layout->table = g_steal_pointer(&contents->table);
         layout->title = xen_physmap_escape(source, -1);
     }
@@ -170,10 +173,8 @@ static void put_columns(const Bar *bar, const XenPhysmapRecord *block, MapKind k
         char letter;
         int colour;
     } kinds[] = {
-        [MAP_EMPTY] = { '.', -1 },
-        [MAP_RAM] = { '#', 67 },
-        [MAP_HOLE] = { '-', 240 },
-        [MAP_SPECIAL] = { '*', 95 },
+        [MAP_EMPTY] = { '.', -1 },   [MAP_RAM] = { '#', 67 },        [MAP_HOLE] = { '-', 240 },
+        [MAP_SPECIAL] = { '*', 95 }, [MAP_UNCLAIMED] = { '?', 172 },
     };
     guint number = block ? map_number(bar->layout->table, block) : 0;
     int colour = block ? block_colour(number) : kinds[kind].colour;
@@ -289,6 +290,8 @@ static void print_legend(const Bar *bar, const GArray *cells)
             print_range(bar, cell, "RAM");
         } else if (cell->kind == MAP_SPECIAL) {
             print_range(bar, cell, "pages of Xen and firmware");
+        } else if (cell->kind == MAP_UNCLAIMED) {
+            print_range(bar, cell, "pages without a record");
         }
     }
     put_columns(bar, NULL, MAP_HOLE, 1);
@@ -410,7 +413,7 @@ int verb_map(int argc, char **argv)
     }
     saved = input_is_file(argv[1]);
     if (saved ? read_saved(&layout, argv[1], &error) : read_live(&layout, argv[1], &error)) {
-        cells = map_cells(layout.table, layout.populated);
+        cells = map_cells(layout.table, layout.populated, layout.ram);
         if (!svg && !png) {
             print_text(&layout, cells);
         }

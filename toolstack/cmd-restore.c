@@ -6,15 +6,36 @@
 #include "domain.h"
 #include "verb.h"
 
+/* A toolstack restores before the device model starts, so that there are no records yet. */
+static gboolean check_unused(const XenPhysmapOps *ops, const Domain *domain,
+                             const XenPhysmapTable *table, GError **error)
+{
+    g_autoptr(XenPhysmapTable) before = domain_records(ops, domain, error);
+
+    if (!before) {
+        return FALSE;
+    }
+    if (xen_physmap_table_size(before) == 0 || xen_physmap_table_equal(before, table)) {
+        return TRUE;
+    }
+    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                "domain %u (%s) has %u records, which its device model may be using; --force "
+                "replaces them",
+                domain->domid, domain->name, xen_physmap_table_size(before));
+    return FALSE;
+}
+
 int verb_restore(int argc, char **argv)
 {
     g_autofree char *name = NULL;
     RecordForm format = RECORD_FORM_UNKNOWN;
+    gboolean force = FALSE;
     const GOptionEntry entries[] = {
         { "format", 'f', 0, G_OPTION_ARG_STRING, &name,
           "one of " RECORD_FORM_NAMES "; found out when "
           "it isn't given",
           "FORMAT" },
+        { "force", 0, 0, G_OPTION_ARG_NONE, &force, "replace records that the domain has", NULL },
         { 0 },
     };
     g_autoptr(GError) error = NULL;
@@ -22,12 +43,13 @@ int verb_restore(int argc, char **argv)
     g_autoptr(XenPhysmapOps) ops = NULL;
     g_autoptr(Domain) domain = NULL;
 
-    if (!verb_options(&argc, &argv, entries, "DOMID|NAME [FILE|-]",
-                      "Puts records into xenstore in place of those that the domain has, all or "
-                      "none. To be\ncalled between the creation of the domain's device-model node "
-                      "and the start of its\ndevice model. Reads what save wrote, and whole "
-                      "savefiles.\nIt restores no guest; that is for xl restore.",
-                      1, 2)) {
+    if (!verb_options(
+            &argc, &argv, entries, "DOMID|NAME [FILE|-]",
+            "Puts records into xenstore, all or none; a domain that has others is "
+            "refused. To be\ncalled between the creation of the domain's device-model node "
+            "and the start of its\ndevice model. Reads what save wrote, and whole "
+            "savefiles.\nIt restores no guest; that is for xl restore.",
+            1, 2)) {
         return EXIT_TROUBLE;
     }
     if (!record_file_format(name, &format, &error)) {
@@ -36,6 +58,7 @@ int verb_restore(int argc, char **argv)
     if (!(table = record_file_load(argc > 2 ? argv[2] : "-", format, &error)) ||
         !(ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_XENSTORE, &error)) ||
         !(domain = domain_find(ops, argv[1], &error)) ||
+        (!force && !check_unused(ops, domain, table, &error)) ||
         !xen_physmap_xenstore_store(ops, domain->domid, domain->dm_domid, NULL, table, &error)) {
         return verb_fail(g_steal_pointer(&error));
     }

@@ -17,7 +17,8 @@
 
 #include "../mocks/run-verb.h"
 
-#define EDIT(...) ((const char *[]){ "edit", __VA_ARGS__, NULL })
+/* Most streams here have hardly a page of their blocks. */
+#define EDIT(...) ((const char *[]){ "edit", "--force", __VA_ARGS__, NULL })
 
 static void put_savefile(Maker *maker, const char *pairs, gsize length)
 {
@@ -487,6 +488,79 @@ static void test_files(void **unused)
     maker_clear(&wanted);
 }
 
+#define PAGE_PAIRS(at)                                                                             \
+    "physmap/4000/start_addr\0" at "\0"                                                            \
+    "physmap/4000/size\0"                                                                          \
+    "1000\0"                                                                                       \
+    "physmap/4000/name\0"                                                                          \
+    "a.rom\0"
+
+/* What comes of an order is looked at where the input can be read twice. */
+static void test_results(void **unused)
+{
+    static const struct {
+        const char *option, *value, *wanted; /* NULL: it is written */
+    } cases[] = {
+        { "--set", "a.rom:start_addr=f2000000",
+          "after this edit, a.rom: 1 of 1 pages are not in the stream, the first at 0xf2000000; "
+          "--force writes it all the same" },
+        { "--set", "a.rom:size=2000",
+          "after this edit, a.rom: 1 of 2 pages are not in the stream" },
+        { "--set", "a.rom:start_addr=1000",
+          "after this edit, a.rom at 0x1000 lies in the guest's" },
+        { "--set", "a.rom:start_addr=f1000000", NULL },
+        { "--set", "a.rom:name=b.rom", NULL },
+        { "--set", "a.rom:phys_offset=5000", NULL },
+        { "--rename", "a.rom=b.rom", NULL },
+    };
+    static const char config[] = "{\"b_info\":{\"max_memkb\":16,\"type.hvm\":{\"vga\":{\"kind\":"
+                                 "\"none\"}}}}";
+    Maker maker = MAKER_INIT;
+    int file, pipe_end;
+    pid_t writer;
+
+    (void)unused;
+    maker_xl(&maker, 3, config);
+    maker_libxl(&maker, MAKER_LITERAL(PAGE_PAIRS("f1000000")));
+    file = maker_file(&maker);
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Run run =
+            run_verb(verb_edit, file,
+                     (const char *[]){ "edit", cases[i].option, cases[i].value, "-", "-", NULL });
+
+        assert_int_equal(run.end, cases[i].wanted ? EXIT_FINDING : EXIT_FINE);
+        assert_int_equal(run.bytes->len == 0, cases[i].wanted != NULL);
+        if (cases[i].wanted && !strstr(run.err, cases[i].wanted)) {
+            fail_msg("%s", run.err);
+        }
+        run_clear(&run);
+        run = run_verb(verb_edit, file, EDIT(cases[i].option, cases[i].value, "-", "-"));
+        assert_int_equal(run.end, EXIT_FINE);
+        assert_true(run.bytes->len > 0);
+        run_clear(&run);
+    }
+    pipe_end = maker_pipe(&maker, &writer);
+    Run run = run_verb(verb_edit, pipe_end,
+                       (const char *[]){ "edit", cases[0].option, cases[0].value, "-", "-", NULL });
+
+    assert_int_equal(run.end, EXIT_FINE);
+    run_clear(&run);
+    maker_pipe_end(pipe_end, writer);
+    close(file);
+    maker_clear(&maker);
+
+    /* What was wrong before may stay so, while something else is put right. */
+    maker = (Maker)MAKER_INIT;
+    maker_libxl(&maker, MAKER_LITERAL(PAGE_PAIRS("f2000000") MAKER_PAIRS));
+    file = maker_file(&maker);
+    run = run_verb(verb_edit, file,
+                   (const char *[]){ "edit", "--set", "a.rom:start_addr=0", "-", "-", NULL });
+    assert_int_equal(run.end, EXIT_FINE);
+    run_clear(&run);
+    close(file);
+    maker_clear(&maker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -494,7 +568,7 @@ int main(void)
         cmocka_unit_test(test_repairs),  cmocka_unit_test(test_import),
         cmocka_unit_test(test_legacy),   cmocka_unit_test(test_checkpoints),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_usage),
-        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_files),    cmocka_unit_test(test_results),
     };
 
     return cmocka_run_group_tests_name("edit", tests, NULL, NULL);

@@ -59,7 +59,7 @@ static void test_cells(void **unused)
     (void)unused;
     add(table, "r", 0x3000000, 0x3000000, 0x10000);
     add(table, "v", 0x2000000, 0xf1000000, 0x1000000);
-    cells = map_cells(table, ranges);
+    cells = map_cells(table, ranges, (MapRam){ 0, 0 });
     for (guint i = 0; i < cells->len; i++) {
         const MapCell *cell = &g_array_index(cells, MapCell, i);
 
@@ -71,6 +71,48 @@ static void test_cells(void **unused)
     assert_string_equal(text->str, wanted);
     assert_int_equal(map_number(table, xen_physmap_table_find_name(table, "v")), 0);
     assert_int_equal(map_number(table, xen_physmap_table_find_name(table, "r")), 1);
+}
+
+/* Pages of a block that has no record, in a guest whose RAM is known. */
+static void test_unclaimed(void **unused)
+{
+    static const MapRange populated[] = { { 0, 0x2001000 },
+                                          { 0x3000000, 0x3010000 },
+                                          { 0xf1000000, 0xf2001000 },
+                                          { 0xfc001000, 0xfc002000 },
+                                          { 0x100000000, 0x100002000 } };
+    static const struct {
+        guint64 start;
+        MapKind kind;
+    } wanted[] = {
+        { 0, MAP_RAM },
+        { 0x2000000, MAP_UNCLAIMED },
+        { 0x2001000, MAP_EMPTY },
+        { 0x3000000, MAP_UNCLAIMED },
+        { 0x3010000, MAP_EMPTY },
+        { 0xf0000000, MAP_HOLE },
+        { 0xf1000000, MAP_BLOCK },
+        { 0xf2000000, MAP_UNCLAIMED },
+        { 0xf2001000, MAP_HOLE },
+        { 0xfc001000, MAP_SPECIAL },
+        { 0xfc002000, MAP_HOLE },
+        { 0x100000000, MAP_RAM },
+        { 0x100001000, MAP_UNCLAIMED },
+    };
+    g_autoptr(XenPhysmapTable) table = xen_physmap_table_new();
+    g_autoptr(GArray) ranges = ranges_of(G_N_ELEMENTS(populated), populated), cells = NULL;
+
+    (void)unused;
+    add(table, "v", 0x200000000, 0xf1000000, 0x1000000);
+    cells = map_cells(table, ranges, (MapRam){ 0x2000000, 0x100001000 });
+    for (guint i = 0; i < G_N_ELEMENTS(wanted); i++) {
+        const MapCell *cell = &g_array_index(cells, MapCell, i);
+
+        assert_true(i < cells->len);
+        if (cell->start != wanted[i].start || cell->kind != wanted[i].kind) {
+            fail_msg("%u: %" G_GINT64_MODIFIER "x, %d", i, cell->start, cell->kind);
+        }
+    }
 }
 
 /* RAM with holes from a balloon is shown as less. */
@@ -85,7 +127,7 @@ static void test_scattered(void **unused)
 
         g_array_append_val(ranges, range);
     }
-    cells = map_cells(table, ranges);
+    cells = map_cells(table, ranges, (MapRam){ 0, 0 });
     assert_in_range(cells->len, 3, 40);
 }
 
@@ -291,7 +333,7 @@ int main(void)
         cmocka_unit_test(test_cells),    cmocka_unit_test(test_scattered),
         cmocka_unit_test(test_bar),      cmocka_unit_test(test_too_scattered),
         cmocka_unit_test(test_pictures), cmocka_unit_test(test_no_file),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_memory),   cmocka_unit_test(test_unclaimed),
     };
 
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);

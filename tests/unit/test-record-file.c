@@ -237,12 +237,75 @@ static void test_verbs(void **unused)
     maker_clear(&other);
 }
 
+/* What diff prints of two layouts in JSON, each a list of records. */
+static Run diff_of(const char *a, const char *b)
+{
+    const char *const texts[] = { a, b };
+    char *names[2];
+    Run run;
+
+    for (guint i = 0; i < 2; i++) {
+        g_autofree char *text = g_strdup_printf("{\"records\":[%s]}", texts[i]);
+
+        close(g_file_open_tmp("xen-physmap-XXXXXX", &names[i], NULL));
+        assert_true(g_file_set_contents(names[i], text, -1, NULL));
+    }
+    run = run_verb(verb_diff, -1, (const char *[]){ "diff", names[0], names[1], NULL });
+    for (guint i = 0; i < 2; i++) {
+        unlink(names[i]);
+        g_free(names[i]);
+    }
+    return run;
+}
+
+#define AT(name, at, size)                                                                         \
+    "{\"name\":\"" name "\",\"phys_offset\":\"" at "\",\"start_addr\":\"" at "\",\"size\":\"" size \
+    "\"}"
+
+static void test_diff(void **unused)
+{
+    static const struct {
+        const char *a, *b, *wanted;
+        int end;
+    } cases[] = {
+        { "", AT("a", "0x1000000", "0x1000"), "A: /", EXIT_FINDING },
+        { AT("a", "0x1000000", "0x1000"), "", "has no records, so nothing tells", EXIT_FINDING },
+        { "", "", "unknown: there is nothing to compare", EXIT_FINDING },
+        /* A bare name means a block on either side. */
+        { AT("0000:00:04.0/e1000.rom", "0x1000000", "0x1000"),
+          AT("e1000.rom", "0x1000000", "0x1000"), "same: 0000:00:04.0/e1000.rom", EXIT_FINE },
+        { AT("e1000.rom", "0x1000000", "0x1000"),
+          AT("0000:00:04.0/e1000.rom", "0x1000000", "0x1000"), "same: e1000.rom", EXIT_FINE },
+        { AT("0000:00:04.0/e1000.rom", "0x1000000", "0x1000"),
+          AT("e1000.rom", "0x1000000", "0x1000") "," AT("e1000.rom", "0x2000000", "0x1000"),
+          "missing: 0000:00:04.0/e1000.rom", EXIT_FINDING },
+        { AT("0000:00:04.0/e1000.rom", "0x1000000", "0x1000") "," AT("0000:00:05.0/e1000.rom",
+                                                                     "0x2000000", "0x1000"),
+          AT("e1000.rom", "0x1000000", "0x1000"), "extra: e1000.rom", EXIT_FINDING },
+        { AT("a", "0x1000000", "0x1000"), AT("a", "0x2000000", "0x1000"),
+          "misplaced: a: at 0x1000000 (offset 0x1000000) in A, at 0x2000000", EXIT_FINDING },
+        { AT("a", "0x1000000", "0x1000"), AT("a", "0x1000000", "0x2000"),
+          "resized: a: size 0x1000 in A, 0x2000 in B", EXIT_FINDING },
+    };
+
+    (void)unused;
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Run run = diff_of(cases[i].a, cases[i].b);
+
+        if (!strstr(run.out, cases[i].wanted) || run.end != cases[i].end) {
+            fail_msg("%u: %d, %s%s", i, run.end, run.out, run.err);
+        }
+        assert_null(strstr(run.out, "device model"));
+        run_clear(&run);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_json),       cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_verbs),
+        cmocka_unit_test(test_verbs),      cmocka_unit_test(test_diff),
     };
 
     return cmocka_run_group_tests_name("record-file", tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include <xen-physmap/state.h>
 #include <xen-physmap/xenstore.h>
 
+#include "record-file.h"
 #include "run-verb.h"
 
 /* Guest 3 is served by stub domain 7. */
@@ -223,6 +224,32 @@ static void test_list_all(void **state)
     run_clear(&run);
 }
 
+/* The verb restore doesn't replace what a device model may be using. */
+static void test_restore_verb(void **state)
+{
+    g_autoptr(XenPhysmapTable) one = table_of(in_bar), two = table_of(rom4);
+    g_autofree char *name = NULL;
+
+    (void)state;
+    close(g_file_open_tmp("xen-physmap-XXXXXX", &name, NULL));
+    xen_physmap_keys_foreach(&in_bar, write_as_libxl, NULL, NULL);
+    for (guint i = 0; i < 3; i++) {
+        const char *const force[] = { "restore", "--force", "3", name, NULL };
+        const XenPhysmapTable *given = i == 1 ? one : two, *wanted = i == 2 ? two : one;
+        Run run;
+
+        assert_true(record_file_save(name, given, RECORD_FORM_JSON, 3, "", NULL));
+        run = i == 2
+                  ? run_verb(verb_restore, -1, force)
+                  : run_verb(verb_restore, -1, (const char *const[]){ "restore", "3", name, NULL });
+        assert_int_equal(run.end, i == 0 ? EXIT_FINDING : EXIT_FINE);
+        assert_true((strstr(run.err, "--force replaces them") != NULL) == (i == 0));
+        expect_loaded(dom0, wanted);
+        run_clear(&run);
+    }
+    unlink(name);
+}
+
 /* Domain 0 writes the records of a savefile back, and the stub domain may change them. */
 static void test_restore(void **state)
 {
@@ -351,6 +378,7 @@ int main(void)
         cmocka_unit_test_setup(test_numbers, setup),
         cmocka_unit_test_setup(test_life, setup),
         cmocka_unit_test_setup(test_list_all, setup),
+        cmocka_unit_test_setup(test_restore_verb, setup),
         cmocka_unit_test_setup(test_restore, setup),
         cmocka_unit_test_setup(test_no_rights, setup),
         cmocka_unit_test_setup(test_no_folder, setup),

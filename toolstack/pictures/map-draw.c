@@ -9,7 +9,7 @@
 
 #define MARGIN 24
 #define HEAD 72 /* the title and the columns' headings */
-#define FOOT 56 /* the legend */
+#define FOOT 80 /* the legend */
 #define ADDRESS_WIDTH 120
 #define COLUMN_WIDTH 150
 #define COLUMN_GAP 110
@@ -29,6 +29,7 @@ static const Colour kinds[] = {
     [MAP_RAM] = { 0.78, 0.85, 0.93 },
     [MAP_HOLE] = { 0.92, 0.92, 0.90 },
     [MAP_SPECIAL] = { 0.62, 0.62, 0.60 },
+    [MAP_UNCLAIMED] = { 0.95, 0.80, 0.55 },
 };
 
 /* Hues go round by the golden angle, so that neighbours differ. */
@@ -185,10 +186,11 @@ static void draw_kinds(cairo_t *cr, const GArray *cells)
     for (guint i = 0; i < cells->len; i++) {
         const MapCell *cell = &g_array_index(cells, MapCell, i);
         double height = cell_height(cell);
-        const char *name = cell->kind == MAP_RAM       ? "RAM"
-                           : cell->kind == MAP_HOLE    ? "MMIO hole"
-                           : cell->kind == MAP_SPECIAL ? "pages of Xen and firmware"
-                                                       : NULL;
+        const char *name = cell->kind == MAP_RAM         ? "RAM"
+                           : cell->kind == MAP_HOLE      ? "MMIO hole"
+                           : cell->kind == MAP_SPECIAL   ? "pages of Xen and firmware"
+                           : cell->kind == MAP_UNCLAIMED ? "pages without a record"
+                                                         : NULL;
 
         if (name) {
             g_autofree char *size = record_text_size(cell->end - cell->start);
@@ -237,6 +239,7 @@ static void draw_legend(cairo_t *cr, double y)
         { MAP_RAM, "RAM" },
         { MAP_HOLE, "MMIO hole" },
         { MAP_SPECIAL, "pages of Xen and firmware" },
+        { MAP_UNCLAIMED, "pages without a record" },
         { MAP_BLOCK, "a ramblock" },
     };
     double x = ALLOCATED_X;
@@ -255,7 +258,7 @@ static void draw_legend(cairo_t *cr, double y)
         x += extents.x_advance + 48;
     }
     cairo_set_source_rgb(cr, 0.4, 0.4, 0.4);
-    text_at(cr, x, y + 11, "dots: nothing; lengths grow with the logarithm of sizes");
+    text_at(cr, ALLOCATED_X, y + 35, "dots: nothing; lengths grow with the logarithm of sizes");
 }
 
 void map_draw(cairo_t *cr, const char *title, const XenPhysmapTable *table, const GArray *cells)

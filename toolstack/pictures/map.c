@@ -2,6 +2,8 @@
 /* Cuts the guest-physical space at every address where something begins or ends. */
 #include "map.h"
 
+#include "page-index.h"
+
 /* So many stretches of RAM are told apart; what a balloon left is not worth more. */
 #define RANGES_MAX 16
 
@@ -38,13 +40,18 @@ static int compare_addresses(gconstpointer a, gconstpointer b)
 }
 
 /* Every address at which something begins or ends. */
-static GArray *boundaries(const XenPhysmapTable *table, const GArray *populated)
+static GArray *boundaries(const XenPhysmapTable *table, const GArray *populated, MapRam ram)
 {
     GArray *all = g_array_new(FALSE, FALSE, sizeof(guint64));
     const guint64 fixed[] = { 0, MAP_HOLE_START, MAP_HOLE_END };
     const XenPhysmapRecord *record;
 
     g_array_append_vals(all, fixed, G_N_ELEMENTS(fixed));
+    if (ram.low > 0) {
+        const guint64 ends[] = { ram.low, PAGE_INDEX_SPECIAL, ram.high };
+
+        g_array_append_vals(all, ends, G_N_ELEMENTS(ends));
+    }
     for (guint i = 0; i < populated->len; i++) {
         g_array_append_vals(all, &g_array_index(populated, MapRange, i), 2);
     }
@@ -63,8 +70,23 @@ static gboolean same_content(const MapCell *a, const MapCell *b)
     return a->kind == b->kind && a->block == b->block && a->allocated == b->allocated;
 }
 
+/* What pages are at this address that belong to no block. */
+static MapKind kind_of_pages(guint64 address, MapRam ram)
+{
+    gboolean in_hole = address >= MAP_HOLE_START && address < MAP_HOLE_END;
+
+    if (ram.low == 0) {
+        return in_hole ? MAP_SPECIAL : MAP_RAM;
+    }
+    if (address < ram.low || (address >= MAP_HOLE_END && address < ram.high)) {
+        return MAP_RAM;
+    }
+    return address >= PAGE_INDEX_SPECIAL && address < MAP_HOLE_END ? MAP_SPECIAL : MAP_UNCLAIMED;
+}
+
 /* What is at cell->start. *range is the populated range that the last cell was compared with. */
-static void fill(MapCell *cell, const XenPhysmapTable *table, const GArray *populated, guint *range)
+static void fill(MapCell *cell, const XenPhysmapTable *table, const GArray *populated, MapRam ram,
+                 guint *range)
 {
     gboolean in_hole = cell->start >= MAP_HOLE_START && cell->start < MAP_HOLE_END;
     const MapRange *here;
@@ -82,13 +104,13 @@ static void fill(MapCell *cell, const XenPhysmapTable *table, const GArray *popu
     if (cell->block) {
         cell->kind = MAP_BLOCK;
     } else if (here && here->start <= cell->start) {
-        cell->kind = in_hole ? MAP_SPECIAL : MAP_RAM;
+        cell->kind = kind_of_pages(cell->start, ram);
     } else {
         cell->kind = in_hole ? MAP_HOLE : MAP_EMPTY;
     }
 }
 
-GArray *map_cells(const XenPhysmapTable *table, GArray *populated)
+GArray *map_cells(const XenPhysmapTable *table, GArray *populated, MapRam ram)
 {
     GArray *cells = g_array_new(FALSE, FALSE, sizeof(MapCell));
     g_autoptr(GArray) cuts = NULL;
@@ -97,7 +119,7 @@ GArray *map_cells(const XenPhysmapTable *table, GArray *populated)
     for (guint64 gap = 0; gap == 0 || populated->len > RANGES_MAX; gap = gap ? gap * 2 : 4096) {
         map_join(populated, gap);
     }
-    cuts = boundaries(table, populated);
+    cuts = boundaries(table, populated, ram);
     for (guint i = 0; i + 1 < cuts->len; i++) {
         MapCell cell = { .start = g_array_index(cuts, guint64, i),
                          .end = g_array_index(cuts, guint64, i + 1) };
@@ -106,7 +128,7 @@ GArray *map_cells(const XenPhysmapTable *table, GArray *populated)
         if (cell.start == cell.end) {
             continue;
         }
-        fill(&cell, table, populated, &range);
+        fill(&cell, table, populated, ram, &range);
         if (last && same_content(last, &cell)) {
             last->end = cell.end;
         } else {

@@ -16,6 +16,7 @@ typedef enum {
     MAP_HOLE,
     MAP_SPECIAL, /* pages of Xen and of the firmware, in the hole */
     MAP_BLOCK,
+    MAP_UNCLAIMED, /* pages that are neither RAM nor of Xen or the firmware, and of no record */
 } MapKind;
 
 /* The half-open [start, end). */
@@ -30,12 +31,17 @@ typedef struct MapCell {
     const XenPhysmapRecord *allocated; /* one that was allocated here and moved away, or NULL */
 } MapCell;
 
+/* Where RAM ends below and above 4 GiB; 0 when it isn't known. */
+typedef struct MapRam {
+    guint64 low, high;
+} MapRam;
+
 /*
  * The cells from 0 to the highest address, without gaps: an array of MapCell that points into the
  * table. `populated` is an array of MapRange in any order; it is sorted, and ranges that are close
  * to each other are joined until they are few. Free it with g_array_unref.
  */
-GArray *map_cells(const XenPhysmapTable *table, GArray *populated);
+GArray *map_cells(const XenPhysmapTable *table, GArray *populated, MapRam ram);
 
 /* Sorts ranges and joins those that touch or overlap. */
 void map_join(GArray *ranges, guint64 gap);

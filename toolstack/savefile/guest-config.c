@@ -57,6 +57,16 @@ guint64 guest_config_high_ram(const GuestConfig *config)
     return all == 0 ? 0 : GIB4 + (all > config->low_ram_end ? all - config->low_ram_end : 0);
 }
 
+void guest_config_find_ram(const GuestConfig *config, const XenPhysmapTable *table, guint64 *low,
+                           guint64 *high)
+{
+    const XenPhysmapRecord *first = table ? xen_physmap_table_get(table, 0) : NULL;
+    guint64 most = first ? first->phys_offset : G_MAXUINT64;
+
+    *low = config ? MIN(guest_config_low_ram(config), most) : 0;
+    *high = config ? MIN(guest_config_high_ram(config), most) : 0;
+}
+
 static void add_device(GPtrArray *devices, char *device)
 {
     if (devices->len < DEVICES_MAX) {

@@ -3,6 +3,8 @@
 #ifndef XEN_PHYSMAP_GUEST_CONFIG_H
 #define XEN_PHYSMAP_GUEST_CONFIG_H
 
+#include <xen-physmap/table.h>
+
 #include "stream.h"
 
 /* A longer one isn't looked into; what toolstacks write has some KiB. */
@@ -40,6 +42,13 @@ GuestConfig *guest_config_parse(StreamWrapper wrapper, const char *text, gsize l
 /* Where RAM ends below 4 GiB, and where above (4 GiB: there is none); 0 when it isn't known. */
 guint64 guest_config_low_ram(const GuestConfig *config);
 guint64 guest_config_high_ram(const GuestConfig *config);
+
+/*
+ * The same with these records: QEMU allocates the first block where RAM ends, and what the
+ * configuration says may have been changed since. Without a configuration nothing is known.
+ */
+void guest_config_find_ram(const GuestConfig *config, const XenPhysmapTable *table, guint64 *low,
+                           guint64 *high);
 
 void guest_config_free(GuestConfig *config);
 

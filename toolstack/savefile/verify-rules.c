@@ -342,17 +342,6 @@ static const XenPhysmapRecord *lowest(const Verify *verify)
     return verify->table ? xen_physmap_table_get(verify->table, 0) : NULL;
 }
 
-/* QEMU allocates the first block where the guest's RAM ends, and what the configuration says may
- * have been changed since. Each end is 0 when nothing tells it. */
-static void find_ram(const Verify *verify, guint64 *low, guint64 *high)
-{
-    const XenPhysmapRecord *first = lowest(verify);
-    guint64 most = first ? first->phys_offset : G_MAXUINT64;
-
-    *low = verify->config ? MIN(guest_config_low_ram(verify->config), most) : 0;
-    *high = verify->config ? MIN(guest_config_high_ram(verify->config), most) : 0;
-}
-
 static gboolean overlaps(const XenPhysmapRecord *record, guint64 start, guint64 end)
 {
     return record->start_addr < end && record->start_addr + record->size > start;
@@ -363,7 +352,7 @@ static void check_block_in_ram(Verify *verify)
     const XenPhysmapRecord *record;
     guint64 low, high;
 
-    find_ram(verify, &low, &high);
+    guest_config_find_ram(verify->config, verify->table, &low, &high);
     for (guint i = 0; (record = xen_physmap_table_get(verify->table, i)); i++) {
         if (overlaps(record, 0, low)) {
             verify_found(verify, verify->table_at,
@@ -516,7 +505,7 @@ static void check_unclaimed(Verify *verify)
 {
     guint64 low, high, first, n;
 
-    find_ram(verify, &low, &high);
+    guest_config_find_ram(verify->config, verify->table, &low, &high);
     /* When the records can't be read, all of their pages would be told. */
     if (low == 0 || !verify->table || !page_index_is_whole(verify->pages) ||
         (!lowest(verify) && verify->counts[VERIFY_ERROR] > 0)) {

@@ -354,3 +354,17 @@ gboolean verify_run(Verify *verify, int fd, GError **error)
     try_stage(verify, VERIFY_END);
     return TRUE;
 }
+
+void verify_layout(Verify *verify, const XenPhysmapTable *table)
+{
+    const XenPhysmapRecord *record;
+
+    xen_physmap_table_free(verify->table);
+    verify->table = xen_physmap_table_new();
+    for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
+        xen_physmap_table_add(verify->table, record, NULL);
+    }
+    if (xen_physmap_table_size(verify->table) > 0) {
+        try_stage(verify, VERIFY_LAYOUT);
+    }
+}

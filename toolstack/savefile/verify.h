@@ -88,6 +88,9 @@ void verify_free(Verify *verify);
 /* Tries all rules on this input. FALSE when it can't be read; what is wrong in it is a finding. */
 gboolean verify_run(Verify *verify, int fd, GError **error);
 
+/* After verify_run: tries the rules of a layout on other records, as if the input had them. */
+void verify_layout(Verify *verify, const XenPhysmapTable *table);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Verify, verify_free)
 
 #endif
