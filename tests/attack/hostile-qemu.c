@@ -477,7 +477,7 @@ static const char *endless_state(const char *command, const char *line)
 
 /* --- replies that no reader should take --- */
 
-static const char *duplicate_names(const char *command, const char *line)
+static const char *duplicate_keys(const char *command, const char *line)
 {
     (void)line;
     return strcmp(command, "query-status") == 0
@@ -498,7 +498,7 @@ static const Way ways[] = {
     { "huge-block", NULL, NULL, huge_block, NULL },
     { "many-ranges", NULL, NULL, many_ranges, NULL },
     { "endless-state", NULL, NULL, endless_state, NULL },
-    { "duplicate-names", NULL, NULL, duplicate_names, NULL },
+    { "duplicate-keys", NULL, NULL, duplicate_keys, NULL },
     { 0 },
 };
 

@@ -456,10 +456,10 @@ static void test_flood(void **state)
     expect_unharmed();
 }
 
-static void test_duplicate_names(void **state)
+static void test_duplicate_keys(void **state)
 {
     (void)state;
-    start_qemu("duplicate-names", &vram);
+    start_qemu("duplicate-keys", &vram);
     expect_exit(run_command(0, "update-dm", "--dry-run", NULL), EXIT_TROUBLE);
     expect_said("the same key twice");
     expect_unharmed();
@@ -569,7 +569,7 @@ int main(void)
         ATTACK(dribble),
         ATTACK(flood),
         ATTACK(huge_block),
-        ATTACK(duplicate_names),
+        ATTACK(duplicate_keys),
         ATTACK(link_in_folder),
         ATTACK(file_of_others),
     };
