@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xen-physmap check: a running domain's records against its QEMU and its pages. */
+/* xen-physmap check: compares a running domain's records with its QEMU and its pages. */
 #include <stdio.h>
 #include <sys/mman.h>
 
@@ -9,7 +9,7 @@
 #include "record-text.h"
 #include "verb.h"
 
-/* Appends the SHA-256 of each block's pages as the domain has them, in the table's order. */
+/* Appends the SHA-256 of each block's pages in the domain, in the order of the table. */
 static gboolean hash_blocks(const XenPhysmapOps *ops, guint32 domid, const XenPhysmapTable *table,
                             GPtrArray *hashes, GError **error)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xen-physmap convert: records from one form into another. */
+/* xen-physmap convert: converts records to another format. */
 #include "record-file.h"
 #include "record-text.h"
 #include "verb.h"

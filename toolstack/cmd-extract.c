@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xen-physmap extract: the contents of ramblocks out of a savefile, found through their records. */
+/* xen-physmap extract: writes the contents of ramblocks in a savefile to files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,28 +18,28 @@
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 #define PAGE XEN_PHYSMAP_PAGE_SIZE
 
-/* Of all blocks together; one bit a page is kept in memory. */
+/* The limit for all blocks together. One bit per page is kept in memory. */
 #define SIZE_MAX_ALL (G_GUINT64_CONSTANT(1) << 40)
 
-/* So many files are open at a time; for more the savefile is walked again. */
+/* The number of files open at a time. For more, the savefile is read again. */
 #define FILES_MAX 128
 
-/* File names are no longer than this, with room for what makes them differ. */
+/* The longest file name, with room for a part that makes it unique. */
 #define FILE_NAME_MAX 200
 
 #define CHUNK (256 * 1024)
 
-/* A block on its way into a file. */
+/* A block that is being written to a file. */
 typedef struct Target {
     XenPhysmapRecord record;
     char *path;
-    int folder;             /* of --all; -1: `path` is a name of its own */
-    AtomicFile *output;     /* only while the savefile is walked */
-    int fd;                 /* what is written in any order: the output itself, or `spool` */
-    FILE *spool;            /* ahead of a pipe or a device; NULL: the output takes any order */
-    guint8 *held;           /* a bit a page: the savefile has it */
-    gboolean dropped;       /* one of which it had a copy isn't there any more */
-    guint64 missing, first; /* pages without, and the address of the first one */
+    int folder;             /* the folder of --all; -1: `path` is a complete path */
+    AtomicFile *output;     /* only while the savefile is read */
+    int fd;                 /* a file that takes any order: the output itself, or `spool` */
+    FILE *spool;            /* before a pipe or a device; NULL: the output takes any order */
+    guint8 *held;           /* a bit per page: the savefile has it */
+    gboolean dropped;       /* a page that the savefile had was removed later */
+    guint64 missing, first; /* missing pages, and the address of the first one */
 } Target;
 
 static void target_clear(gpointer data)
@@ -66,8 +66,8 @@ static char *file_name(const char *name)
     return safe;
 }
 
-/* Gives each target a path in the directory; those whose names would be the same get their
- * phys_offset added, which no other one has. */
+/* Gives each target a path in the directory. If names would be the same, the
+ * phys_offset is appended, which is unique. */
 static void name_targets(GArray *targets, const char *directory)
 {
     g_autoptr(GHashTable) uses = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -102,7 +102,7 @@ static void add_target(GArray *targets, const XenPhysmapRecord *record)
     g_array_append_val(targets, target);
 }
 
-/* TRUE when a person can mean this record by `block`: by its name, its region's, its offset. */
+/* TRUE when `block` is this record's name, its region's name or its offset. */
 static gboolean is_meant(const XenPhysmapRecord *record, const char *block, gboolean whole_name)
 {
     g_autofree char *offset = g_strdup_printf(HEX, record->phys_offset);
@@ -209,7 +209,7 @@ static Target *find_target(const Batch *batch, guint64 pfn, guint64 *page)
     return NULL;
 }
 
-/* What is said last of a page counts, also when that is that it isn't there any more. */
+/* What the stream says last about a page counts, also when it says that the page is gone. */
 static gboolean page_named(guint64 pfn, gboolean stored, gpointer data)
 {
     guint64 page;
@@ -231,7 +231,7 @@ static gboolean system_failed(const Target *target, const char *what, GError **e
     return FALSE;
 }
 
-/* Pages come in the stream's order, which only a file takes; for anything else they are spooled. */
+/* Pages come in the order of the stream. Only a file takes any order; others need a spool. */
 static gboolean open_target(Target *target, GError **error)
 {
     g_autofree char *base = g_path_get_basename(target->path);
@@ -278,7 +278,7 @@ static gboolean page_read(guint64 pfn, const guint8 *bytes, gpointer data, GErro
     return (!before && bytes_are_zero(bytes, PAGE)) || write_page(target, bytes, page, error);
 }
 
-/* Sends what was spooled on, holes as zeros. */
+/* Sends the spooled pages, with zeros for holes. */
 static gboolean send_spool(const Target *target, GError **error)
 {
     g_autofree guint8 *chunk = g_malloc(CHUNK);
@@ -306,7 +306,7 @@ static gboolean make_hole(const Target *target, guint64 page, guint64 end, GErro
     return page == end;
 }
 
-/* The first page from this one on that the savefile has, or hasn't; `n` when there is none. */
+/* The first page from this one on that the savefile has or lacks; `n` when there is none. */
 static guint64 next_page(const Target *target, guint64 page, guint64 n, gboolean has)
 {
     while (page < n && ((target->held[page / 8] & 1 << page % 8) != 0) != has) {
@@ -435,8 +435,8 @@ typedef struct Wish {
     char *all, *at;
 } Wish;
 
-/* The folder of --all, made if it isn't there; -1 with an error. It may be in a folder of others, so
- * a link is not followed. */
+/* The folder of --all; created if needed. -1 with an error. It may be in a folder of other users,
+ * so a link is not followed. */
 static int open_folder(const char *name, GError **error)
 {
     int fd = g_mkdir_with_parents(name, 0777) < 0
@@ -451,7 +451,7 @@ static int open_folder(const char *name, GError **error)
     return fd;
 }
 
-/* Names the files that the blocks go to, and writes them. */
+/* Chooses the names of the files, and writes them. */
 static gboolean extract_all(const char *directory, GArray *targets, int fd, guint64 end,
                             GError **error)
 {
@@ -509,7 +509,7 @@ static gboolean fulfil(const Wish *wish, GArray *targets, int fd, GError **error
     return extract(targets, fd, end, error);
 }
 
-/* Sorts the arguments into *wish. FALSE, said on stderr, when they don't fit together. */
+/* Puts the arguments into *wish. FALSE, with a message, when they don't fit together. */
 static gboolean parse_arguments(int argc, char **argv, gboolean json, Wish *wish)
 {
     int positional = argc - 1 - !(wish->all || wish->at);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xen-physmap list: the records of running domains, from live xenstore. */
+/* xen-physmap list: prints the records of running domains, from xenstore. */
 #include <string.h>
 
 #include "domain.h"
 #include "record-text.h"
 #include "verb.h"
 
-/* The heading of a domain's table, and why it is empty when it is. */
+/* The heading of a domain's table, and the reason if it is empty. */
 static void print_text(const Domain *domain, const XenPhysmapTable *table)
 {
     printf("domain %u (%s), device model in domain %u\n", domain->domid, domain->name,
@@ -18,7 +18,7 @@ static void print_text(const Domain *domain, const XenPhysmapTable *table)
     }
 }
 
-/* Prints those of `domains` that can be read, and the reason for each other. */
+/* Prints the domains that can be read, and an error for each other one. */
 static int list(const XenPhysmapOps *ops, GPtrArray *domains, gboolean one, gboolean json)
 {
     g_autoptr(GPtrArray) tables =

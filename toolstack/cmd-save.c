@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xen-physmap save: a running domain's records to a file or pipe, for a toolstack's save. */
+/* xen-physmap save: writes a running domain's records to a file or pipe, for a toolstack. */
 #include "record-file.h"
 #include "domain.h"
 #include "verb.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xen-physmap screenshot: a guest's screen, out of its videoram in a savefile or in a domain. */
+/* xen-physmap screenshot: draws a guest's screen from its videoram, in a savefile or a domain. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,24 +17,24 @@
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 #define PAGE XEN_PHYSMAP_PAGE_SIZE
 
-/* The memory region of the framebuffer, of every card that QEMU gives a Xen guest but one. */
+/* The memory region of the framebuffer, for all cards but one that QEMU offers a Xen guest. */
 #define VIDEORAM "vga.vram"
 
-/* QEMU's state is less than a MiB, and more with many CPUs. A longer one isn't looked into. */
+/* QEMU's state has less than a MiB, or more with many CPUs. A longer one isn't read. */
 #define STATE_MAX (16U << 20)
 
-/* What a picture may take, videoram included: 3840x2160 with 32 bits takes 32 MiB. */
+/* The limit for a picture, videoram included: 3840x2160 with 32 bits takes 32 MiB. */
 #define MEMORY_MAX (48U << 20)
 
 typedef struct Shot {
     const char *source;
-    gboolean saved;   /* in a file, and not of a running domain */
-    const char *size; /* NULL: the mode is the saved device's */
+    gboolean saved;   /* in a file, not in a running domain */
+    const char *size; /* NULL: the mode is read from the saved device */
     VgaMode mode;
     guint64 address; /* of the first page that is needed, in the guest */
     guint64 pages;
     guint8 *bytes; /* those pages */
-    guint8 *held;  /* a byte a page: it is there */
+    guint8 *held;  /* a byte per page: the page exists */
 } Shot;
 
 static void shot_clear(Shot *shot)
@@ -69,7 +69,7 @@ static const XenPhysmapRecord *find_videoram(const XenPhysmapTable *table, GErro
     return found;
 }
 
-/* Once the mode is known: which pages it needs, and room for them. */
+/* When the mode is known: finds the pages that it needs, and allocates memory for them. */
 static gboolean prepare(Shot *shot, const XenPhysmapRecord *record, guint64 *first, GError **error)
 {
     guint64 length, memory;
@@ -96,7 +96,7 @@ static gboolean prepare(Shot *shot, const XenPhysmapRecord *record, guint64 *fir
 
 /* --- out of a savefile --- */
 
-/* The mode in the device model's state, if there is one whose end counts. */
+/* Reads the mode from the device model's state that counts, if there is one. */
 static gboolean saved_mode(Shot *shot, int fd, const Savefile *contents,
                            const XenPhysmapRecord *record, GError **error)
 {
@@ -207,7 +207,7 @@ static gboolean save_png(const Shot *shot, const guint8 *bytes, const char *path
                                     TRUE, error);
 }
 
-/* Says which pages weren't there, and returns how it ended. */
+/* Reports the pages that were missing, and returns the exit code. */
 static int conclude(const Shot *shot)
 {
     guint64 missing = 0, first = 0;

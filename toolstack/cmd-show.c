@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xen-physmap show: what a savefile or stream holds, and the records in it. */
+/* xen-physmap show: prints what is in a savefile or stream, and its records. */
 #include <stdio.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xen-physmap verify: a savefile against every rule of its format and of a layout. */
+/* xen-physmap verify: checks a savefile against the rules of its format and of a layout. */
 #include <stdio.h>
 #include <unistd.h>
 

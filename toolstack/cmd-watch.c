@@ -18,11 +18,11 @@
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
-/* An old QEMU writes a record's nodes one after another; so long it may take before it is said
- * that one is incomplete. */
+/* An old QEMU writes the nodes of a record one after the other. This is the time until it is
+ * reported that a record is incomplete. */
 #define PATIENCE_MS 300
 
-/* A domain that is followed, and what was last known of it. */
+/* A domain that is watched, and its last known records. */
 typedef struct Followed {
     Domain *domain;
     XenPhysmapTable *table;
@@ -34,12 +34,12 @@ typedef struct Watch {
     const char *name; /* only the domain of this name; or NULL */
     gint64 domid;     /* only this one; or -1 */
     gboolean json;
-    gboolean started;         /* what is there from now on appeared */
-    gboolean out_of_patience; /* records that break a rule now are told about */
+    gboolean started;         /* blocks that are found from now on have appeared */
+    gboolean out_of_patience; /* records that break a rule are reported now */
     GHashTable *followed;     /* domid to Followed */
     GHashTable *dm_domids;    /* where a watch is set */
     GHashTable *dirty;        /* domids to look at */
-    GHashTable *doubtful;     /* domids whose records broke a rule and are looked at again */
+    GHashTable *doubtful;     /* domids whose records broke a rule, to look at again */
 } Watch;
 
 static void followed_free(gpointer data)
@@ -136,7 +136,7 @@ static void say_changes(const Watch *watch, const Domain *domain, const XenPhysm
 
 /* --- what it looks at --- */
 
-/* A watch on all device models that run in this domain. */
+/* Sets a watch on all device models that run in this domain. */
 static gboolean watch_dm(Watch *watch, guint32 dm_domid, GError **error)
 {
     g_autofree char *path = g_strdup_printf("/local/domain/%u/device-model", dm_domid);
@@ -153,7 +153,7 @@ static gboolean watch_dm(Watch *watch, guint32 dm_domid, GError **error)
     return TRUE;
 }
 
-/* xl gives a domain that comes in its name with this added, until it is complete. */
+/* xl appends this to the name of a domain that is restored or migrated in, until it is complete. */
 static gboolean is_named(const Domain *domain, const char *name)
 {
     gsize length = strlen(name);
@@ -169,7 +169,7 @@ static gboolean is_wanted(const Watch *watch, const Domain *domain)
                                : TRUE;
 }
 
-/* The domain as it is now; NULL without an error when it isn't there or isn't wanted. */
+/* Finds the domain. NULL without an error when it doesn't exist or isn't wanted. */
 static Domain *look_up(const Watch *watch, guint32 domid, GError **error)
 {
     g_autofree char *text = g_strdup_printf("%u", domid);
@@ -186,7 +186,7 @@ static Domain *look_up(const Watch *watch, guint32 domid, GError **error)
     return known || is_wanted(watch, domain) ? g_steal_pointer(&domain) : NULL;
 }
 
-/* Says what has changed in a domain since it was last looked at. */
+/* Prints what has changed in a domain since the last look. */
 static gboolean look(Watch *watch, guint32 domid, GError **error)
 {
     g_autoptr(GError) problem = NULL;
@@ -234,7 +234,7 @@ static gboolean look(Watch *watch, guint32 domid, GError **error)
 
 /* --- events --- */
 
-/* Domains came or went: all that are followed, and all that could be. */
+/* Domains appeared or disappeared: looks at all that are watched, and all that could be. */
 static gboolean mark_all(Watch *watch, GError **error)
 {
     g_autoptr(GPtrArray) domains = domain_all(watch->ops, error);
@@ -256,7 +256,7 @@ static gboolean mark_all(Watch *watch, GError **error)
     return TRUE;
 }
 
-/* Marks the domain that a path under /local/domain/N/device-model is of. */
+/* Marks the domain for a path under /local/domain/N/device-model. */
 static void mark(Watch *watch, const char *path)
 {
     const char *domid = strstr(path, "/device-model/");
@@ -270,7 +270,7 @@ static void mark(Watch *watch, const char *path)
     }
 }
 
-/* Takes all events that are there, then looks once at each domain that they are of. */
+/* Takes all pending events, then looks once at each of their domains. */
 static gboolean take_events(Watch *watch, GError **error)
 {
     GHashTableIter iter;
@@ -310,14 +310,14 @@ static void doubt(Watch *watch)
     watch->out_of_patience = TRUE;
 }
 
-/* A domain that was named by its domid doesn't come back. */
+/* A domain named by its domid doesn't come back. */
 static gboolean is_over(const Watch *watch)
 {
     return watch->domid >= 0 &&
            !g_hash_table_contains(watch->followed, GUINT_TO_POINTER((guint)watch->domid));
 }
 
-/* Until a signal comes, nobody reads any more, or the one domain is gone. */
+/* Runs until a signal comes, nobody reads its output, or the only domain is gone. */
 static gboolean follow(Watch *watch, int signals, GError **error)
 {
     struct pollfd fds[] = { { .fd = xs_fileno(watch->xs), .events = POLLIN },
@@ -329,7 +329,7 @@ static gboolean follow(Watch *watch, int signals, GError **error)
         int ready;
 
         if (fflush(stdout) && errno == EPIPE) {
-            __fpurge(stdout); /* nobody reads: that is the end, and no failure */
+            __fpurge(stdout); /* nobody reads the output: the end, and not a failure */
             clearerr(stdout);
             return TRUE;
         }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Options and endings, the same for every verb. */
+/* Options and exit codes, the same for every verb. */
 #include "verb.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ int verb_end(int end)
     return end;
 }
 
-/* GLib's own --help ends well when nobody got it. */
+/* GLib's own --help exits with 0 even when it couldn't be written. */
 static gboolean print_help(const char *option, const char *value, gpointer data, GError **error)
 {
     g_autofree char *help = g_option_context_get_help(data, TRUE, NULL);
@@ -56,7 +56,7 @@ gboolean verb_options(int *argc, char ***argv, const GOptionEntry *entries, cons
     add_help(context);
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, argc, argv, &error)) {
-        /* GLib's messages have typographic quotation marks, and arguments may have anything. */
+        /* GLib's messages have typographic quotation marks, and arguments may contain any bytes. */
         g_autofree char *valid = g_utf8_make_valid(error->message, -1);
         g_autofree char *ascii = g_str_to_ascii(valid, "C");
         g_autofree char *shown = xen_physmap_escape(ascii, -1);

@@ -60,8 +60,7 @@ static void allocate(void)
     xc_interface_close(xc);
 }
 
-/* A new guest: allocates the block, records it, fills it, and moves it to where its BAR is mapped.
- * */
+/* A new guest: allocates the block, records it, fills it, and moves it to its BAR. */
 static gboolean start(XenPhysmapState *state, GError **error)
 {
     guint32 *words;

@@ -55,8 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (guint i = 0; i < blocks->len; i++) {
         gboolean found = FALSE;
 
-        /* Setting an offset may turn it into another record, so that the next edits don't find it.
-         * */
+        /* Setting an offset may make it another record, which the next edits don't find. */
         raw_records_set(raw, blocks->pdata[i], fields[i % G_N_ELEMENTS(fields)], "1000", &found,
                         NULL);
     }

@@ -330,8 +330,7 @@ static void test_xenstore_fails_and_recovers(void **unused)
     expect_stored(host, in_place);
 }
 
-/* A commit may have taken effect although its answer was lost. What it wrote must not stay forever.
- * */
+/* A commit may have taken effect although its answer was lost. Its writes must not stay forever. */
 static void test_lost_answer(void **unused)
 {
     g_autoptr(FakeHost) host = new_host();

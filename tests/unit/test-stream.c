@@ -266,8 +266,7 @@ static void test_checkpoints(void **unused)
     assert_null(strstr(text, "error"));
     assert_non_null(strstr(text, "3 CHECKPOINT_STATE"));
 
-    /* Wherever it ends, it is an error before the end of the first checkpoint, and a cut after it.
-     * */
+    /* An end before the end of the first checkpoint is an error, one after it is a cut. */
     for (gsize length = all; length-- > complete - 200;) {
         maker.bytes->len = length;
         expect_failure(&maker, length < complete ? "error" : "cut", "too early");

@@ -31,7 +31,7 @@ static gboolean xenstore_failed(GError **error, const char *path)
     return FALSE;
 }
 
-/* The domain, if it is there: *domain stays NULL when it isn't. */
+/* The domain, if it exists; otherwise *domain stays NULL. */
 static gboolean look_up(const XenPhysmapOps *ops, guint32 domid, Domain **domain, GError **error)
 {
     g_autofree char *path = g_strdup_printf("/local/domain/%u/name", domid);
@@ -121,7 +121,7 @@ Domain *domain_find(const XenPhysmapOps *ops, const char *domid_or_name, GError 
     Domain *found = NULL;
     guint64 domid;
 
-    /* As xl does: digits are a domid, all else is a name. */
+    /* Like xl: digits are a domid, anything else is a name. */
     if (g_ascii_string_to_unsigned(domid_or_name, 10, 0, DOMID_LAST, &domid, NULL)) {
         if (!look_up(ops, domid, &found, error)) {
             return NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Between cairo's stream of bytes, which knows of success only, and an output with its errors. */
+/* Connects cairo's byte stream, which only knows success or failure, to a file with its errors. */
 #include "picture.h"
 
 cairo_status_t picture_write(void *closure, const unsigned char *bytes, unsigned int length)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Turns videoram into pixels, text by the font that lies in videoram itself. */
+/* Turns videoram into pixels; text with the font that is in videoram too. */
 #include "screen.h"
 
 #include <string.h>
@@ -51,7 +51,7 @@ static void draw_pixels(const VgaMode *mode, const guint8 *bytes, guint8 *pixels
     }
 }
 
-/* A character's cell: its code, its attribute, and two bytes of the planes of fonts. */
+/* A character's cell: its code, its attribute, and one byte of each font plane. */
 static const guint8 *cell(const VgaMode *mode, const guint8 *bytes, guint x, guint y)
 {
     return bytes + mode->offset + (gsize)y * mode->stride + 4 * x;
@@ -61,7 +61,7 @@ static void draw_cell(const VgaMode *mode, const guint8 *bytes, guint x, guint y
                       int stride)
 {
     const guint8 *at = cell(mode, bytes, x, y);
-    /* Plane 2 is every third of four bytes; 32 lines a character. */
+    /* Plane 2 is the third of every four bytes; 32 lines for each character. */
     const guint8 *glyph = bytes + mode->fonts[at[1] >> 3 & 1] + 2 + 4 * 32 * at[0];
     guint32 front = mode->colours[at[1] & 15], back = mode->colours[at[1] >> 4];
 
@@ -88,7 +88,7 @@ static guint picture_height(const VgaMode *mode)
     return mode->height * (mode->text ? mode->cell_height : 1);
 }
 
-/* TRUE when cairo can read videoram as it is. */
+/* TRUE when cairo can read videoram directly. */
 static gboolean is_as_cairo_has_it(const VgaMode *mode)
 {
     return !mode->text && mode->bpp == 32 && mode->stride % 4 == 0 && mode->stride <= G_MAXINT &&

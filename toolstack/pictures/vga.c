@@ -6,12 +6,12 @@
 
 #include "bytes.h"
 
-/* What a section starts with: its kind, its number, and a name behind its length. */
+/* The start of a section: its type, its number, and its name, preceded by its length. */
 #define SECTION_FULL 4
 #define SECTION_HEAD 6
 #define SECTION_VERSION 2
 
-/* In the section, behind its name, instance and version: the PCI device, then the VGA's registers.
+/* In the section, after its name, instance and version: the PCI device, then the VGA's registers.
  * Numbers are big-endian, and nothing is aligned. */
 enum {
     AT_PCI_VERSION = 0,
@@ -48,7 +48,7 @@ static gboolean is_vga_name(const char *name, gsize length, const char *device)
            (!device || (strlen(device) == path && memcmp(name, device, path) == 0));
 }
 
-/* TRUE when the body is what it should be wherever that is known beforehand. */
+/* TRUE when every field with a known value has that value. */
 static gboolean is_vga_body(const guint8 *body)
 {
     static const guint8 ids[] = { 0x34, 0x12, 0x11, 0x11 };
@@ -59,7 +59,7 @@ static gboolean is_vga_body(const guint8 *body)
            (vbe(body, VBE_ID) & 0xfff0) == 0xb0c0;
 }
 
-/* The body of the only section of a VGA. Sections have no lengths, so it is looked for. */
+/* Searches for the body of the only VGA section. Sections have no lengths. */
 static const guint8 *find_section(const guint8 *state, gsize length, const char *device)
 {
     const guint8 *found = NULL;
@@ -90,7 +90,7 @@ static gboolean not_known(GError **error, const char *what)
     return FALSE;
 }
 
-/* A palette entry, of 6 bits a colour or of 8. */
+/* A palette entry, with 6 or 8 bits per colour. */
 static guint32 palette_colour(const guint8 *body, guint index)
 {
     const guint8 *entry = body + AT_PALETTE + 3 * index;
@@ -105,7 +105,7 @@ static guint32 palette_colour(const guint8 *body, guint index)
     return colour;
 }
 
-/* The 16 colours of text go through the attribute controller. */
+/* The attribute controller maps the 16 colours of text. */
 static guint32 attribute_colour(const guint8 *body, guint index)
 {
     const guint8 *ar = body + AT_AR;
@@ -187,7 +187,7 @@ gboolean vga_find_mode(const guint8 *state, gsize length, const char *device, Vg
     return text_mode(body, mode, error);
 }
 
-/* Grey, or the 16 colours that text has unless the guest changed them. */
+/* Grey, or the default 16 colours of text. */
 static void default_colours(VgaMode *mode)
 {
     for (guint i = 0; i < 256; i++) {
@@ -204,7 +204,7 @@ static void default_colours(VgaMode *mode)
     }
 }
 
-/* Takes a decimal or 0x number and what has to follow it. */
+/* Parses a decimal or 0x number, and what must follow it. */
 static gboolean take_number(const char **text, const char *behind, guint64 most, guint64 *number)
 {
     char *end;

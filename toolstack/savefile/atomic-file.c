@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Writes a file without a name, or with a temporary one, in its final folder, and renames it. */
+/* Writes a file without a name, or with a temporary one, in its final folder, then gives it its
+ * name. */
 #include "atomic-file.h"
 
 #include <errno.h>
@@ -19,8 +20,8 @@ struct AtomicFile {
     int fd;
     gboolean borrowed; /* the descriptor isn't ours */
     char *shown;       /* the name, safe to print */
-    int folder;        /* -1: it is written to directly */
-    int replaces;      /* an input that may be replaced by name; -1: none */
+    int folder;        /* -1: it is written directly */
+    int replaces;      /* an input that the file may replace; -1: none */
     char *base;        /* its final name in the folder */
     char *temporary;   /* its name until then; NULL: it has none */
     mode_t mode;       /* its final permissions */
@@ -66,7 +67,7 @@ static gboolean open_descriptor(AtomicFile *output, int fd, gboolean borrowed, G
     return !input_is_open(&st) || refuse_input(error, output);
 }
 
-/* The number in /dev/fd/3 and its like; -1 when the name is none of them. */
+/* The number in a name like /dev/fd/3; -1 for other names. */
 static int descriptor_number(const char *name)
 {
     static const char *const folders[] = { "/dev/fd/", "/proc/self/fd/" };
@@ -87,8 +88,8 @@ static int descriptor_number(const char *name)
     return -1;
 }
 
-/* What has this name is no regular file. `found` pins it, so that it is still the same when it is
- * opened. */
+/* The name isn't a regular file's. `found` pins what has the name, so that it is the same when it
+ * is opened. */
 static gboolean open_device(AtomicFile *output, int found, const struct stat *st, GError **error)
 {
     g_autofree char *self = g_strdup_printf("/proc/self/fd/%d", found);
@@ -110,7 +111,7 @@ static gboolean open_device(AtomicFile *output, int found, const struct stat *st
 
 /* --- regular files --- */
 
-/* A name next to the final one that nobody has. */
+/* An unused name in the same folder. */
 static char *temporary_name(const AtomicFile *output)
 {
     /* Short enough for any file system, whatever the final name's length. */
@@ -118,8 +119,8 @@ static char *temporary_name(const AtomicFile *output)
 }
 
 /*
- * A file without a name goes by itself when we are killed, so that is tried first; not every file
- * system has it.
+ * A file without a name disappears when this process is killed, so that is tried first. Not every
+ * file system has it.
  */
 static gboolean make_file(AtomicFile *output, GError **error)
 {
@@ -140,7 +141,7 @@ static gboolean make_file(AtomicFile *output, GError **error)
     return TRUE;
 }
 
-/* TRUE when nobody but root and we can give a file in this folder another name. */
+/* TRUE when only root and this user can rename files in this folder. */
 static gboolean folder_is_safe(int folder)
 {
     struct stat st;
@@ -157,7 +158,7 @@ static gboolean may_be_replaced(const AtomicFile *output, const struct stat *st)
                                   input.st_dev == st->st_dev && input.st_ino == st->st_ino);
 }
 
-/* What is there under the final name: an own file gives its permissions. */
+/* Looks at the file with the final name: if it belongs to this user, its permissions are used. */
 static gboolean look_at_name(AtomicFile *output, gboolean *direct, GError **error)
 {
     int found = openat(output->folder, output->base, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -213,7 +214,7 @@ static AtomicFile *open_in(int folder, const char *base, const char *shown, Atom
     return g_steal_pointer(&output);
 }
 
-/* To be able to bring it to the disk, unless we may write to it and not read it. */
+/* Needed for fsync, unless the folder can be written but not read. */
 static int open_folder(const char *name)
 {
     int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -234,7 +235,7 @@ static AtomicFile *open_name(const char *name, AtomicFileKind kind, int replaces
         return open_descriptor(output, descriptor, TRUE, error) ? g_steal_pointer(&output) : NULL;
     }
     folder = g_path_get_dirname(name);
-    /* "folder/" names no file, nor does "". */
+    /* "folder/" doesn't name a file, nor does "". */
     base = *name && !g_str_has_suffix(name, "/") ? g_path_get_basename(name) : g_strdup(".");
     return open_in(open_folder(folder), base, name, kind, replaces, error);
 }
@@ -281,7 +282,7 @@ gboolean atomic_file_write(AtomicFile *output, const void *bytes, gsize length, 
     return TRUE;
 }
 
-/* Gives a file without a name one, for rename can replace what is there and link can't. */
+/* Gives the file a name first, because rename can replace a file and link can't. */
 static gboolean name_file(AtomicFile *output, GError **error)
 {
     g_autofree char *self = g_strdup_printf("/proc/self/fd/%d", output->fd);
@@ -303,7 +304,7 @@ gboolean atomic_file_commit(AtomicFile *output, GError **error)
     if (output->folder < 0) {
         return TRUE;
     }
-    /* A group that isn't ours can't be given; its permissions are then nobody's. */
+    /* A group that this user isn't in can't be set. Then the group gets no permissions. */
     if (output->group != (gid_t)-1 && fchown(output->fd, -1, output->group) != 0) {
         output->mode &= 0700;
     }
@@ -320,7 +321,7 @@ gboolean atomic_file_commit(AtomicFile *output, GError **error)
         return set_errno(error, output, "can't rename it");
     }
     g_clear_pointer(&output->temporary, g_free);
-    /* EINVAL: a file system that has no such thing; EBADF: see open_folder. */
+    /* EINVAL: the file system doesn't support it; EBADF: see open_folder. */
     return fsync(output->folder) == 0 || errno == EINVAL || errno == EBADF ||
            set_errno(error, output, "can't bring its folder to the disk");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The byte source: pread on what is seekable; read and splice, never too far, on what is not. What
- * is passed over goes to the tee by way of the kernel, where the two ends allow it. */
+/* The byte source: uses pread on seekable input, and read and splice, never too far, on other
+ * input. Skipped bytes go to the tee within the kernel, where both ends allow it. */
 #include "byte-source.h"
 
 #include <errno.h>
@@ -12,27 +12,27 @@
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
-/* What one read takes when bytes are passed over without splice. */
+/* The size of a read when bytes are skipped without splice. */
 #define CHUNK (256 * 1024)
 
-/* A larger pipe lets its writer run ahead while we look at a record. */
+/* With a larger pipe its writer can go on while a record is read here. */
 #define PIPE_SIZE (1024 * 1024)
 
-/* How bytes get from the input to the tee without being looked at. */
+/* How skipped bytes get from the input to the tee. */
 typedef enum { COPY_SPLICE, COPY_RANGE, COPY_PLAIN } CopyMode;
 
 struct ByteSource {
     int fd;
     gboolean seekable;
     guint64 size;               /* of a seekable input */
-    guint64 offset;             /* of the first byte that wasn't taken */
-    guint8 ahead[SOURCE_AHEAD]; /* bytes from `offset` on, looked at and not taken */
+    guint64 offset;             /* of the first byte that isn't taken */
+    guint8 ahead[SOURCE_AHEAD]; /* bytes from `offset` on that were peeked at */
     gsize n_ahead;
     gboolean ended;
-    int null_fd; /* where splice drops bytes; -1 when it can't be used */
+    int null_fd; /* splice discards bytes into it; -1 when it can't be used */
     guint8 *chunk;
-    GByteArray *held; /* what was taken since the last flush; NULL: nobody wants it */
-    int tee_fd;       /* where it goes then; -1: nowhere */
+    GByteArray *held; /* what was taken since the last flush; NULL: not kept */
+    int tee_fd;       /* where it is sent; -1: nowhere */
     CopyMode copy_mode;
 };
 
@@ -78,7 +78,7 @@ ByteSource *byte_source_open(int fd, GError **error)
         source->offset = here;
         source->size = MAX(end, here);
         lseek(fd, here, SEEK_SET);
-        /* Reads are far apart; reading ahead would fetch page data that nobody looks at. */
+        /* Reads are far apart. Reading ahead would fetch page data that nobody needs. */
         posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
     } else if (S_ISFIFO(st.st_mode)) {
         if (fcntl(fd, F_GETPIPE_SZ) < PIPE_SIZE) {
@@ -116,8 +116,8 @@ gboolean byte_source_ended(const ByteSource *source)
     return source->ended;
 }
 
-/* TRUE when a failed read or splice is worth another try. A descriptor that was handed to us may
- * be non-blocking, which is then waited for. */
+/* TRUE when a failed read or splice should be tried again. A descriptor from another program may
+ * be non-blocking; then waits for it. */
 static gboolean try_again(ByteSource *source)
 {
     struct pollfd wait = { .fd = source->fd, .events = POLLIN };
@@ -129,9 +129,9 @@ static gboolean try_again(ByteSource *source)
 }
 
 /*
- * Waits for input that is to go to the tee. When nobody reads that any more, it fails at once, or
- * the two ends of a migration would wait for ever: the sending one for an answer, and the filter
- * for what is sent behind it.
+ * Waits for input that will go to the tee. Fails at once when nobody reads the tee any more;
+ * otherwise the two ends of a migration would wait forever: the sender for an answer, and the
+ * filter for more from the sender.
  */
 static gboolean wait_for_input(ByteSource *source, GError **error)
 {
@@ -146,7 +146,7 @@ static gboolean wait_for_input(ByteSource *source, GError **error)
            set_errno(error, EPIPE, "can't write the output");
 }
 
-/* Up to `length` bytes from `offset`, which a pipe is at already: 0 at the end, -1 on an error. */
+/* Reads up to `length` bytes at `offset`, where a pipe is already: 0 at the end, -1 on an error. */
 static gssize read_some(ByteSource *source, void *buffer, gsize length, guint64 offset,
                         GError **error)
 {
@@ -197,7 +197,7 @@ static void hold(ByteSource *source, const guint8 *bytes, gsize length)
     }
 }
 
-/* Takes up to `length` bytes of those that were looked at, into `buffer` unless that is NULL. */
+/* Takes up to `length` of the bytes that were peeked at, into `buffer` unless it is NULL. */
 static gsize take_ahead(ByteSource *source, guint8 *buffer, guint64 length)
 {
     gsize n = MIN(length, source->n_ahead);
@@ -250,7 +250,7 @@ static guint8 *chunk(ByteSource *source)
     return source->chunk;
 }
 
-/* Drops up to `length` bytes of a pipe: 0 at the end, -1 on an error. */
+/* Discards up to `length` bytes of a pipe: 0 at the end, -1 on an error. */
 static gssize drop_some(ByteSource *source, guint64 length, GError **error)
 {
     while (source->null_fd >= 0) {
@@ -261,7 +261,7 @@ static gssize drop_some(ByteSource *source, guint64 length, GError **error)
             return n;
         }
         if (!try_again(source)) {
-            close(source->null_fd); /* read will do, or say what is wrong */
+            close(source->null_fd); /* read works, or reports what is wrong */
             source->null_fd = -1;
         }
     }
@@ -304,18 +304,18 @@ static gssize copy_some(ByteSource *source, guint64 length, GError **error)
             return n;
         }
         if (n < 0 && errno == EAGAIN) {
-            /* Either side may be non-blocking, and the error doesn't tell which. */
+            /* Either side may be non-blocking. The error doesn't say which. */
             poll(&(struct pollfd){ .fd = source->fd, .events = POLLIN }, 1, -1);
             poll(&(struct pollfd){ .fd = source->tee_fd, .events = POLLOUT }, 1, -1);
         } else if (n == 0 || errno != EINTR) {
-            source->copy_mode = COPY_PLAIN; /* it will do, or say what is wrong */
+            source->copy_mode = COPY_PLAIN; /* it works, or reports what is wrong */
         }
     }
     n = read_some(source, chunk(source), MIN(length, CHUNK), source->offset, error);
     return n > 0 && !tee_write(source, source->chunk, n, error) ? -1 : n;
 }
 
-/* Takes `length` bytes without looking at them, by the given way. */
+/* Skips `length` bytes in the given way. */
 static gboolean pass(ByteSource *source, guint64 length,
                      gssize (*some)(ByteSource *source, guint64 length, GError **error),
                      GError **error)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Keeps account of the records without which a guest can't go on. */
+/* Notes the stream records without which a guest can't be restored. */
 #include "completeness.h"
 
 #include "bytes.h"
@@ -42,7 +42,7 @@ static gboolean end_libxc(Completeness *completeness)
     return completeness->lacks != NULL;
 }
 
-/* All of a state ends. What its first part lacks was told. */
+/* A whole state ends. What its first part lacks was reported. */
 static gboolean end_state(Completeness *completeness, const char *emulator)
 {
     gboolean fine = completeness->lacks == NULL;
@@ -71,7 +71,7 @@ static gboolean see_libxl(Completeness *completeness, const StreamItem *item)
     case LIBXL_CHECKPOINT_END:
         return end_state(completeness, "EMULATOR_CONTEXT");
     case LIBXL_END:
-        /* Within XAPI's, the emulator may have a record of its own there. */
+        /* Within an XAPI image, the emulator's state may be in an XAPI record. */
         return !completeness->xapi && end_state(completeness, "EMULATOR_CONTEXT");
     default:
         return FALSE;
@@ -118,7 +118,7 @@ gboolean completeness_see(Completeness *completeness, const StreamItem *item)
         completeness->guest = item->domain.guest;
         return FALSE;
     case STREAM_LEGACY_HEADER:
-        completeness->libxc = TRUE; /* its layer insists on the rest */
+        completeness->libxc = TRUE; /* its layer checks the rest */
         return FALSE;
     case STREAM_LIBXC_RECORD:
         return see_libxc(completeness, item);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Packed key\0value\0 pairs behind an emulator's id and index; keys.h knows what they mean. */
+/* Packed key\0value\0 pairs after an emulator's id and index. keys.h parses them. */
 #include "emulator-data.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@
 #define HEAD 8
 #define PREFIX "physmap/"
 
-/* Three for each record that a table can have, and as many others as it has records. */
+/* Three for each record of a full table, and one other for each record. */
 #define PAIRS_MAX (4 * XEN_PHYSMAP_TABLE_MAX)
 
 void emulator_free(EmulatorData *data)
@@ -44,7 +44,7 @@ static gboolean is_key(const char *key)
                '\0';
 }
 
-/* One string of a pair, which is at `text`. */
+/* Reads one string of a pair, at `text`. */
 static const char *string_end(const char *text, const char *end)
 {
     return memchr(text, '\0', end - text);
@@ -103,7 +103,7 @@ gboolean emulator_pairs(const guint8 *body, gsize length, guint64 offset, XenPhy
     return TRUE;
 }
 
-/* What a body is read into. */
+/* The result of reading a body. */
 typedef struct Parse {
     XenPhysmapKeys *keys;
     GPtrArray *others;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Opens what a verb reads, and remembers what that was. */
+/* Opens the files that a verb reads, and remembers them. */
 #include "input.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 /* A verb has two inputs at most. */
 #define INPUTS_MAX 4
 
-/* A file is the same by device and inode, a disk by its number. */
+/* A file is identified by device and inode, a disk by its number. */
 typedef struct Identity {
     dev_t device;
     ino_t inode; /* 0 for a disk */
@@ -19,7 +19,7 @@ typedef struct Identity {
 static Identity inputs[INPUTS_MAX];
 static guint n_inputs;
 
-/* FALSE for what can't be overwritten, such as a pipe. */
+/* FALSE for inputs that can't be overwritten, such as a pipe. */
 static gboolean identify(const struct stat *st, Identity *identity)
 {
     if (S_ISBLK(st->st_mode)) {
@@ -68,7 +68,7 @@ int input_open(const char *name, GError **error)
     if (identify(&st, &inputs[n_inputs % INPUTS_MAX])) {
         n_inputs++;
     }
-    /* Not even a message may go there. */
+    /* Then not even a message may be written there. */
     if (goes_into_input(STDERR_FILENO) && (null = open("/dev/null", O_WRONLY | O_CLOEXEC)) >= 0) {
         dup2(null, STDERR_FILENO);
         close(null);

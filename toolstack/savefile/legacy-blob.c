@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Finds out by itself whether a 32-bit or a 64-bit toolstack wrote a blob. */
+/* Detects whether a 32-bit or a 64-bit toolstack wrote a blob. */
 #include "legacy-blob.h"
 
 #include <string.h>
@@ -10,9 +10,9 @@
 #define VERSION 1
 #define HEAD 8
 #define ENTRY 28 /* three u64 and the length of the name */
-#define LEAK 4   /* behind each name, from a 64-bit toolstack */
+#define LEAK 4   /* after each name, from a 64-bit toolstack */
 
-/* The length of the entry at `at`, which may have `left` bytes; 0 when it breaks the layout. */
+/* The length of the entry at `at`, of at most `left` bytes; 0 when it isn't valid. */
 static gsize entry_length(const guint8 *at, gsize left, gsize leak)
 {
     gsize n;
@@ -28,7 +28,7 @@ static gsize entry_length(const guint8 *at, gsize left, gsize leak)
     return ENTRY + n + leak;
 }
 
-/* Whether the whole blob has this layout; if not, *stop is the offset in it that breaks it. */
+/* Whether the whole blob has this layout. If not, *stop is the offset in it where it hasn't. */
 static gboolean fits(const guint8 *blob, gsize length, gsize leak, gsize *stop)
 {
     guint32 count = bytes_u32(blob + 4, FALSE);
@@ -45,7 +45,7 @@ static gboolean fits(const guint8 *blob, gsize length, gsize leak, gsize *stop)
     return *stop == length;
 }
 
-/* Called with what an entry says, unchecked but for the length of its name. */
+/* Called with the fields of an entry. Only the length of its name was checked. */
 typedef gboolean (*EntryFunc)(const XenPhysmapRecord *record, gpointer data, GError **error);
 
 static gboolean read_entry(const guint8 *at, EntryFunc func, gpointer data, GError **error)
@@ -83,7 +83,7 @@ static gboolean read_entries(const guint8 *blob, gsize length, guint64 offset, g
         return FALSE;
     }
     /*
-     * No blob fits both, unless it is empty. Behind the first name the 64-bit reading is 4 bytes
+     * No blob fits both, unless it is empty. After the first name, the 64-bit reading is 4 bytes
      * further on, and to come back to one end with the other it would have to read a length from
      * the middle of a name. That has no NUL, so the length would be 16 MiB or more.
      */
@@ -108,7 +108,7 @@ static gboolean read_entries(const guint8 *blob, gsize length, guint64 offset, g
     return TRUE;
 }
 
-/* The table refuses what no record may be; only of what is left can it be asked where it lies. */
+/* The table refuses invalid records. Only for the others can the place be checked. */
 static gboolean add_record(const XenPhysmapRecord *record, gpointer table, GError **error)
 {
     return xen_physmap_table_add(table, record, error) &&
@@ -125,7 +125,7 @@ XenPhysmapTable *legacy_parse(const guint8 *blob, gsize length, guint64 offset, 
                : NULL;
 }
 
-/* What legacy_pairs passes on to. */
+/* The callback of legacy_pairs. */
 typedef struct PairsTo {
     XenPhysmapKeysFunc func;
     gpointer data;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bitmaps of 128 MiB of guest memory each, made as they are needed. */
+/* Bitmaps, one for each 128 MiB of guest memory, allocated when needed. */
 #include "page-index.h"
 
 #define BLOCK_SHIFT 15
 #define BLOCK_BITS (1U << BLOCK_SHIFT)
 
-/* 1 TiB of guest memory, in 32 MiB of ours: a guest's memory lies together, a forger's may not. */
+/* 1 TiB of guest memory takes 32 MiB. A guest's memory is contiguous; a forged one may not be. */
 #define BLOCKS_MAX 8192
 
 struct PageIndex {
@@ -94,7 +94,7 @@ guint64 page_index_unclaimed(const PageIndex *set, const XenPhysmapTable *table,
     guint64 below = count_unclaimed(set, table, low, PAGE_INDEX_SPECIAL, where);
     guint64 above = count_unclaimed(set, table, MAX(high, PAGE_INDEX_4GIB), G_MAXUINT64, &above_at);
 
-    /* What the firmware moved is missing below. */
+    /* What the firmware moved is missing below 4 GiB. */
     if (above <= page_index_missing(set, 0, low >> XEN_PHYSMAP_PAGE_SHIFT, &moved_at)) {
         above = 0;
     }
@@ -108,7 +108,8 @@ guint64 page_index_missing(const PageIndex *set, guint64 first, guint64 n, guint
     gpointer key, value;
     guint64 there = 0;
 
-    /* By what there is: a forged size must not make us look at every page of an empty space. */
+    /* Counts what exists: with a forged size, looking at every page of an empty range would take
+     * too long. */
     g_hash_table_iter_init(&iter, set->blocks);
     while (g_hash_table_iter_next(&iter, &key, &value)) {
         guint64 from = *(guint64 *)key << BLOCK_SHIFT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Groups pairs by the offset in their key, and leaves it to keys.h what they are worth. */
+/* Groups pairs by the offset in their key. keys.h validates them. */
 #include "raw-records.h"
 
 #include <string.h>
@@ -14,13 +14,13 @@ typedef struct Node {
 } Node;
 
 typedef struct RawRecord {
-    char *offset; /* as it is spelt */
+    char *offset; /* as in the file */
     GArray *nodes;
 } RawRecord;
 
 struct RawRecords {
     GPtrArray *records;
-    GHashTable *by_offset; /* as they were read: what raw_records_set does isn't followed */
+    GHashTable *by_offset; /* as they were read; raw_records_set doesn't change them */
     GPtrArray *others;
 };
 
@@ -61,7 +61,7 @@ void raw_records_free(RawRecords *loose)
     }
 }
 
-/* The record under this offset, which is made when there is none. */
+/* The record under this offset; created when there is none. */
 static RawRecord *get_record(RawRecords *loose, const char *offset, gsize length)
 {
     g_autofree char *key = g_strndup(offset, length);
@@ -144,7 +144,7 @@ GPtrArray *raw_records_others(const RawRecords *loose)
     return loose->others;
 }
 
-/* How well the record's offset fits what follows the "@": 2 as it is spelt, 1 as a number. */
+/* How well the record's offset matches what follows the "@": 2 exactly, 1 as a number. */
 static guint fit_offset(const RawRecord *record, const char *offset)
 {
     const char *digits = offset + (g_str_has_prefix(offset, "0x") ? 2 : 0);
@@ -158,7 +158,7 @@ static guint fit_offset(const RawRecord *record, const char *offset)
            wanted == has;
 }
 
-/* The same of a name: 2 the whole, 1 that of its region. */
+/* The same for a name: 2 the whole name, 1 the name of its region. */
 static guint fit_name(const RawRecord *record, const char *block)
 {
     guint best = 0;
@@ -175,7 +175,7 @@ static guint fit_name(const RawRecord *record, const char *block)
     return best;
 }
 
-/* The one record that is meant; NULL in *record when there is none, and FALSE when there are
+/* Finds the record for a block. *record is NULL when there is none. FALSE when there are
  * several. */
 static gboolean find(const RawRecords *loose, const char *block, RawRecord **record, GError **error)
 {
@@ -206,7 +206,7 @@ static gboolean find(const RawRecords *loose, const char *block, RawRecord **rec
     return FALSE;
 }
 
-/* Drops all nodes of this name; FALSE when there is none. */
+/* Removes all nodes with this name; FALSE when there is none. */
 static gboolean drop_nodes(RawRecord *record, const char *name)
 {
     guint before = record->nodes->len;

@@ -25,8 +25,7 @@ gboolean raw_records_add(const char *key, const char *value, gpointer loose, GEr
 /* Replaces the records by those of the table. */
 void raw_records_replace(RawRecords *loose, const XenPhysmapTable *table);
 
-/* The table of the records. INVALID, with the key or the record, when they aren't a valid layout.
- * */
+/* The table of the records. INVALID, with the key or the record, when the layout isn't valid. */
 XenPhysmapTable *raw_records_table(const RawRecords *loose, GError **error);
 
 /* The pairs that are not under physmap/: key, value, key, value. They belong to the RawRecords. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tells the forms of records apart by their first bytes, and leaves the rest to who knows them. */
+/* Detects the format of records by their first bytes, and calls the reader for it. */
 #include "record-file.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "atomic-file.h"
 #include "record-text.h"
 
-/* Nothing but a stream is longer: a full table in the longest form, with room to spare. */
+/* Only a stream can be longer: a full table in the longest format, and more. */
 #define LENGTH_MAX (8U << 20)
 
 #define RECORD_HEAD 8
@@ -119,8 +119,8 @@ static RecordForm guess(const guint8 *bytes, gsize length)
                : RECORD_FORM_UNKNOWN;
 }
 
-/* A record is as long as it says and has a body; a body has keys behind its 8 bytes, and a blob a
- * number that is a multiple of the page size, or nothing. */
+/* A record has the length that it says, and a body. A body has keys after its 8 bytes. A blob has a
+ * number that is a multiple of the page size, or nothing more. */
 static RecordForm guess_binary(const guint8 *bytes, gsize length)
 {
     for (int big = 0; length >= RECORD_HEAD && big <= 1; big++) {

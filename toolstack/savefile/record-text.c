@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Prints records, and reads them back from JSON; nothing else of the command formats one. */
+/* Prints records as a table and as JSON, and reads JSON. */
 #include "record-text.h"
 
 #include <string.h>
@@ -60,7 +60,7 @@ JsonObject *record_text_record_json(const XenPhysmapRecord *record)
 
 JsonNode *record_text_json(const XenPhysmapTable *table, gint64 domid, const char *source)
 {
-    /* A source can be a file name, which may be any bytes; JSON is UTF-8. */
+    /* A source can be a file name, with any bytes. JSON is UTF-8. */
     g_autofree char *utf8 = g_utf8_make_valid(source, -1);
     JsonNode *node = json_node_new(JSON_NODE_OBJECT);
     JsonObject *object = json_object_new();
@@ -118,7 +118,7 @@ static gboolean hex_member(JsonObject *object, const char *name, guint64 *value,
     if (!text) {
         return invalid(error, "\"%s\" is not there, or no string", name);
     }
-    /* The sign that strtoull takes is none here. */
+    /* strtoull accepts a sign; here it isn't valid. */
     if (!g_str_has_prefix(text, "0x") || !g_ascii_isxdigit(text[2]) ||
         !g_ascii_string_to_unsigned(text + 2, 16, 0, G_MAXUINT64, value, NULL)) {
         g_autofree char *shown = xen_physmap_escape(text, -1);

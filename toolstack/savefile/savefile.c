@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads streams from end to end, and keeps of them what belongs to the device model. */
+/* Reads whole streams, and keeps what belongs to the device model. */
 #include "savefile.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
-/* A guest has one device model or a few; this many of its records in one state are a forgery. */
+/* A guest has one device model or a few. So many of its records in one state are forged. */
 #define CARRIERS_MAX 256
 
 static void carrier_free(gpointer data)
@@ -194,7 +194,7 @@ static void note(Savefile *contents, const StreamItem *item)
     }
 }
 
-/* What tells whether the guest has a device model. What is wrong with it is for verify to tell. */
+/* Shows whether the guest has a device model. verify reports what is wrong with it. */
 static gboolean look_into(Savefile *contents, Stream *stream, const StreamItem *item,
                           GError **error)
 {
@@ -220,7 +220,7 @@ static gboolean look_into(Savefile *contents, Stream *stream, const StreamItem *
     return TRUE;
 }
 
-/* Drops the carriers of other states of a checkpointed guest than the given one. */
+/* Removes the carriers of all states of a checkpointed guest but the given one. */
 static void keep_state(Savefile *contents, guint state)
 {
     for (guint i = contents->carriers->len; i-- > 0;) {
@@ -230,7 +230,7 @@ static void keep_state(Savefile *contents, guint state)
     }
 }
 
-/* The state that was being read is complete, and the records that count are its. */
+/* The state being read is complete, so its records are those that count. */
 static void complete_state(Savefile *contents, gboolean all)
 {
     xen_physmap_table_free(contents->table);
@@ -243,7 +243,7 @@ static void complete_state(Savefile *contents, gboolean all)
     }
 }
 
-/* Says how far it is, once a second, on a terminal. */
+/* Prints the progress, once a second, on a terminal. */
 static void progress(const Stream *stream, gint64 *last)
 {
     gint64 now = g_get_monotonic_time();

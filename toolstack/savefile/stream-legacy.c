@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The streams of Xen 4.2 to 4.5, of a HVM guest: chunks, then the tail with QEMU's state. */
+/* The streams of HVM guests from Xen 4.2 to 4.5: chunks, then the tail with QEMU's state. */
 #include "stream-layers.h"
 
 #include <string.h>
@@ -10,17 +10,17 @@
 
 #define VCPU_ID_MAX 4095
 
-/* The lengths of Xen's context and QEMU's state: a few MiB at most. */
+/* The largest length of Xen's context and of QEMU's state; really a few MiB at most. */
 #define BLOB_MAX (128U << 20)
 
-/* What the bodies of most chunks are: padding and one number. */
+/* The body of most chunks: padding and one number. */
 #define PARAMETER 12
 
 /* The length of a body that starts with a field of its own length. */
 #define COUNTED -1
 #define REFUSED -2
 
-/* Of what consists a stream, in this order. */
+/* The parts of a stream, in this order. */
 enum { PART_CHUNKS, PART_MAGIC_PFNS, PART_CONTEXT, PART_QEMU };
 
 static const struct {
@@ -66,7 +66,7 @@ static const char *chunk_name(const StreamItem *item)
     return number > -(gint32)G_N_ELEMENTS(chunks) ? chunks[-number].name : NULL;
 }
 
-/* Reads a u32 that tells how long the body is which follows it. */
+/* Reads a u32, the length of the body after it. */
 static gboolean counted(Stream *stream, StreamItem *item, GError **error)
 {
     guint32 most = item->type == (guint32)LEGACY_TOOLSTACK ? LEGACY_BLOB_MAX : BLOB_MAX;
@@ -145,7 +145,7 @@ static gboolean qemu_next(Stream *stream, StreamItem *item, GError **error)
     if (!counted(stream, item, error)) {
         return FALSE;
     }
-    /* Remus begins again with chunks, until the sender says that it is the last time. */
+    /* Remus starts again with chunks, until the sender says that this is the last checkpoint. */
     if (stream->last_checkpoint) {
         stream->layer = stream_after(stream);
     } else {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The libxc layer of a stream: headers, and records held against what the specification says. */
+/* The libxc layer of a stream: headers and records, checked against the specification. */
 #include "stream-layers.h"
 
 #include <string.h>
@@ -8,19 +8,19 @@
 
 #include "legacy-blob.h"
 
-/* As libxc itself, which calls it somewhat arbitrary. */
+/* The same limit as in libxc. */
 #define LENGTH_MAX (128U << 20)
 
-/* Who may have a record. */
+/* The guests that may have a record. */
 #define PV (1U << GUEST_X86_PV)
 #define HVM (1U << GUEST_X86_HVM)
 #define BOTH (PV | HVM)
 
-/* A body is `least` bytes, or with `each` some multiple of that more. */
+/* A body has `least` bytes, and with `each` any multiple of it more. */
 static const struct {
     const char *name;
     guint guests;
-    guint version; /* the first one that has it */
+    guint version; /* the first version that has it */
     guint32 least;
     guint32 each;
 } records[] = {
@@ -39,7 +39,7 @@ static const struct {
     [LIBXC_X86_PV_VCPU_MSRS] = { "X86_PV_VCPU_MSRS", PV, 2, 8, 1 },
     [LIBXC_VERIFY] = { "VERIFY", BOTH, 2, 0, 0 },
     [LIBXC_CHECKPOINT] = { "CHECKPOINT", BOTH, 2, 0, 0 },
-    /* Goes the other way, so nobody may have it in a file. */
+    /* It is sent to the sender, so it can't be in a file. */
     [LIBXC_CHECKPOINT_DIRTY_PFN_LIST] = { "CHECKPOINT_DIRTY_PFN_LIST", 0, 2, 0, 8 },
     [LIBXC_STATIC_DATA_END] = { "STATIC_DATA_END", BOTH, 3, 0, 0 },
     [LIBXC_X86_CPUID_POLICY] = { "X86_CPUID_POLICY", BOTH, 3, 24, 24 },
@@ -144,7 +144,7 @@ static gboolean check_record(const Stream *stream, const StreamItem *item, GErro
     return TRUE;
 }
 
-/* Counts the pages of PAGE_DATA, whose number its length and its first field agree on or not. */
+/* Counts the pages of PAGE_DATA. INVALID when its length and its first field disagree. */
 static gboolean count_pages(StreamItem *item, const guint8 body[8], GError **error)
 {
     guint64 named = bytes_u32(body, item->big_endian);
@@ -168,7 +168,7 @@ static gboolean count_pages(StreamItem *item, const guint8 body[8], GError **err
     return TRUE;
 }
 
-/* What a record of libxc means for what may come next. */
+/* Sets what may follow a libxc record. */
 static gboolean follow(Stream *stream, const StreamItem *item, GError **error)
 {
     switch (item->type) {
@@ -206,7 +206,7 @@ static gboolean is_page_data(guint32 type)
     return type == LIBXC_PAGE_DATA;
 }
 
-/* TRUE when COLO's control record of libxl comes before libxc's records go on. */
+/* TRUE when libxl's control record for COLO comes before libxc's records go on. */
 static gboolean is_checkpoint_state(Stream *stream, gboolean *yes, GError **error)
 {
     const guint8 *bytes;

@@ -13,7 +13,7 @@ static const struct {
 } records[] = {
     [LIBXL_END] = { "END", 0, 0 },
     [LIBXL_LIBXC_CONTEXT] = { "LIBXC_CONTEXT", 0, 0 },
-    /* Here and not only where it is read, so that a forged length isn't taken for a cut. */
+    /* Checked here too, not only when it is read, so that a forged length isn't taken for a cut. */
     [LIBXL_EMULATOR_XENSTORE_DATA] = { "EMULATOR_XENSTORE_DATA", 8, EMULATOR_BODY_MAX },
     [LIBXL_EMULATOR_CONTEXT] = { "EMULATOR_CONTEXT", 8, G_MAXUINT32 },
     [LIBXL_CHECKPOINT_END] = { "CHECKPOINT_END", 0, 0 },
@@ -52,7 +52,7 @@ static gboolean is_emulator(guint32 type)
     return type == LIBXL_EMULATOR_XENSTORE_DATA || type == LIBXL_EMULATOR_CONTEXT;
 }
 
-/* What a record of libxl means for what may come next. */
+/* Sets what may follow a libxl record. */
 static gboolean follow(Stream *stream, const StreamItem *item, GError **error)
 {
     switch (item->type) {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The pages of a PAGE_DATA record or a legacy batch: the list of pfns, then what is wanted. */
+/* The pages of a PAGE_DATA record or a legacy batch: reads the pfns, then the wanted pages. */
 #include "stream-layers.h"
 
 #include <xen-physmap/record.h>
 
-/* A list is read so many pfns at a time. */
+/* The number of pfns read at a time. */
 #define PIECE 512
 
-/* A page that was asked for: which of those in the item it is. */
+/* A page that was asked for, by its number in the item. */
 typedef struct Wanted {
     guint64 pfn;
     guint32 index;
@@ -26,7 +26,7 @@ gboolean stream_has_pages(const StreamItem *item)
            (item->layer == STREAM_LEGACY_CHUNK && item->type == LEGACY_PAGES);
 }
 
-/* Passes over a part of the body. */
+/* Skips a part of the body. */
 static gboolean pass(Stream *stream, guint64 length, GError **error)
 {
     stream->left -= length;
@@ -45,7 +45,7 @@ static gboolean take_pfn(Walk *walk, guint64 entry, GError **error)
     guint64 pfn = entry & LIBXC_PFN_MASK;
     gboolean stored = type < PFN_TYPE_PAGELESS;
 
-    /* The legacy format doesn't have these types either, but nobody looked. */
+    /* The legacy format doesn't have these types either, but old readers didn't check. */
     if (!PFN_TYPE_EXISTS(type) && item->layer == STREAM_LIBXC_RECORD) {
         return stream_invalid(item, error, "pfn 0x%" G_GINT64_MODIFIER "x is of type %u", pfn,
                               type);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What toolstacks put around a stream: xl's and libvirt's headers, XAPI's records. */
+/* Savefile wrappers: xl's and libvirt's headers, XAPI's records. */
 #include "stream-layers.h"
 
 #include <string.h>
 
-/* A configuration longer than this is taken for a forgery. */
+/* A longer configuration is taken for a forged one. */
 #define CONFIG_MAX (64U << 20)
 
 /* The length of a string literal that has NULs within. */
@@ -110,7 +110,7 @@ static gboolean libxc_next(Stream *stream, StreamItem *item, GError **error)
 
 static gboolean wrapper_next(Stream *stream, StreamItem *item, GError **error)
 {
-    /* In eight bytes everything that there is differs. */
+    /* Eight bytes are enough to tell all wrappers apart. */
     static const struct {
         char start[9];
         gboolean (*next)(Stream *stream, StreamItem *item, GError **error);
@@ -142,7 +142,7 @@ static gboolean wrapper_next(Stream *stream, StreamItem *item, GError **error)
 static const struct {
     XapiType type;
     const char *name;
-    StreamLayer stream; /* what follows it at once, instead of a body; 0: nothing */
+    StreamLayer stream; /* what follows it directly, instead of a body; 0: nothing */
 } xapi_records[] = {
     { XAPI_XENOPS, "Xenops", 0 },
     { XAPI_LIBXC, "Libxc", STREAM_LIBXC_HEADER },
@@ -167,7 +167,7 @@ static const char *xapi_name(const StreamItem *item)
     return NULL;
 }
 
-/* The stream within an XAPI image; a second one would be a second guest. */
+/* The stream within an XAPI image. A second one would be a second guest. */
 static gboolean xapi_stream(Stream *stream, StreamItem *item, StreamLayer layer, GError **error)
 {
     if (stream->xapi_stream_seen) {
@@ -206,7 +206,7 @@ static gboolean xapi_next(Stream *stream, StreamItem *item, GError **error)
         }
         stream->layer = STREAM_END;
     }
-    /* A device model's state is some MiB; no number of this size can be added to an offset. */
+    /* A device model's state has some MiB. Larger numbers could overflow an offset. */
     if (item->length > G_MAXINT32) {
         return stream_invalid(item, error,
                               "its length is %" G_GUINT64_FORMAT ", and more than %d is refused",

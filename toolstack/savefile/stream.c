@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The walker: hands each item out, passes over what isn't wanted, and leaves the rest to layers. */
+/* The walker: returns each item, and skips what isn't wanted. The layers do the rest. */
 #include "stream-layers.h"
 
 #include <string.h>
@@ -101,7 +101,7 @@ const char *stream_item_name(const StreamItem *item)
                : "of unknown type";
 }
 
-/* What a message calls the item, as in "libxc record PAGE_DATA at 0x1000". */
+/* The item's name for messages, such as "libxc record PAGE_DATA at 0x1000". */
 static char *describe(const StreamItem *item)
 {
     return g_strdup_printf("%s %s at " HEX, layers[item->layer]->title, stream_item_name(item),
@@ -121,7 +121,7 @@ gboolean stream_invalid(const StreamItem *item, GError **error, const char *form
     return FALSE;
 }
 
-/* Puts the item's name ahead of an error of the source. */
+/* Puts the item's name before an error of the source. */
 static gboolean prefixed(const StreamItem *item, gboolean ok, GError **error)
 {
     if (!ok) {
@@ -179,7 +179,7 @@ gboolean stream_record(Stream *stream, StreamItem *item, gboolean (*wants)(guint
     return stream_head(stream, item, head, sizeof head, error);
 }
 
-/* Passes over what is left of the item that was given out last, and lets it go to the tee. */
+/* Skips the rest of the item that was returned last, and sends the item to the tee. */
 static gboolean finish_item(Stream *stream, GError **error)
 {
     guint64 left = stream->left;
@@ -274,14 +274,14 @@ gboolean stream_rest(Stream *stream, GError **error)
     return byte_source_rest(stream->source, error);
 }
 
-/* Puts a number of 4 bytes at `at`, in the order of the item's layer. */
+/* Writes a number of 4 bytes at `at`, in the byte order of the item's layer. */
 static void put_u32(const StreamItem *item, guint8 *at, guint32 value)
 {
     value = item->big_endian ? GUINT32_TO_BE(value) : GUINT32_TO_LE(value);
     memcpy(at, &value, sizeof value);
 }
 
-/* The frame that records of libxl and libxc and the legacy toolstack chunk share: type and length;
+/* The header of libxl and libxc records and of the legacy toolstack chunk: type and length;
  * the chunk has no padding. */
 static GByteArray *framed(const StreamItem *item, guint32 type, const guint8 *body, gsize length)
 {

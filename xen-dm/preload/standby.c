@@ -196,8 +196,7 @@ gboolean standby_end(GError **error)
 
 /* --- what QEMU tells Xen about the guest --- */
 
-/* QEMU resets a device when it creates it, and lowers its line, which the other QEMU may hold up.
- * */
+/* QEMU resets a new device, and lowers its line, which the other QEMU may be holding up. */
 XEN_PHYSMAP_API int xendevicemodel_set_isa_irq_level(xendevicemodel_handle *dmod, domid_t domid,
                                                      uint8_t irq, unsigned int level)
 {
@@ -232,8 +231,7 @@ static int enable_and_disable(xendevicemodel_handle *dmod, domid_t domid, ioserv
     xc_interface *xc = xc_interface_open(NULL, NULL, 0);
     int rc = xc ? xc_domain_pause(xc, domid) : -1;
 
-    /* If two servers cover a request, Xen sends it to the later one, and this one wouldn't answer.
-     * */
+    /* If two servers cover a request, Xen asks the later one, and this one wouldn't answer. */
     if (rc == 0) {
         rc = REAL(xendevicemodel_set_ioreq_server_state)(dmod, domid, id, 1);
         if (rc == 0) {
