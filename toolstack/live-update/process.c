@@ -45,48 +45,46 @@ static gboolean fail(GError **error, XenPhysmapError code, const char *format, .
     return FALSE;
 }
 
-/* A descriptor of the process, and not of a later one with its pid; -1 when it is gone. */
-static int open_process(const ProcessId *id)
+gboolean process_signal(const ProcessId *id, int number)
 {
     int fd = id->pid > 0 ? (int)syscall(SYS_pidfd_open, id->pid, 0) : -1;
+    gboolean sent = TRUE;
+    int errnum = 0;
 
-    if (fd >= 0 && !process_is_alive(id)) {
-        close(fd);
-        fd = -1;
+    if (fd < 0) {
+        return id->pid <= 0 || errno == ESRCH || errno == EINVAL;
     }
-    return fd;
+    /* The descriptor stays with the process that it was opened for, which may be a later one. */
+    if (process_is_alive(id)) {
+        sent = syscall(SYS_pidfd_send_signal, fd, number, NULL, 0) == 0 || errno == ESRCH;
+        errnum = errno;
+    }
+    close(fd);
+    errno = errnum;
+    return sent;
 }
 
 gboolean process_end(const ProcessId *id, GError **error)
 {
     gint64 deadline = g_get_monotonic_time() + END_TIMEOUT_US;
-    int fd = open_process(id);
-    int rc;
 
     /*
      * Killed, and not asked to end: it stopped and flushed its images when its state was saved,
      * and what it would do at its end, such as to remove its backends from xenstore, isn't wanted.
      */
-    rc = fd < 0 ? 0 : syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-    if (rc && errno != ESRCH) {
-        fail(error, XEN_PHYSMAP_ERROR_ACCESS, "can't end process %d: %s", (int)id->pid,
-             g_strerror(errno));
-    } else {
-        rc = 0;
+    if (!process_signal(id, SIGKILL)) {
+        return fail(error, XEN_PHYSMAP_ERROR_ACCESS, "can't end process %d: %s", (int)id->pid,
+                    g_strerror(errno));
     }
-    while (rc == 0 && process_is_alive(id)) {
+    while (process_is_alive(id)) {
         if (g_get_monotonic_time() > deadline) {
-            fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "process %d doesn't end, though killed",
-                 (int)id->pid);
-            rc = -1;
+            return fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "process %d doesn't end, though killed",
+                        (int)id->pid);
         }
         waitpid(id->pid, NULL, WNOHANG);
         g_usleep(1000);
     }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return rc == 0;
+    return TRUE;
 }
 
 char *process_ending(const ProcessId *id)
@@ -128,17 +126,6 @@ static GStrv arguments_again(char **recorded)
     }
     g_ptr_array_add(args, NULL);
     return (GStrv)g_ptr_array_free(args, FALSE);
-}
-
-/* The launcher lies beside this program when neither is installed. */
-static char *find_launcher(void)
-{
-    g_autofree char *exe = g_file_read_link("/proc/self/exe", NULL);
-    g_autofree char *folder = exe ? g_path_get_dirname(exe) : NULL;
-    g_autofree char *beside = folder ? g_build_filename(folder, LAUNCHER_FILE, NULL) : NULL;
-
-    return beside && access(beside, F_OK) == 0 ? g_steal_pointer(&beside)
-                                               : g_strdup(XEN_PHYSMAP_LIBEXECDIR "/" LAUNCHER_FILE);
 }
 
 /* A line is "0::/path" for the unified hierarchy and "4:memory:/path" for one of the older kind. */
@@ -256,7 +243,7 @@ static void take_record(Process *process, LaunchRecord *record)
         g_free(process->log);
         process->log = g_steal_pointer(&record->log);
     }
-    process->launcher = find_launcher();
+    process->launcher = g_steal_pointer(&record->launcher);
     process->args = arguments_again(record->args);
     /* A layout that differs is never right here, whatever the host's policy for restores is. */
     process->env = g_environ_setenv(g_steal_pointer(&record->env), ENV_POLICY,

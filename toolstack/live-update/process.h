@@ -32,6 +32,9 @@ Process *process_read(pid_t pid, guint32 domid, GError **error);
 /* NULL is allowed. */
 void process_free(Process *process);
 
+/* Sends a signal to it, and to no later process of its pid. FALSE with errno; none is fine. */
+gboolean process_signal(const ProcessId *id, int number);
+
 /* Kills it and waits until it is gone; none is fine. */
 gboolean process_end(const ProcessId *id, GError **error);
 

@@ -266,6 +266,7 @@ static LaunchRecord *describe(const char *qemu, char **args)
 
     record->uid = geteuid();
     record->gid = getegid();
+    record->launcher = g_file_read_link("/proc/self/exe", NULL);
     record->program = g_canonicalize_filename(qemu, NULL);
     record->identity = identity_of(qemu);
     record->folder = g_get_current_dir();
@@ -283,8 +284,8 @@ static void write_down(const LaunchRecord *record)
 {
     g_autoptr(GError) error = NULL;
 
-    /* QEMU's absence is said when it is run. */
-    if (record->identity && !launch_record_write(record, &error)) {
+    /* Without an identity there is no QEMU, which is said when it is to be run. */
+    if (record->identity && record->launcher && !launch_record_write(record, &error)) {
         say("can't write down what QEMU is started with, so xen-physmap update-dm will refuse "
             "this guest: %s",
             error->message);

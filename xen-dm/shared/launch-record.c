@@ -93,6 +93,7 @@ static GByteArray *encode(const LaunchRecord *record, const ProcessId *id)
     add_number(words, "started", id->started);
     add_number(words, "uid", record->uid);
     add_number(words, "gid", record->gid);
+    add_word(words, "launcher", record->launcher);
     add_word(words, "program", record->program);
     add_word(words, "identity", record->identity);
     add_word(words, "folder", record->folder);
@@ -183,6 +184,7 @@ static LaunchRecord *decode(const char *data, gsize length, const ProcessId *id)
         { "started", .number = &started },
         { "uid", .number = &uid },
         { "gid", .number = &gid },
+        { "launcher", .text = &record->launcher },
         { "program", .text = &record->program },
         { "identity", .text = &record->identity },
         { "folder", .text = &record->folder },
@@ -201,7 +203,7 @@ static LaunchRecord *decode(const char *data, gsize length, const ProcessId *id)
     record->uid = uid;
     record->gid = gid;
     return valid && pid == (guint64)id->pid && started == id->started && uid < G_MAXUINT32 &&
-                   gid < G_MAXUINT32 && *record->program == '/'
+                   gid < G_MAXUINT32 && *record->launcher == '/' && *record->program == '/'
                ? g_steal_pointer(&record)
                : NULL;
 }
@@ -371,6 +373,7 @@ LaunchRecord *launch_record_read(const ProcessId *id, GError **error)
 void launch_record_free(LaunchRecord *record)
 {
     if (record) {
+        g_free(record->launcher);
         g_free(record->program);
         g_free(record->identity);
         g_free(record->folder);

@@ -35,7 +35,8 @@ gboolean process_has_ids(pid_t pid, const char *label, guint32 wanted);
 typedef struct LaunchRecord {
     uid_t uid; /* of the launcher; QEMU may give it up (-runas) */
     gid_t gid;
-    char *program;  /* an absolute path */
+    char *launcher; /* its path, from which the new QEMU is started; absolute, as the next one */
+    char *program;
     char *identity; /* of the program's file (file_identity) */
     char *folder;   /* the working directory */
     char *log;      /* what standard error was; "" when that is unknown */

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Nothing of an old QEMU is left; what the new one started is, and so are others' processes. */
+#include "expect.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "process-rest.h"
+
+/* Nobody else's, so that no other test is in the way. */
+#define USER 234567
+
+/* A QEMU with a child, a grandchild that left its parent, and one that left the session too. */
+enum { QEMU, CHILD, ORPHAN, STRAY, NUM };
+
+typedef struct Family {
+    ProcessId ids[NUM];
+} Family;
+
+static void tell_and_wait(int out, int who)
+{
+    const pid_t told[2] = { who, getpid() };
+
+    alarm(60); /* when the test fails, nobody ends it */
+    if (write(out, told, sizeof told) != sizeof told) {
+        _exit(1);
+    }
+    for (;;) {
+        pause();
+    }
+}
+
+/* A child of ours, by way of one that ends at once: its parent is init then. */
+static void fork_away(int out, int who)
+{
+    if (fork() == 0) {
+        if (fork() == 0) {
+            if (who == STRAY) {
+                setsid();
+            }
+            tell_and_wait(out, who);
+        }
+        _exit(0);
+    }
+    wait(NULL);
+}
+
+static void begin(Family *family, uid_t user)
+{
+    int out[2];
+    pid_t told[2];
+
+    assert_int_equal(pipe(out), 0);
+    if (fork() == 0) {
+        setsid();
+        if (user && (setgid(user) || setuid(user))) {
+            _exit(1);
+        }
+        if (fork() == 0) {
+            tell_and_wait(out[1], CHILD);
+        }
+        fork_away(out[1], ORPHAN);
+        fork_away(out[1], STRAY);
+        tell_and_wait(out[1], QEMU);
+    }
+    close(out[1]);
+    for (int i = 0; i < NUM; i++) {
+        assert_int_equal(read(out[0], told, sizeof told), sizeof told);
+        family->ids[told[0]] = process_identify(told[1]);
+    }
+    close(out[0]);
+}
+
+static void expect_alive(const Family *family, const char *who)
+{
+    for (int i = 0; i < NUM; i++) {
+        assert_int_equal(process_is_alive(&family->ids[i]), who[i] == '+');
+    }
+}
+
+static void end(const Family *family)
+{
+    for (int i = 0; i < NUM; i++) {
+        process_signal(&family->ids[i], SIGKILL);
+    }
+    process_end(&family->ids[QEMU], NULL);
+}
+
+static GPtrArray *end_old(const Family *old, uid_t user, uid_t own, const Family *new)
+{
+    GPtrArray *notes = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GError) error = NULL;
+
+    process_end_all(&old->ids[QEMU], user, own, &new->ids[QEMU], notes, &error);
+    expect_no_error(error);
+    return notes;
+}
+
+static void test_own_user(void **state)
+{
+    Family old, new, other;
+    g_autoptr(GPtrArray) notes = NULL;
+
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    begin(&old, USER);
+    begin(&new, USER);
+    begin(&other, USER + 1);
+    /* It became an orphan of the new one's that is no longer in its session: nothing tells it apart. */
+    notes = end_old(&old, USER, USER, &new);
+    expect_alive(&old, "----");
+    expect_alive(&new, "+++-");
+    expect_alive(&other, "++++");
+    assert_int_equal(notes->len, 0);
+    end(&new);
+    end(&other);
+}
+
+static void test_shared_user(void **state)
+{
+    Family old, new;
+    g_autoptr(GPtrArray) notes = NULL;
+
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    begin(&old, USER);
+    begin(&new, USER);
+    notes = end_old(&old, USER, 0, &new);
+    expect_alive(&old, "---+");
+    expect_alive(&new, "++++");
+    assert_int_equal(notes->len, 1);
+    expect_message(notes->pdata[0]);
+    assert_non_null(strstr(notes->pdata[0], "2 other processes of user 234567 were left alone"));
+    end(&old);
+    end(&new);
+}
+
+/* As root, or as the user who runs this test. */
+static void test_no_user(void **state)
+{
+    Family old, new;
+    g_autoptr(GPtrArray) notes = NULL;
+
+    (void)state;
+    begin(&old, 0);
+    begin(&new, 0);
+    notes = end_old(&old, 0, 0, &new);
+    expect_alive(&old, "---+");
+    expect_alive(&new, "++++");
+    assert_int_equal(notes->len, 0);
+    end(&old);
+    end(&new);
+}
+
+/* Processes that start others all the time. */
+static void test_many(void **state)
+{
+    int out[2];
+    pid_t told[2];
+    ProcessId old;
+    ProcessId none = { 0 };
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GError) error = NULL;
+    char byte;
+
+    (void)state;
+    assert_int_equal(pipe(out), 0);
+    if (fork() == 0) {
+        setsid();
+        if (fork() == 0) {
+            for (;;) {
+                if (fork() == 0) {
+                    usleep(20000);
+                    _exit(0);
+                }
+                usleep(1000);
+                while (waitpid(-1, NULL, WNOHANG) > 0) {
+                }
+            }
+        }
+        tell_and_wait(out[1], QEMU);
+    }
+    close(out[1]);
+    assert_int_equal(read(out[0], told, sizeof told), sizeof told);
+    old = process_identify(told[1]);
+    process_end_all(&old, 0, 0, &none, notes, &error);
+    expect_no_error(error);
+    assert_int_equal(notes->len, 0);
+    /* Each of them had the pipe open. */
+    assert_int_equal(read(out[0], &byte, 1), 0);
+    close(out[0]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_own_user),
+        cmocka_unit_test(test_shared_user),
+        cmocka_unit_test(test_no_user),
+        cmocka_unit_test(test_many),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
