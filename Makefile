@@ -110,6 +110,7 @@ build/tests/%: build/obj/tests/%.o $(MOCK_OBJECTS) build/tests/tested.a build/li
 
 # Its functions come before those of the C library, as in QEMU.
 build/tests/unit/test-standby: build/obj/xen-dm/preload/standby.o
+build/tests/unit/test-fetch-pages: build/obj/xen-dm/preload/fetch-pages.o
 
 build/tests/xenstored/stub.so: build/obj/tests/xenstored/stub.o
 	@mkdir -p $(@D)

@@ -96,8 +96,7 @@ int verb_check(int argc, char **argv)
     }
     if (!(ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_HYPERVISOR, &error)) ||
         !(domain = domain_find(ops, argv[1], &error)) ||
-        !(table = domain_records(ops, domain, &error)) ||
-        !(findings = layout_check(ops, domain, table, notes, &error)) ||
+        !(findings = layout_check(ops, domain, &table, notes, &error)) ||
         (hash && findings->len == 0 && !hash_blocks(ops, domain->domid, table, hashes, &error))) {
         return verb_fail(g_steal_pointer(&error));
     }

@@ -26,6 +26,13 @@ typedef enum {
     XEN_PHYSMAP_MISPLACED,
     /* The record's bare name fits several blocks, or the block several records. */
     XEN_PHYSMAP_AMBIGUOUS,
+    /* A record of pages that an unplugged device left, or a block without a record of its own
+     * whose pages are all such ones. Harmless: nothing has used them since. */
+    XEN_PHYSMAP_UNPLUGGED,
+    /* Not recorded, with its pages in the guest, where it was allocated and no record has its
+     * own; and the only record is of a moved framebuffer, by its bare name. A QEMU built for a
+     * Xen before 4.10 records that alone. */
+    XEN_PHYSMAP_UNRECORDED,
 } XenPhysmapVerdict;
 
 typedef struct XenPhysmapFinding {
@@ -46,7 +53,7 @@ XEN_PHYSMAP_API GArray *xen_physmap_compare(const XenPhysmapTable *recorded,
                                             const XenPhysmapTable *actual,
                                             const XenPhysmapTable *absent);
 
-/* TRUE for the verdicts with which a guest can run: same, moved, unseen. */
+/* TRUE for the verdicts with which a guest can run: same, moved, unseen, unplugged, unrecorded. */
 XEN_PHYSMAP_API gboolean xen_physmap_verdict_is_safe(XenPhysmapVerdict verdict);
 
 /* The verdict in one lower-case word, for tables and JSON; static. */

@@ -20,9 +20,13 @@ XEN_PHYSMAP_API void *xen_physmap_guest_map(const XenPhysmapOps *ops, guint32 do
 /* Takes back what xen_physmap_guest_map gave. */
 XEN_PHYSMAP_API void xen_physmap_guest_unmap(const XenPhysmapOps *ops, void *address, guint64 size);
 
+/* So many missing pages are counted, 1 GiB, and no more. */
+#define XEN_PHYSMAP_MISSING_MAX (G_GUINT64_CONSTANT(1) << 18)
+
 /*
  * Counts the pages of [guest_addr, guest_addr + size) that the domain doesn't have, by mapping
- * them for a moment. *missing becomes their number, and *first the address of the first one if
+ * them for a moment, and stops at XEN_PHYSMAP_MISSING_MAX: a size that no domain has costs no more
+ * than the domain's memory. *missing becomes their number, and *first the address of the first one if
  * there is one; `first` may be NULL. Thread-safe as far as `ops` is.
  */
 XEN_PHYSMAP_API gboolean xen_physmap_guest_missing(const XenPhysmapOps *ops, guint32 domid,

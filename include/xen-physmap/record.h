@@ -14,6 +14,10 @@ G_BEGIN_DECLS
 /* The longest name in bytes, without its NUL; as long as a ramblock id of QEMU can be. */
 #define XEN_PHYSMAP_NAME_MAX 255
 
+/* The name in a record of pages that no ramblock has any more: an unplugged device left them in the
+ * guest. No ramblock's id, since it has no '/' and QEMU has no region of this name. */
+#define XEN_PHYSMAP_UNPLUGGED_NAME "unplugged"
+
 /*
  * One ramblock of a device model. A plain value: copy it by assignment.
  *

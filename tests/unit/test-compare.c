@@ -167,8 +167,8 @@ static void test_bare_names(void **unused)
 
     (void)unused;
     expect_verdicts(TRUE, "same vga.vram", table_of(bare), table_of(vram), NULL);
-    expect_verdicts(FALSE, "same vga.vram, extra 0000:00:09.0/notvga.vram", table_of(bare),
-                    table_of(vram, odd), NULL);
+    expect_verdicts(FALSE, "same e1000.rom, extra 0000:00:09.0/notvga.vram", table_of(bare_rom),
+                    table_of(rom4, odd), NULL);
     /* One name, two cards; two names, one card; two of each. */
     expect_verdicts(FALSE, "ambiguous e1000.rom", table_of(bare_rom), table_of(rom4, rom5), NULL);
     expect_verdicts(FALSE, "ambiguous e1000.rom, ambiguous e1000.rom",
@@ -194,6 +194,85 @@ static void test_exact_names_first(void **unused)
                     table_of(vram), NULL);
     expect_verdicts(FALSE, "same vga.vram, extra 0000:00:03.0/vga.vram", table_of(isa),
                     table_of(vram, isa), NULL);
+}
+
+/* What an unplugged device left: its own card again, another one, one of another size, none; and
+ * never the pages of a block that is recorded, nor ones that nothing is known of. */
+static void test_unplugged(void **unused)
+{
+    const XenPhysmapRecord left4 = { "unplugged", 0x3000000, 0x3000000, 0x40000 };
+    const XenPhysmapRecord left5 = { "unplugged", 0x3040000, 0x3040000, 0x40000 };
+    const XenPhysmapRecord both = { "0000:00:09.0/big.rom", 0x3000000, 0x3000000, 0x80000 };
+    const XenPhysmapRecord beyond = { "0000:00:09.0/big.rom", 0x3000000, 0x3000000, 0x81000 };
+    const XenPhysmapRecord before = { "0000:00:09.0/rom", 0x2fff000, 0x2fff000, 0x41000 };
+    XenPhysmapRecord moved = rom5;
+
+    (void)unused;
+    moved.phys_offset = 0x3000000;
+    expect_verdicts(TRUE,
+                    "same 0000:00:03.0/vga.vram, unplugged unplugged, unplugged unplugged, "
+                    "unplugged 0000:00:04.0/e1000.rom, unplugged 0000:00:05.0/e1000.rom",
+                    table_of(vram, left4, left5), table_of(vram, rom4, rom5), NULL);
+    expect_verdicts(TRUE, "unplugged unplugged, same 0000:00:05.0/e1000.rom", table_of(left4, rom5),
+                    table_of(left4, rom5), NULL);
+    expect_verdicts(TRUE,
+                    "unplugged unplugged, unplugged unplugged, unplugged "
+                    "0000:00:09.0/big.rom",
+                    table_of(left4, left5), table_of(both), NULL);
+    expect_verdicts(FALSE, "unplugged unplugged, unplugged unplugged, extra 0000:00:09.0/big.rom",
+                    table_of(left4, left5), table_of(beyond), NULL);
+    expect_verdicts(FALSE, "unplugged unplugged, extra 0000:00:09.0/rom", table_of(left4),
+                    table_of(before), NULL);
+    expect_verdicts(FALSE,
+                    "unplugged unplugged, missing 0000:00:05.0/e1000.rom, "
+                    "extra 0000:00:09.0/big.rom",
+                    table_of(left4, rom5), table_of(both), NULL);
+    expect_verdicts(FALSE, "unplugged unplugged, extra 0000:00:05.0/e1000.rom", table_of(left4),
+                    table_of(rom5), NULL);
+    /* A block may be allocated where only such pages are. */
+    expect_verdicts(TRUE, "unplugged unplugged, moved 0000:00:05.0/e1000.rom",
+                    table_of(left4, rom5), table_of(moved), NULL);
+}
+
+/* The records of a QEMU before 4.10: the moved framebuffer alone, by its region's name. */
+static void test_videoram_only(void **unused)
+{
+    const XenPhysmapRecord bare = { "vga.vram", 0x2000000, 0xf1000000, 0x1000000 };
+    const XenPhysmapRecord in_place = { "vga.vram", 0x2000000, 0x2000000, 0x1000000 };
+    XenPhysmapRecord other = vram, over = rom4, away = rom4, unmoved = vram;
+
+    (void)unused;
+    expect_verdicts(TRUE,
+                    "same vga.vram, unrecorded 0000:00:04.0/e1000.rom, "
+                    "unrecorded 0000:00:05.0/e1000.rom",
+                    table_of(bare), table_of(vram, rom4, rom5), NULL);
+    expect_verdicts(TRUE, "same vga.vram, unseen 0000:00:05.0/e1000.rom", table_of(bare),
+                    table_of(vram), table_of(rom5));
+    /* Another amount of memory, or a card in front, shows in the offset; another size; no card. */
+    other.phys_offset = 0x4000000;
+    expect_verdicts(FALSE, "misplaced vga.vram, unrecorded 0000:00:04.0/e1000.rom", table_of(bare),
+                    table_of(other, rom4), NULL);
+    other.size = 0x2000000;
+    expect_verdicts(FALSE, "resized vga.vram", table_of(bare), table_of(other), NULL);
+    expect_verdicts(FALSE, "missing vga.vram, unrecorded 0000:00:04.0/e1000.rom", table_of(bare),
+                    table_of(rom4), NULL);
+    /* Onto the framebuffer's pages; not where it was allocated. */
+    over.phys_offset = over.start_addr = 0xf1000000;
+    unmoved.start_addr = unmoved.phys_offset;
+    expect_verdicts(FALSE, "misplaced vga.vram, extra 0000:00:04.0/e1000.rom", table_of(bare),
+                    table_of(unmoved, over), NULL);
+    away.start_addr = 0xe0000000;
+    expect_verdicts(FALSE, "same vga.vram, extra 0000:00:04.0/e1000.rom", table_of(bare),
+                    table_of(vram, away), NULL);
+    /* No such set: one that wasn't moved, a full id, a second record. */
+    expect_verdicts(FALSE, "misplaced vga.vram, extra 0000:00:04.0/e1000.rom", table_of(in_place),
+                    table_of(vram, rom4), NULL);
+    expect_verdicts(FALSE, "same 0000:00:03.0/vga.vram, extra 0000:00:04.0/e1000.rom",
+                    table_of(vram), table_of(vram, rom4), NULL);
+    expect_verdicts(FALSE,
+                    "same vga.vram, same 0000:00:05.0/e1000.rom, "
+                    "extra 0000:00:04.0/e1000.rom",
+                    table_of(bare, rom5), table_of(vram, rom4, rom5), NULL);
 }
 
 /* Whatever blocks a QEMU has (their ids are unique), it matches its own records. */
@@ -245,6 +324,8 @@ static void test_words(void **unused)
         { XEN_PHYSMAP_RESIZED, "resized", FALSE },
         { XEN_PHYSMAP_MISPLACED, "misplaced", FALSE },
         { XEN_PHYSMAP_AMBIGUOUS, "ambiguous", FALSE },
+        { XEN_PHYSMAP_UNPLUGGED, "unplugged", TRUE },
+        { XEN_PHYSMAP_UNRECORDED, "unrecorded", TRUE },
         { (XenPhysmapVerdict)99, "unknown", FALSE },
     };
 
@@ -268,6 +349,8 @@ int main(void)
         cmocka_unit_test(test_misplaced),
         cmocka_unit_test(test_bare_names),
         cmocka_unit_test(test_exact_names_first),
+        cmocka_unit_test(test_unplugged),
+        cmocka_unit_test(test_videoram_only),
         cmocka_unit_test(test_own_layout_passes),
         cmocka_unit_test(test_words),
     };

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The gate on restore: which layouts pass, and what the report says. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
 
 #include "gate.h"
 #include "restore-policy.h"
@@ -216,12 +213,107 @@ static void test_bare_names(void **state)
     assert_says(c, "ambiguous: e1000.rom");
 }
 
+/* The guest unplugged a card that this QEMU has again; and the advice names no such device. */
+static void test_unplugged(void **state)
+{
+    const XenPhysmapRecord left = { XEN_PHYSMAP_UNPLUGGED_NAME, 0x9000000, 0x9000000, 0x40000 };
+    const XenPhysmapRecord card = { "0000:00:09.0/e1000.rom", 0x9000000, 0x9000000, 0x40000 };
+    Case *c = *state;
+
+    xen_physmap_table_free(c->actual.table);
+    c->actual.table = saved_layout();
+    assert_true(xen_physmap_table_add(c->saved, &left, NULL));
+    assert_true(admits(c));
+    assert_true(passes(c));
+    assert_string_equal(c->text, "");
+    assert_true(xen_physmap_table_add(c->actual.table, &card, NULL));
+    assert_true(admits(c));
+    assert_true(passes(c));
+    assert_says(c, "unplugged (harmless): 0000:00:09.0/e1000.rom: at 0x9000000");
+    assert_true(xen_physmap_table_remove(c->actual.table,
+                                         xen_physmap_table_get(c->saved, 0)->phys_offset, NULL));
+    assert_false(passes(c));
+    assert_null(strstr(c->text, ", unplugged"));
+}
+
+/* What the config has to have: the memory by the lowest offset; and a videoram that the card has
+ * rounded up, which shows in the memory too. */
+static void test_advice(void **state)
+{
+    Case *c = *state;
+
+    /* 16 MiB more memory, and all else the same. */
+    put(c->actual.table, VRAM, 0x3000000, 0xf1000000, 0x1000000);
+    put(c->actual.table, ROM4, 0x4040000, 0x4040000, 0x40000);
+    put(c->actual.table, ROM5, 0x4080000, 0x4080000, 0x40000);
+    assert_true(admits(c));
+    assert_false(passes(c));
+    assert_says(c, "had 32 MiB of memory besides its videoram, and this one has 48");
+    assert_says(c, "do: set maxmem=48 (32 and the videoram), and memory to no more");
+    /* Saved with videoram 20, which became 32; here it is 16, and the memory the same. */
+    xen_physmap_table_free(c->saved);
+    xen_physmap_table_free(c->actual.table);
+    c->saved = xen_physmap_table_new();
+    c->actual.table = xen_physmap_table_new();
+    put(c->saved, VRAM, 0x1c00000, 0xf0000000, 0x2000000);
+    put(c->actual.table, VRAM, 0x2000000, 0xf0000000, 0x1000000);
+    assert_false(admits(c));
+    assert_says(c, "do: set videoram=20");
+    assert_null(strstr(c->text, "maxmem"));
+    /* With other memory too, nothing is known of the rounding. */
+    xen_physmap_table_free(c->actual.table);
+    c->actual.table = xen_physmap_table_new();
+    put(c->actual.table, VRAM, 0x8000000, 0xf0000000, 0x1000000);
+    assert_false(admits(c));
+    assert_says(c, "do: set videoram=32");
+    /* The ROM's size. */
+    xen_physmap_table_free(c->saved);
+    xen_physmap_table_free(c->actual.table);
+    c->saved = saved_layout();
+    c->actual.table = xen_physmap_table_new();
+    put(c->actual.table, VRAM, 0x2000000, 0xf1000000, 0x1000000);
+    put(c->actual.table, ROM4, 0x3040000, 0x3040000, 0x10000);
+    put(c->actual.table, ROM5, 0x3080000, 0x3080000, 0x40000);
+    assert_false(admits(c));
+    assert_says(c, "xen-physmap-qemu(8), OPTION ROMS");
+}
+
+/* Every page of a block is looked for, but for those of no block; and a failure of Xen is one. */
+static void test_pages(void **state)
+{
+    const XenPhysmapRecord left = { XEN_PHYSMAP_UNPLUGGED_NAME, 0x9000000, 0x9000000, 0x40000 };
+    const XenPhysmapRecord card = { "0000:00:08.0/e1000.rom", 0x8000000, 0x8000000, 0x40000 };
+    g_autoptr(FakeHost) host = fake_host_new();
+    Case *c = *state;
+    gboolean passed = TRUE;
+    GError *error = NULL;
+
+    assert_true(xen_physmap_table_add(c->actual.table, &left, NULL));
+    assert_true(xen_physmap_table_add(c->actual.table, &card, NULL));
+    fake_host_populate(host, 0x8000, 64, 1);
+    assert_true(gate_finds_pages(&c->actual, fake_host_ops(host), 5, c->report, &passed, NULL));
+    assert_true(passed);
+    assert_int_equal(c->report->len, 0);
+    fake_host_depopulate(host, 0x803f);
+    assert_true(gate_finds_pages(&c->actual, fake_host_ops(host), 5, c->report, &passed, NULL));
+    assert_false(passed);
+    keep_text(c);
+    assert_says(c, "0000:00:08.0/e1000.rom: only partly in the guest: it has no page at 0x803f000");
+    fake_host_fail(host, FAKE_MAP, 1, EACCES);
+    assert_false(gate_finds_pages(&c->actual, fake_host_ops(host), 5, c->report, &passed, &error));
+    expect_error(&error, XEN_PHYSMAP_ERROR_ACCESS, "can't map guest address");
+    expect_no_leaks(host);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_policy),
         CASE(test_same),
+        CASE(test_unplugged),
+        CASE(test_pages),
+        CASE(test_advice),
         CASE(test_moved),
         CASE(test_moved_onto_another),
         CASE(test_swapped),

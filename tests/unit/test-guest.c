@@ -122,6 +122,23 @@ static void test_missing_fails_later(void **unused)
     expect_no_leaks(host);
 }
 
+/* A size that no domain has costs its pages and a bound, and not its size. */
+static void test_missing_bounded(void **unused)
+{
+    g_autoptr(FakeHost) host = fake_host_new();
+    guint64 missing, first;
+    GError *error = NULL;
+
+    (void)unused;
+    fake_host_populate(host, 0, 5000, 1);
+    assert_true(xen_physmap_guest_missing(fake_host_ops(host), 5, 0, G_GUINT64_CONSTANT(1) << 62,
+                                          &missing, &first, &error));
+    expect_no_error(error);
+    assert_int_equal(first, 5000 << 12);
+    assert_in_range(missing, XEN_PHYSMAP_MISSING_MAX, XEN_PHYSMAP_MISSING_MAX + 1024);
+    expect_no_leaks(host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +147,7 @@ int main(void)
         cmocka_unit_test(test_map_refused),
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_missing_of_nothing),
+        cmocka_unit_test(test_missing_bounded),
         cmocka_unit_test(test_missing_fails_later),
     };
 

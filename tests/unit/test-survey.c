@@ -61,68 +61,110 @@ static const XenPhysmapRecord rom5 = { "0000:00:05.0/e1000.rom", 0x3050000, 0x30
 static void test_ramblocks(void **unused)
 {
     GError *error = NULL;
-    g_autoptr(XenPhysmapTable) blocks = survey_parse_ramblocks(ramblocks, &error);
+    g_autoptr(SurveyBlocks) blocks = survey_parse_ramblocks(ramblocks, &error);
 
     (void)unused;
     expect_no_error(error);
-    expect_records(blocks, vram_there, vga_rom, rom4, rom5);
+    assert_int_equal(blocks->problems->len, 0);
+    expect_records(blocks->named, vram_there, vga_rom, rom4, rom5);
 }
 
 static void test_ramblocks_of_other_qemus(void **unused)
 {
     /* Without HVA and RO, as older versions print it; with LF only; with tabs. */
-    g_autoptr(XenPhysmapTable) blocks = survey_parse_ramblocks(
+    g_autoptr(SurveyBlocks) blocks = survey_parse_ramblocks(
         "Block Name PSize Offset Used Total\n"
         "\txen.ram\t4 KiB  0x0 0x2000000 0x2000000\n"
         "vga.vram    2 MiB  0x0000000002000000 0x0000000001000000 0x0000000001000000\n\n",
         NULL);
-    g_autoptr(XenPhysmapTable) none = survey_parse_ramblocks("", NULL);
+    g_autoptr(SurveyBlocks) none = survey_parse_ramblocks("", NULL);
 
     (void)unused;
-    expect_records(blocks, { "vga.vram", 0x2000000, 0x2000000, 0x1000000 });
+    expect_records(blocks->named, { "vga.vram", 0x2000000, 0x2000000, 0x1000000 });
     assert_non_null(none);
-    assert_int_equal(xen_physmap_table_size(none), 0);
+    assert_int_equal(xen_physmap_table_size(none->named), 0);
+}
+
+/* As QEMU 7.2 prints it when the guest has unplugged a card; and an id with a blank in it. */
+static void test_ramblocks_nameless(void **unused)
+{
+    g_autoptr(SurveyBlocks) blocks = survey_parse_ramblocks(
+        "                             4 KiB  0x0000000003040000 0x0000000000040000 "
+        "0x0000000000040000\r\n"
+        "            p/a block   4 KiB  0x0000000003080000 0x0000000000040000 "
+        "0x0000000000040000\r\n",
+        NULL);
+
+    (void)unused;
+    assert_non_null(blocks);
+    assert_int_equal(blocks->problems->len, 0);
+    expect_records(blocks->named, { "p/a block", 0x3080000, 0x3080000, 0x40000 });
+    assert_int_equal(blocks->nameless->len, 1);
+    assert_int_equal(g_array_index(blocks->nameless, SurveyStretch, 0).phys_offset, 0x3040000);
+    assert_int_equal(g_array_index(blocks->nameless, SurveyStretch, 0).size, 0x40000);
 }
 
 static void test_ramblocks_garbage(void **unused)
 {
     static const struct {
         const char *text, *reason;
-        XenPhysmapError code;
     } cases[] = {
-        { "unknown command: 'info ramblock'\r\n", "'unknown command: 'info ramblock''",
-          XEN_PHYSMAP_ERROR_UNAVAILABLE },
-        { "vga.vram 4 KiB 0x2000000 0x1000000\r\n", "can't be read",
-          XEN_PHYSMAP_ERROR_UNAVAILABLE },
-        { "vga.vram 4 KiB 2000000 0x1000 0x1000\r\n", "can't be read",
-          XEN_PHYSMAP_ERROR_UNAVAILABLE },
-        { "vga.vram 4 KiB 0x-2000000 0x1000 0x1000\r\n", "can't be read",
-          XEN_PHYSMAP_ERROR_UNAVAILABLE },
-        { "vga.vram 4 KiB 0x2000000 0x1000 0x10000000000000000\r\n", "can't be read",
-          XEN_PHYSMAP_ERROR_UNAVAILABLE },
-        { "vga.vram 4 KiB 0x2000000 0x1000 0x\r\n", "can't be read",
-          XEN_PHYSMAP_ERROR_UNAVAILABLE },
-        { "\033[2J 4 KiB 0x2000000 0x1000\r\n", "'\\x1b[2J 4 KiB", XEN_PHYSMAP_ERROR_UNAVAILABLE },
-        { "a\033[2J 4 KiB 0x2000000 0x1000 0x1000\r\n", "'a\\x1b[2J' has a byte",
-          XEN_PHYSMAP_ERROR_INVALID },
-        { "vga.vram 4 KiB 0x2000001 0x1000 0x1000\r\n", "not a multiple",
-          XEN_PHYSMAP_ERROR_INVALID },
-        { "vga.vram 4 KiB 0x2000000 0x0 0x0\r\n", "size is 0", XEN_PHYSMAP_ERROR_INVALID },
-        { "vga.vram 4 KiB 0xfffffffffffff000 0x1000 0x1000\r\n", "runs past the end",
-          XEN_PHYSMAP_ERROR_INVALID },
-        { "a 4 KiB 0x0 0x1000 0x1000\nb 4 KiB 0x0 0x1000 0x1000\n", "b at phys_offset 0x0",
-          XEN_PHYSMAP_ERROR_INVALID },
-        { "p/a 4 KiB 0x0 0x1000 0x1000\np/a 4 KiB 0x1000 0x1000 0x1000\n",
-          "two records are named p/a", XEN_PHYSMAP_ERROR_INVALID },
+        { "unknown command: 'info ramblock'\r\n", "'unknown command: 'info ramblock''" },
+        { "vga.vram 4 KiB 0x2000000 0x1000000\r\n", "can't be read" },
+        { "vga.vram 4 KiB 2000000 0x1000 0x1000\r\n", "can't be read" },
+        { "vga.vram 4 KiB 0x-2000000 0x1000 0x1000\r\n", "can't be read" },
+        { "vga.vram 4 KiB 0x2000000 0x1000 0x10000000000000000\r\n", "can't be read" },
+        { "vga.vram 4 KiB 0x2000000 0x1000 0x\r\n", "can't be read" },
+        { "\033[2J 4 KiB 0x2000000 0x1000\r\n", "'\\x1b[2J 4 KiB" },
+        { "a\033[2J 4 KiB 0x2000000 0x1000 0x1000\r\n", "'a\\x1b[2J' has a byte" },
+        { "vga.vram 4 KiB 0x2000001 0x1000 0x1000\r\n", "not a multiple" },
+        { "vga.vram 4 KiB 0x2000000 0x0 0x0\r\n", "size is 0" },
+        { "vga.vram 4 KiB 0xfffffffffffff000 0x1000 0x1000\r\n", "runs past the end" },
+        { " 4 KiB 0x2000001 0x1000 0x1000\r\n", "not a multiple" },
     };
 
     (void)unused;
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *with_good = g_strconcat(ramblocks, cases[i].text, NULL);
+        g_autoptr(SurveyBlocks) blocks = NULL;
         GError *error = NULL;
 
         assert_null(survey_parse_ramblocks(cases[i].text, &error));
-        expect_error(&error, cases[i].code, cases[i].reason);
+        expect_error(&error, XEN_PHYSMAP_ERROR_UNAVAILABLE, cases[i].reason);
+        /* Beside lines that can be understood, it costs nothing else. */
+        blocks = survey_parse_ramblocks(with_good, &error);
+        expect_no_error(error);
+        expect_records(blocks->named, vram_there, vga_rom, rom4, rom5);
+        assert_int_equal(blocks->problems->len, 1);
+        expect_message(g_ptr_array_index(blocks->problems, 0));
+        assert_non_null(strstr(g_ptr_array_index(blocks->problems, 0), cases[i].reason));
     }
+}
+
+/* The second of two blocks that contradict each other, and not the first; and few complaints. */
+static void test_ramblocks_contradict(void **unused)
+{
+    static const char *const texts[] = {
+        "p/a 4 KiB 0x0 0x1000 0x1000\np/b 4 KiB 0x0 0x1000 0x1000\n",
+        "p/a 4 KiB 0x0 0x1000 0x1000\np/a 4 KiB 0x1000 0x1000 0x1000\n",
+    };
+    g_autoptr(GString) many = g_string_new("p/a 4 KiB 0x0 0x1000 0x1000\n");
+    g_autoptr(SurveyBlocks) all = NULL;
+
+    (void)unused;
+    for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(SurveyBlocks) blocks = survey_parse_ramblocks(texts[i], NULL);
+
+        assert_non_null(blocks);
+        expect_records(blocks->named, { "p/a", 0, 0, 0x1000 });
+        assert_int_equal(blocks->problems->len, 1);
+    }
+    for (guint i = 0; i < 10000; i++) {
+        g_string_append(many, "nonsense\n");
+    }
+    all = survey_parse_ramblocks(many->str, NULL);
+    assert_non_null(all);
+    assert_in_range(all->problems->len, 1, 100);
 }
 
 static void test_mtree(void **unused)
@@ -422,13 +464,11 @@ static void test_survey(void **unused)
     GError *error = NULL;
 
     (void)unused;
-    survey = survey_take(session.client, fake_host_ops(host), 5, NULL, ENOUGH_MS, &error);
+    survey =
+        survey_take(session.client, fake_host_ops(host), 5, NULL, SURVEY_OWN, ENOUGH_MS, &error);
     expect_no_error(error);
     expect_records(survey->table, vram, vga_rom, rom4);
     expect_records(survey->absent, rom5);
-    /* Where QEMU shows it, and where it doesn't show it at all. */
-    assert_int_equal(survey_place_of(survey, &vram_there), 0xf1000000);
-    assert_int_equal(survey_place_of(survey, &vga_rom), 0x3000000);
     finish(&session);
     expect_no_leaks(host);
 }
@@ -453,7 +493,7 @@ static void test_survey_believes_xen(void **unused)
     in_place.start_addr = in_place.phys_offset;
     fake_host_populate(host, 0x2000000 >> 12, 1, 1);
     fake_host_depopulate(host, 0xf1000000 >> 12);
-    survey = survey_take(session.client, fake_host_ops(host), 5, NULL, ENOUGH_MS, NULL);
+    survey = survey_take(session.client, fake_host_ops(host), 5, NULL, SURVEY_OWN, ENOUGH_MS, NULL);
     assert_non_null(survey);
     expect_records(survey->table, in_place, vga_rom, rom4);
     finish(&session);
@@ -480,8 +520,8 @@ static void test_survey_remembers(void **unused)
                                             : i == 1 ? table_of(resized)
                                                      : xen_physmap_table_new();
         Session session = start(steps);
-        g_autoptr(Survey) survey =
-            survey_take(session.client, fake_host_ops(host), 5, before, ENOUGH_MS, NULL);
+        g_autoptr(Survey) survey = survey_take(session.client, fake_host_ops(host), 5, before,
+                                               SURVEY_OWN, ENOUGH_MS, NULL);
 
         assert_non_null(survey);
         if (i == 0) {
@@ -494,13 +534,222 @@ static void test_survey_remembers(void **unused)
     }
 }
 
+/* One survey of these texts. */
+static Survey *survey_of(FakeHost *host, const char *blocks, const char *ranges,
+                         const XenPhysmapTable *known, SurveyTrust trust)
+{
+    const FakeQmpStep steps[] = {
+        QMP_HELLO,
+        { QMP_AWAIT, "ramblock" },
+        { QMP_TEXT, blocks },
+        { QMP_AWAIT, "mtree" },
+        { QMP_TEXT, ranges },
+        { QMP_AWAIT_CLOSE, NULL },
+    };
+    Session session = start(steps);
+    GError *error = NULL;
+    Survey *survey =
+        survey_take(session.client, fake_host_ops(host), 5, known, trust, ENOUGH_MS, &error);
+
+    expect_no_error(error);
+    finish(&session);
+    expect_no_leaks(host);
+    return survey;
+}
+
+static const char nameless[] = " xen.ram 4 KiB 0x0 0x2000000 0x2000000\n"
+                               "0000:00:03.0/vga.vram 4 KiB 0x2000000 0x1000000 0x1000000\n"
+                               "0000:00:03.0/vga.rom 4 KiB 0x3000000 0x10000 0x10000\n"
+                               "        4 KiB 0x3010000 0x40000 0x40000\n"
+                               "        4 KiB 0x3050000 0x40000 0x40000\n";
+
+/* Two cards that were unplugged: QEMU lists their blocks without a name. One has pages. */
+static void test_survey_unplugged(void **unused)
+{
+    const XenPhysmapRecord left = { XEN_PHYSMAP_UNPLUGGED_NAME, 0x3010000, 0x3010000, 0x40000 };
+
+    (void)unused;
+    for (guint i = 0; i < 2; i++) {
+        g_autoptr(FakeHost) host = new_host();
+        g_autoptr(XenPhysmapTable) known = i == 0 ? NULL : table_of(vram, vga_rom, rom4, rom5);
+        g_autoptr(Survey) survey = survey_of(host, nameless, mtree, known, SURVEY_OWN);
+
+        expect_records(survey->table, vram, vga_rom, left);
+        assert_int_equal(xen_physmap_table_size(survey->absent), 0);
+        assert_int_equal(survey->problems->len, 0);
+    }
+}
+
+/* A card that the guest has ejected is gone from QEMU's list; its pages stay, until they go too, or
+ * are another block's. Unless a line can't be understood: then it may be the card's. */
+static void test_survey_ejected(void **unused)
+{
+    static const char gone[] = "p/a 4 KiB 0x2000000 0x1000 0x1000\n";
+    static const char again[] = "p/a 4 KiB 0x2000000 0x1000 0x1000\n"
+                                "p/b 4 KiB 0x3000000 0x2000 0x2000\n";
+    static const char odd[] = "p/a 4 KiB 0x2000000 0x1000 0x1000\np/b is odd\n";
+    const XenPhysmapRecord a = { "p/a", 0x2000000, 0x2000000, 0x1000 };
+    const XenPhysmapRecord b = { "p/b", 0x3000000, 0x3000000, 0x2000 };
+    const XenPhysmapRecord card = { "p/card", 0x3000000, 0xf0000000, 0x1000 };
+    XenPhysmapRecord left = card;
+    const struct {
+        const char *blocks;
+        guint64 page;
+        XenPhysmapRecord known, expected;
+    } cases[] = {
+        { gone, 0xf0000000, card, left },
+        { gone, 0xf0000000, left, left },
+        { again, 0x3000000, card, b },
+        { odd, 0xf0000000, card, card },
+    };
+
+    (void)unused;
+    g_strlcpy(left.name, XEN_PHYSMAP_UNPLUGGED_NAME, sizeof left.name);
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(FakeHost) host = fake_host_new();
+        XenPhysmapRecord known_record = i == 1 ? left : cases[i].known;
+        XenPhysmapRecord expected = i < 2 ? left : cases[i].expected;
+        g_autoptr(XenPhysmapTable) known = table_of(a, known_record);
+        g_autoptr(Survey) survey = NULL;
+
+        fake_host_populate(host, 0x2000000 >> 12, 1, 1);
+        fake_host_populate(host, cases[i].page >> 12, 1, 1);
+        survey = survey_of(host, cases[i].blocks, "", known, SURVEY_OWN);
+        expect_records(survey->table, a, expected);
+    }
+}
+
+/* RAM that reaches the hole: the framebuffer's BAR is where its ROM was allocated, and the ROM's
+ * pages made room. */
+static void test_survey_taken_place(void **unused)
+{
+    static const char blocks[] = "p/vga.vram 4 KiB 0xef800000 0x800000 0x800000\n"
+                                 "p/vga.rom 4 KiB 0xf0000000 0x10000 0x10000\n";
+    static const char shown[] = " AS \"memory\", root: system\n"
+                                " 00000000f0000000-00000000f07fffff (prio 1, ram): vga.vram\n";
+    const XenPhysmapRecord moved = { "p/vga.vram", 0xef800000, 0xf0000000, 0x800000 };
+    const XenPhysmapRecord rom = { "p/vga.rom", 0xf0000000, 0xf0000000, 0x10000 };
+    const XenPhysmapRecord there = { "p/vga.vram", 0xef800000, 0xef800000, 0x800000 };
+    g_autoptr(FakeHost) host = fake_host_new();
+    g_autoptr(XenPhysmapTable) known = table_of(there, rom);
+    g_autoptr(Survey) survey = NULL;
+
+    (void)unused;
+    fake_host_populate(host, 0xf0000000 >> 12, 0x800, 1);
+    survey = survey_of(host, blocks, shown, known, SURVEY_OWN);
+    expect_records(survey->table, moved);
+    expect_records(survey->absent, rom);
+}
+
+/* Pages at both places, as a live migration leaves them: where QEMU shows it. Not shown, in the
+ * middle of a blit: a survey's own knowledge counts, and a record's only when there is nothing where
+ * QEMU allocated it. */
+static void test_survey_two_places(void **unused)
+{
+    static const char blocks[] = "p/vga.vram 4 KiB 0x2000000 0x800000 0x800000\n";
+    static const char shown[] = " AS \"memory\", root: system\n"
+                                " 00000000f0000000-00000000f07fffff (prio 1, ram): vga.vram\n";
+    const XenPhysmapRecord moved = { "p/vga.vram", 0x2000000, 0xf0000000, 0x800000 };
+    const XenPhysmapRecord there = { "p/vga.vram", 0x2000000, 0x2000000, 0x800000 };
+    const struct {
+        const char *ranges;
+        SurveyTrust trust;
+        gboolean both;
+        const XenPhysmapRecord *expected;
+    } cases[] = {
+        { shown, SURVEY_CLAIMED, TRUE, &moved }, { shown, SURVEY_OWN, TRUE, &moved },
+        { "", SURVEY_OWN, TRUE, &moved },        { "", SURVEY_CLAIMED, TRUE, &there },
+        { "", SURVEY_CLAIMED, FALSE, &moved },
+    };
+
+    (void)unused;
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(FakeHost) host = fake_host_new();
+        g_autoptr(XenPhysmapTable) known = table_of(moved);
+        g_autoptr(Survey) survey = NULL;
+
+        fake_host_populate(host, 0xf0000000 >> 12, 1, 1);
+        if (cases[i].both) {
+            fake_host_populate(host, 0x2000000 >> 12, 1, 1);
+        }
+        survey = survey_of(host, blocks, cases[i].ranges, known, cases[i].trust);
+        expect_records(survey->table, *cases[i].expected);
+        /* Moved, and not shown there. */
+        assert_int_equal(xen_physmap_table_size(survey->hidden),
+                         !*cases[i].ranges && cases[i].expected == &moved);
+    }
+}
+
+/* Two cards of a kind, one of them not decoding: what is shown is the other one's. */
+static void test_survey_two_of_a_kind(void **unused)
+{
+    static const char blocks[] = "p/1/vga.vram 4 KiB 0x2000000 0x800000 0x800000\n"
+                                 "p/2/vga.vram 4 KiB 0x2800000 0x800000 0x800000\n";
+    static const char shown[] = " AS \"memory\", root: system\n"
+                                " 00000000f0000000-00000000f07fffff (prio 1, ram): vga.vram\n";
+    static const char both[] = " AS \"memory\", root: system\n"
+                               " 00000000f0000000-00000000f07fffff (prio 1, ram): vga.vram\n"
+                               " 00000000f8000000-00000000f87fffff (prio 1, ram): vga.vram\n";
+    const XenPhysmapRecord one_there = { "p/1/vga.vram", 0x2000000, 0x2000000, 0x800000 };
+    const XenPhysmapRecord one = { "p/1/vga.vram", 0x2000000, 0xf0000000, 0x800000 };
+    const XenPhysmapRecord two = { "p/2/vga.vram", 0x2800000, 0xf8000000, 0x800000 };
+    g_autoptr(XenPhysmapTable) known = table_of(one, two);
+
+    (void)unused;
+    for (guint i = 0; i < 3; i++) {
+        g_autoptr(FakeHost) host = fake_host_new();
+        g_autoptr(Survey) survey = NULL;
+
+        fake_host_populate(host, 0xf8000000 >> 12, 1, 1);
+        if (i < 2) {
+            fake_host_populate(host, 0xf0000000 >> 12, 1, 1);
+            survey = survey_of(host, blocks, i == 0 ? shown : both, known, SURVEY_OWN);
+            expect_records(survey->table, one, two);
+        } else {
+            /* Nothing is known, and QEMU has moved one of the two. */
+            fake_host_populate(host, 0x2000000 >> 12, 1, 1);
+            survey = survey_of(host, blocks, both, NULL, SURVEY_OWN);
+            expect_records(survey->table, one_there, two);
+        }
+    }
+}
+
+/* What QEMU answers can make work in proportion to its length, and no more: a thousand equal names,
+ * a range for each of a hundred thousand places, sizes beyond every domain's. */
+static void test_survey_bounded(void **unused)
+{
+    g_autoptr(GString) blocks = g_string_new(NULL);
+    g_autoptr(GString) ranges = g_string_new(" AS \"memory\", root: system\n");
+    g_autoptr(FakeHost) host = fake_host_new();
+    g_autoptr(Survey) survey = NULL;
+
+    (void)unused;
+    for (guint64 i = 0; i < 1000; i++) {
+        g_string_append_printf(blocks, "ram 4 KiB 0x%" G_GINT64_MODIFIER "x 0x1000 0x1000\n",
+                               i << 12);
+    }
+    g_string_append(blocks, "p/big 4 KiB 0x4000000000000000 0x4000000000000000 "
+                            "0x4000000000000000\n");
+    for (guint64 i = 0; i < 100000; i++) {
+        guint64 start = 0x10000000000 + (i << 12);
+
+        g_string_append_printf(
+            ranges, " %016" G_GINT64_MODIFIER "x-%016" G_GINT64_MODIFIER "x (prio 0, ram): ram\n",
+            start, start + 0xfff);
+    }
+    survey = survey_of(host, blocks->str, ranges->str, NULL, SURVEY_OWN);
+    assert_int_equal(xen_physmap_table_size(survey->absent), 1001);
+    assert_true(fake_host_calls(host, FAKE_MAP) < 2000);
+}
+
 static void expect_no_survey(FakeHost *host, const FakeQmpStep *steps, guint n, int code,
                              const char *reason)
 {
     Session session = start_session(steps, n);
     GError *error = NULL;
 
-    assert_null(survey_take(session.client, fake_host_ops(host), 5, NULL, ENOUGH_MS, &error));
+    assert_null(
+        survey_take(session.client, fake_host_ops(host), 5, NULL, SURVEY_OWN, ENOUGH_MS, &error));
     expect_error(&error, code, reason);
     finish(&session);
     expect_no_leaks(host);
@@ -542,7 +791,7 @@ static void test_survey_fails(void **unused)
                      "QEMU closed the connection");
     expect_no_survey(host, garbage, G_N_ELEMENTS(garbage), XEN_PHYSMAP_ERROR_UNAVAILABLE,
                      "'unknown command'");
-    for (guint n = 1; n <= 5; n++) {
+    for (guint n = 1; n <= 4; n++) {
         fake_host_fail(host, FAKE_MAP, n, EACCES);
         expect_no_survey(host, good, G_N_ELEMENTS(good), XEN_PHYSMAP_ERROR_ACCESS,
                          "can't map guest address");
@@ -555,7 +804,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ramblocks),
         cmocka_unit_test(test_ramblocks_of_other_qemus),
+        cmocka_unit_test(test_ramblocks_nameless),
         cmocka_unit_test(test_ramblocks_garbage),
+        cmocka_unit_test(test_ramblocks_contradict),
         cmocka_unit_test(test_mtree),
         cmocka_unit_test(test_mtree_garbage),
         cmocka_unit_test(test_qmp),
@@ -568,6 +819,12 @@ int main(void)
         cmocka_unit_test(test_survey),
         cmocka_unit_test(test_survey_believes_xen),
         cmocka_unit_test(test_survey_remembers),
+        cmocka_unit_test(test_survey_unplugged),
+        cmocka_unit_test(test_survey_ejected),
+        cmocka_unit_test(test_survey_taken_place),
+        cmocka_unit_test(test_survey_two_places),
+        cmocka_unit_test(test_survey_two_of_a_kind),
+        cmocka_unit_test(test_survey_bounded),
         cmocka_unit_test(test_survey_fails),
     };
 

@@ -228,7 +228,7 @@ static void test_restart(void **state)
     }
     fake_qmp_start(steps, G_N_ELEMENTS(steps), &qmp);
     ops->write(ops->opaque, 0, DM "/state", "", 0);
-    recorder_init(5, qmp, NULL, RESTORE_REFUSE, NULL);
+    recorder_init(5, qmp, NULL, RESTORE_REFUSE, NULL, NULL);
     assert_true(recorder_running(resume, NULL));
     expect_soon(ops, first);
     vram_moved = TRUE;

@@ -8,6 +8,11 @@
 
 #define QMP_TIMEOUT_MS 10000
 
+/* What is found may be a moment in which the guest moves a BAR, or before the records follow. Only
+ * what is there so often, with so long between, is told. */
+#define LOOKS 4
+#define LOOK_AGAIN_MS 250
+
 gboolean layout_check_pages(const XenPhysmapOps *ops, guint32 domid, guint64 page_limit,
                             const GArray *findings, GPtrArray *lines, GError **error)
 {
@@ -46,30 +51,54 @@ gboolean layout_check_pages(const XenPhysmapOps *ops, guint32 domid, guint64 pag
     return TRUE;
 }
 
-GPtrArray *layout_check(const XenPhysmapOps *ops, const Domain *domain,
-                        const XenPhysmapTable *table, GPtrArray *notes, GError **error)
+/* Surveys once, and appends to the lines and notes. */
+static gboolean look(const XenPhysmapOps *ops, const Domain *domain, const XenPhysmapTable *table,
+                     GPtrArray *lines, GPtrArray *notes, GError **error)
 {
-    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(QmpClient) qmp = qmp_client_connect(domain->domid, error);
     g_autoptr(Survey) actual =
-        qmp ? survey_take(qmp, ops, domain->domid, NULL, QMP_TIMEOUT_MS, error) : NULL;
+        qmp ? survey_take(qmp, ops, domain->domid, table, SURVEY_CLAIMED, QMP_TIMEOUT_MS, error)
+            : NULL;
     g_autoptr(GArray) findings = NULL;
     guint64 page_limit;
 
     if (!actual || !domain_page_limit(domain->domid, &page_limit, error)) {
-        return NULL;
+        return FALSE;
+    }
+    for (guint i = 0; i < actual->problems->len; i++) {
+        g_ptr_array_add(notes, g_strdup(g_ptr_array_index(actual->problems, i)));
     }
     findings = xen_physmap_compare(table, actual->table, actual->absent);
     for (guint i = 0; i < findings->len; i++) {
         const XenPhysmapFinding *finding = &g_array_index(findings, XenPhysmapFinding, i);
-        gboolean harmless = finding->verdict == XEN_PHYSMAP_UNSEEN;
+        gboolean left = finding->verdict == XEN_PHYSMAP_UNPLUGGED;
+        gboolean harmless = left || finding->verdict == XEN_PHYSMAP_UNSEEN;
 
-        if (finding->verdict != XEN_PHYSMAP_SAME) {
+        /* What an unplugged device left is as it should be, and nothing to remark on. */
+        if (finding->verdict != XEN_PHYSMAP_SAME && !(left && finding->has_recorded)) {
             g_ptr_array_add(harmless ? notes : lines, xen_physmap_finding_describe(finding));
         }
     }
-    if (!layout_check_pages(ops, domain->domid, page_limit, findings, lines, error)) {
-        return NULL;
+    return layout_check_pages(ops, domain->domid, page_limit, findings, lines, error);
+}
+
+GPtrArray *layout_check(const XenPhysmapOps *ops, const Domain *domain, XenPhysmapTable **table,
+                        GPtrArray *notes, GError **error)
+{
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+
+    *table = NULL;
+    for (guint i = 0; i < LOOKS && (i == 0 || lines->len > 0); i++) {
+        if (i > 0) {
+            g_usleep(LOOK_AGAIN_MS * G_TIME_SPAN_MILLISECOND);
+        }
+        g_ptr_array_set_size(lines, 0);
+        g_ptr_array_set_size(notes, 0);
+        g_clear_pointer(table, xen_physmap_table_free);
+        if (!(*table = domain_records(ops, domain, error)) ||
+            !look(ops, domain, *table, lines, notes, error)) {
+            return NULL;
+        }
     }
     return g_steal_pointer(&lines);
 }

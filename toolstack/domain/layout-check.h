@@ -7,9 +7,10 @@
 
 #include "domain.h"
 
-/* All that doesn't agree, one line each, and in `notes` what is remarkable but harmless. */
-GPtrArray *layout_check(const XenPhysmapOps *ops, const Domain *domain,
-                        const XenPhysmapTable *table, GPtrArray *notes, GError **error);
+/* All that doesn't agree, one line each, and in `notes`, which is emptied first, what is remarkable
+ * but harmless. *table becomes the records that were looked at; the caller frees it. */
+GPtrArray *layout_check(const XenPhysmapOps *ops, const Domain *domain, XenPhysmapTable **table,
+                        GPtrArray *notes, GError **error);
 
 /*
  * Appends a line for each record with pages that the domain doesn't have. A record whose size isn't

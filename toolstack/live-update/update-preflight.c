@@ -207,9 +207,9 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
 static gboolean look_at_layout(Ready *ready, GError **error)
 {
     Update *update = ready->update;
-    g_autoptr(XenPhysmapTable) table = domain_records(update->ops, update->domain, error);
-    g_autoptr(GPtrArray) findings =
-        table ? layout_check(update->ops, update->domain, table, update->notes, error) : NULL;
+    g_autoptr(XenPhysmapTable) table = NULL;
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) findings = layout_check(update->ops, update->domain, &table, notes, error);
     const XenPhysmapRecord *block;
     struct statvfs fs;
     guint64 room = STATE_ROOM;
@@ -222,6 +222,9 @@ static gboolean look_at_layout(Ready *ready, GError **error)
     }
     for (guint i = 0; i < findings->len; i++) {
         refuse(ready, "check finds: %s", (char *)g_ptr_array_index(findings, i));
+    }
+    for (guint i = 0; i < notes->len; i++) {
+        note(update, "%s", (char *)g_ptr_array_index(notes, i));
     }
     for (guint i = 0; (block = xen_physmap_table_get(table, i)); i++) {
         room += block->start_addr == block->phys_offset ? block->size : 0;

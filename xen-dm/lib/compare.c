@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "internal.h"
+
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
 /* The device model's blocks, in the guest or absent from it. */
@@ -26,75 +28,118 @@ static const XenPhysmapRecord *get_block(const Blocks *blocks, guint index, gboo
                    : xen_physmap_table_get(blocks->actual, index);
 }
 
+/* How often a name occurs, and where it did last. */
+typedef struct Count {
+    guint n, last;
+} Count;
+
+/* A comparison at work. The tables of names give a Count each, so that nothing is searched for. */
+typedef struct Comparison {
+    const XenPhysmapTable *recorded;
+    Blocks blocks;
+    GHashTable *record_names, *block_names;
+    GHashTable *regions; /* of blocks whose id is no record's name */
+    gboolean videoram_only;
+} Comparison;
+
+static void count_name(GHashTable *counts, const char *name, guint index)
+{
+    Count *count = g_hash_table_lookup(counts, name);
+
+    if (!count) {
+        count = g_new0(Count, 1);
+        g_hash_table_insert(counts, (gpointer)name, count);
+    }
+    count->n++;
+    count->last = index;
+}
+
+static Count get_count(GHashTable *counts, const char *name)
+{
+    const Count *count = g_hash_table_lookup(counts, name);
+
+    return count ? *count : (Count){ 0 };
+}
+
 static gboolean is_bare(const char *name)
 {
     return strchr(name, '/') == NULL;
 }
 
-static const XenPhysmapRecord *find_block(const Blocks *blocks, const char *name)
+/*
+ * The blocks that the record can stand for: those of its name. A bare name that is no block's (an
+ * ISA card's id is bare) fits each block of that region whose id isn't itself a record's name.
+ */
+static Count find_blocks(const Comparison *c, const char *name)
 {
-    const XenPhysmapRecord *block = xen_physmap_table_find_name(blocks->actual, name);
+    Count exact = get_count(c->block_names, name);
 
-    return block || !blocks->absent ? block : xen_physmap_table_find_name(blocks->absent, name);
+    return exact.n || !is_bare(name) ? exact : get_count(c->regions, name);
+}
+
+/* How many records can stand for the block. */
+static guint count_records(const Comparison *c, const char *block)
+{
+    const char *region = xen_physmap_region_name(block);
+    guint exact = get_count(c->record_names, block).n;
+
+    if (exact || is_bare(block) || get_count(c->block_names, region).n) {
+        return exact;
+    }
+    return get_count(c->record_names, region).n;
+}
+
+/* The next record, from this guest-physical address on, that has a byte below `end`. */
+static const XenPhysmapRecord *next_below(const Comparison *c, guint64 start, guint64 end)
+{
+    const XenPhysmapRecord *record = xen_physmap_table_next_guest(c->recorded, start);
+
+    return record && record->start_addr < end ? record : NULL;
+}
+
+/* Whether pages of another recorded block are at this stretch. */
+static gboolean is_taken(const Comparison *c, const XenPhysmapRecord *but, guint64 start,
+                         guint64 size)
+{
+    const XenPhysmapRecord *record = next_below(c, start, start + size);
+
+    while (record && (xen_physmap_record_is_unplugged(record) ||
+                      (but && record->phys_offset == but->phys_offset))) {
+        record = next_below(c, record->start_addr + record->size, start + size);
+    }
+    return record != NULL;
+}
+
+/* Whether all of the block's pages are ones that unplugged devices left. */
+static gboolean is_left(const Comparison *c, const XenPhysmapRecord *block)
+{
+    guint64 place = block->start_addr, end = block->start_addr + block->size;
+
+    while (place < end) {
+        const XenPhysmapRecord *record = next_below(c, place, end);
+
+        if (!record || record->start_addr > place || !xen_physmap_record_is_unplugged(record)) {
+            return FALSE;
+        }
+        place = record->start_addr + record->size;
+    }
+    return TRUE;
 }
 
 /*
- * Whether the record can stand for the block. A bare name fits any block of that region, unless
- * the name is itself a block's (of an ISA card, say), or the block's id is itself a record's.
+ * Whether the records are those of a QEMU built for a Xen before 4.10. It recorded nothing but the
+ * framebuffer that it had moved, by its region's name.
  */
-static gboolean fits(const XenPhysmapTable *recorded, const Blocks *blocks, const char *record,
-                     const char *block)
+static gboolean is_videoram_only(const XenPhysmapTable *recorded)
 {
-    return strcmp(record, block) == 0 ||
-           (is_bare(record) && strcmp(record, xen_physmap_region_name(block)) == 0 &&
-            !find_block(blocks, record) && !xen_physmap_table_find_name(recorded, block));
+    const XenPhysmapRecord *record = xen_physmap_table_get(recorded, 0);
+
+    return xen_physmap_table_size(recorded) == 1 && is_bare(record->name) &&
+           g_str_has_suffix(record->name, "vram") && record->start_addr != record->phys_offset;
 }
 
-/* Whether the record fits no block, one, or two and perhaps more; *found is the last of them. */
-static guint find_blocks(const XenPhysmapTable *recorded, const Blocks *blocks, const char *name,
-                         guint *found)
-{
-    guint n = 0;
-
-    for (guint i = 0; i < n_blocks(blocks) && n < 2; i++) {
-        gboolean absent;
-
-        if (fits(recorded, blocks, name, get_block(blocks, i, &absent)->name)) {
-            *found = i;
-            n++;
-        }
-    }
-    return n;
-}
-
-/* Whether no record fits the block, one, or two and perhaps more. */
-static guint count_records(const XenPhysmapTable *recorded, const Blocks *blocks, const char *block)
-{
-    guint n = 0;
-
-    for (guint i = 0; i < xen_physmap_table_size(recorded) && n < 2; i++) {
-        n += fits(recorded, blocks, xen_physmap_table_get(recorded, i)->name, block);
-    }
-    return n;
-}
-
-/* Whether pages of another recorded block are where this one was allocated now. */
-static gboolean offset_is_taken(const XenPhysmapTable *recorded, const XenPhysmapRecord *record,
-                                const XenPhysmapRecord *actual)
-{
-    const XenPhysmapRecord *other;
-
-    for (guint i = 0; (other = xen_physmap_table_get(recorded, i)); i++) {
-        if (other != record && other->start_addr < actual->phys_offset + actual->size &&
-            actual->phys_offset < other->start_addr + other->size) {
-            return TRUE;
-        }
-    }
-    return FALSE;
-}
-
-static XenPhysmapVerdict judge(const XenPhysmapTable *recorded, const XenPhysmapRecord *record,
-                               const XenPhysmapRecord *actual, gboolean absent)
+static XenPhysmapVerdict judge_record(const Comparison *c, const XenPhysmapRecord *record,
+                                      const XenPhysmapRecord *actual, gboolean absent)
 {
     if (record->size != actual->size) {
         return XEN_PHYSMAP_RESIZED;
@@ -105,47 +150,105 @@ static XenPhysmapVerdict judge(const XenPhysmapTable *recorded, const XenPhysmap
     if (record->phys_offset == actual->phys_offset) {
         return XEN_PHYSMAP_SAME;
     }
-    return offset_is_taken(recorded, record, actual) ? XEN_PHYSMAP_MISPLACED : XEN_PHYSMAP_MOVED;
+    /* With one record, its offset alone tells whether the blocks without are where they were. */
+    return c->videoram_only || is_taken(c, record, actual->phys_offset, actual->size)
+               ? XEN_PHYSMAP_MISPLACED
+               : XEN_PHYSMAP_MOVED;
+}
+
+static XenPhysmapVerdict judge_unrecorded(const Comparison *c, const XenPhysmapRecord *block,
+                                          gboolean absent)
+{
+    if (absent) {
+        return XEN_PHYSMAP_UNSEEN;
+    }
+    if (is_left(c, block)) {
+        return XEN_PHYSMAP_UNPLUGGED;
+    }
+    return c->videoram_only && block->start_addr == block->phys_offset &&
+                   !is_taken(c, NULL, block->start_addr, block->size)
+               ? XEN_PHYSMAP_UNRECORDED
+               : XEN_PHYSMAP_EXTRA;
+}
+
+static void compare_record(const Comparison *c, const XenPhysmapRecord *record, GArray *findings)
+{
+    XenPhysmapFinding finding = { .has_recorded = TRUE, .recorded = *record };
+    Count found = find_blocks(c, record->name);
+
+    if (xen_physmap_record_is_unplugged(record)) {
+        finding.verdict = XEN_PHYSMAP_UNPLUGGED;
+    } else if (found.n == 0) {
+        finding.verdict = XEN_PHYSMAP_MISSING;
+    } else {
+        gboolean absent;
+        const XenPhysmapRecord *block = get_block(&c->blocks, found.last, &absent);
+
+        finding.has_actual = TRUE;
+        finding.actual = *block;
+        finding.verdict = found.n > 1 || count_records(c, block->name) > 1
+                              ? XEN_PHYSMAP_AMBIGUOUS
+                              : judge_record(c, record, block, absent);
+    }
+    g_array_append_val(findings, finding);
+}
+
+static void compare_block(const Comparison *c, const XenPhysmapRecord *block, gboolean absent,
+                          GArray *findings)
+{
+    if (!xen_physmap_record_is_unplugged(block) && count_records(c, block->name) == 0) {
+        XenPhysmapFinding finding = {
+            .verdict = judge_unrecorded(c, block, absent),
+            .has_actual = TRUE,
+            .actual = *block,
+        };
+
+        g_array_append_val(findings, finding);
+    }
+}
+
+static void count_names(const Comparison *c)
+{
+    const XenPhysmapRecord *record;
+    gboolean absent;
+
+    for (guint i = 0; (record = xen_physmap_table_get(c->recorded, i)); i++) {
+        count_name(c->record_names, record->name, i);
+    }
+    for (guint i = 0; i < n_blocks(&c->blocks); i++) {
+        const char *name = get_block(&c->blocks, i, &absent)->name;
+
+        count_name(c->block_names, name, i);
+        if (!g_hash_table_contains(c->record_names, name)) {
+            count_name(c->regions, xen_physmap_region_name(name), i);
+        }
+    }
+}
+
+static GHashTable *new_counts(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
 }
 
 GArray *xen_physmap_compare(const XenPhysmapTable *recorded, const XenPhysmapTable *actual,
                             const XenPhysmapTable *absent)
 {
     GArray *findings = g_array_new(FALSE, FALSE, sizeof(XenPhysmapFinding));
-    const Blocks blocks = { actual, absent };
+    g_autoptr(GHashTable) record_names = new_counts(), block_names = new_counts();
+    g_autoptr(GHashTable) regions = new_counts();
+    const Comparison c = { recorded, { actual, absent },        record_names, block_names,
+                           regions,  is_videoram_only(recorded) };
     const XenPhysmapRecord *record;
 
+    count_names(&c);
     for (guint i = 0; (record = xen_physmap_table_get(recorded, i)); i++) {
-        XenPhysmapFinding finding = { .has_recorded = TRUE, .recorded = *record };
-        guint found = 0, n = find_blocks(recorded, &blocks, record->name, &found);
-
-        if (n == 0) {
-            finding.verdict = XEN_PHYSMAP_MISSING;
-        } else {
-            gboolean is_absent;
-            const XenPhysmapRecord *block = get_block(&blocks, found, &is_absent);
-
-            finding.has_actual = TRUE;
-            finding.actual = *block;
-            finding.verdict = n > 1 || count_records(recorded, &blocks, block->name) > 1
-                                  ? XEN_PHYSMAP_AMBIGUOUS
-                                  : judge(recorded, record, block, is_absent);
-        }
-        g_array_append_val(findings, finding);
+        compare_record(&c, record, findings);
     }
-    for (guint i = 0; i < n_blocks(&blocks); i++) {
+    for (guint i = 0; i < n_blocks(&c.blocks); i++) {
         gboolean is_absent;
-        const XenPhysmapRecord *block = get_block(&blocks, i, &is_absent);
+        const XenPhysmapRecord *block = get_block(&c.blocks, i, &is_absent);
 
-        if (count_records(recorded, &blocks, block->name) == 0) {
-            XenPhysmapFinding finding = {
-                .verdict = is_absent ? XEN_PHYSMAP_UNSEEN : XEN_PHYSMAP_EXTRA,
-                .has_actual = TRUE,
-                .actual = *block,
-            };
-
-            g_array_append_val(findings, finding);
-        }
+        compare_block(&c, block, is_absent, findings);
     }
     return findings;
 }
@@ -153,7 +256,8 @@ GArray *xen_physmap_compare(const XenPhysmapTable *recorded, const XenPhysmapTab
 gboolean xen_physmap_verdict_is_safe(XenPhysmapVerdict verdict)
 {
     return verdict == XEN_PHYSMAP_SAME || verdict == XEN_PHYSMAP_MOVED ||
-           verdict == XEN_PHYSMAP_UNSEEN;
+           verdict == XEN_PHYSMAP_UNSEEN || verdict == XEN_PHYSMAP_UNPLUGGED ||
+           verdict == XEN_PHYSMAP_UNRECORDED;
 }
 
 gboolean xen_physmap_findings_are_safe(const GArray *findings)
@@ -173,6 +277,7 @@ const char *xen_physmap_verdict_name(XenPhysmapVerdict verdict)
         [XEN_PHYSMAP_MISSING] = "missing",     [XEN_PHYSMAP_EXTRA] = "extra",
         [XEN_PHYSMAP_UNSEEN] = "unseen",       [XEN_PHYSMAP_RESIZED] = "resized",
         [XEN_PHYSMAP_MISPLACED] = "misplaced", [XEN_PHYSMAP_AMBIGUOUS] = "ambiguous",
+        [XEN_PHYSMAP_UNPLUGGED] = "unplugged", [XEN_PHYSMAP_UNRECORDED] = "unrecorded",
     };
 
     return verdict < G_N_ELEMENTS(names) ? names[verdict] : "unknown";
@@ -215,6 +320,18 @@ char *xen_physmap_finding_describe(const XenPhysmapFinding *finding)
         return g_strdup_printf("%s: recorded at " HEX
                                "; the name fits several blocks or records, %s for one",
                                r->name, r->start_addr, a->name);
+    case XEN_PHYSMAP_UNPLUGGED:
+        return finding->has_recorded
+                   ? g_strdup_printf("%s: at " HEX ", size " HEX "; pages that a device left when "
+                                     "it was unplugged, and nobody's since",
+                                     r->name, r->start_addr, r->size)
+                   : g_strdup_printf("%s: at " HEX ", size " HEX "; no record, but its pages are "
+                                     "ones that a device left when it was unplugged",
+                                     a->name, a->start_addr, a->size);
+    case XEN_PHYSMAP_UNRECORDED:
+        return g_strdup_printf("%s: at " HEX ", size " HEX "; no record, as of each block but the "
+                               "framebuffer: the QEMU of the saved guest recorded that alone",
+                               a->name, a->start_addr, a->size);
     }
     return g_strdup("unknown verdict");
 }

@@ -62,7 +62,7 @@ gboolean xen_physmap_guest_missing(const XenPhysmapOps *ops, guint32 domid, guin
     guint64 left = size >> XEN_PHYSMAP_PAGE_SHIFT;
 
     *missing = 0;
-    while (left > 0) {
+    while (left > 0 && *missing < XEN_PHYSMAP_MISSING_MAX) {
         gsize num = MIN(left, BATCH);
         int errors[BATCH] = { 0 };
         void *address = map(ops, domid, guest_addr, num, PROT_READ, errors, error);

@@ -3,6 +3,8 @@
 #ifndef XEN_PHYSMAP_INTERNAL_H
 #define XEN_PHYSMAP_INTERNAL_H
 
+#include <string.h>
+
 #include <xen-physmap/keys.h>
 #include <xen-physmap/record.h>
 #include <xen-physmap/table.h>
@@ -19,5 +21,15 @@ gboolean xen_physmap_table_to_guest(const XenPhysmapTable *table, guint64 phys_o
                                     guint64 *guest_addr);
 gboolean xen_physmap_table_to_phys(const XenPhysmapTable *table, guint64 guest_addr,
                                    guint64 *phys_offset);
+
+/* Whether it records pages that an unplugged device left, and no ramblock. */
+static inline gboolean xen_physmap_record_is_unplugged(const XenPhysmapRecord *record)
+{
+    return strcmp(record->name, XEN_PHYSMAP_UNPLUGGED_NAME) == 0;
+}
+
+/* The record that holds this guest-physical byte or else the next one above it; NULL: none. */
+const XenPhysmapRecord *xen_physmap_table_next_guest(const XenPhysmapTable *table,
+                                                     guint64 guest_addr);
 
 #endif

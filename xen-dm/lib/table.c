@@ -295,6 +295,18 @@ const XenPhysmapRecord *xen_physmap_table_find_guest(const XenPhysmapTable *tabl
     return find_address(table, BY_GUEST, guest_addr);
 }
 
+const XenPhysmapRecord *xen_physmap_table_next_guest(const XenPhysmapTable *table,
+                                                     guint64 guest_addr)
+{
+    const GArray *ranges = table->ranges[BY_GUEST];
+    const Range *range = last_before(table, BY_GUEST, guest_addr);
+
+    if (range && range->start <= guest_addr && guest_addr - range->start >= range->size) {
+        range++;
+    }
+    return range && range < first_of(table, BY_GUEST) + ranges->len ? range->record : NULL;
+}
+
 const XenPhysmapRecord *xen_physmap_table_find_name(const XenPhysmapTable *table, const char *name)
 {
     guint place = count_before(table, name, 0);

@@ -15,6 +15,7 @@
 #include <xen-physmap/record.h>
 
 #include "names.h"
+#include "fetch-pages.h"
 #include "recorder.h"
 #include "standby.h"
 
@@ -82,7 +83,8 @@ static void begin(void)
         restore_policy_parse(getenv(ENV_POLICY), &policy);
         leave_no_trace();
         fcntl(qmp_fd, F_SETFD, FD_CLOEXEC);
-        recorder_init(domid, qmp_fd, incoming, policy, in_standby ? &standby : NULL);
+        recorder_init(domid, qmp_fd, incoming, policy, in_standby ? &standby : NULL,
+                      fetch_pages_adopt);
     }
 }
 
@@ -143,6 +145,7 @@ XEN_PHYSMAP_API int xendevicemodel_map_io_range_to_ioreq_server(xendevicemodel_h
 {
     int rc = real_map_io(dmod, domid, id, is_mmio, start, end);
 
+    fetch_pages_by(dmod);
     if (is_mmio) {
         recorder_nudge();
     }

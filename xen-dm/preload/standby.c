@@ -21,6 +21,7 @@
 #include <xendevicemodel.h>
 #include <xenforeignmemory.h>
 
+#include "fetch-pages.h"
 #include "names.h"
 
 /* The real function, which QEMU wanted to call. */
@@ -117,6 +118,12 @@ XEN_PHYSMAP_API void *xenforeignmemory_map2(xenforeignmemory_handle *fmem, uint3
 {
     void *pages;
 
+    if (prot & PROT_WRITE) { /* QEMU's, and none of the recorder's looks */
+        fetch_pages_from(fmem);
+    }
+    if (addr) {
+        fetch_pages(fmem, dom, num, gfns);
+    }
     /* With the lock, so that standby_end sees every copy. */
     pthread_mutex_lock(&self.lock);
     pages = self.in_standby && (prot & PROT_WRITE)

@@ -5,8 +5,17 @@
 #include <string.h>
 
 #include <xen-physmap/compare.h>
+#include <xen-physmap/guest.h>
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
+
+/* Where the hole for PCI begins at the lowest: memory that reaches it goes on above 4 GiB. */
+#define HOLE G_GUINT64_CONSTANT(0x80000000)
+
+static gboolean is_left(const XenPhysmapRecord *record)
+{
+    return strcmp(record->name, XEN_PHYSMAP_UNPLUGGED_NAME) == 0;
+}
 
 static void add_line(GPtrArray *report, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
@@ -38,9 +47,39 @@ static char *device_of(const char *id)
     return slash && slash != id ? g_strndup(id, slash - id) : g_strdup(id);
 }
 
-static void add_advice(GPtrArray *report, const XenPhysmapFinding *finding)
+/* The memory in front of the devices, in MiB; 0 when there is none to tell, or it reaches the hole. */
+static guint64 memory_before(const XenPhysmapTable *layout)
+{
+    const XenPhysmapRecord *first = xen_physmap_table_get(layout, 0);
+
+    return first && first->phys_offset < HOLE ? first->phys_offset >> 20 : 0;
+}
+
+static gboolean is_videoram(const XenPhysmapRecord *record)
+{
+    return strcmp(xen_physmap_region_name(record->name), "vga.vram") == 0;
+}
+
+/*
+ * The `videoram` of the saved guest's config. The standard VGA rounds it up to a power of two. The
+ * toolstack takes it out of the memory, so that it shows there if this config has the same memory.
+ */
+static guint64 saved_videoram(const XenPhysmapFinding *finding, const XenPhysmapTable *saved,
+                              const XenPhysmapTable *here)
+{
+    guint64 rounded = finding->recorded.size >> 20, was = memory_before(saved);
+    guint64 total = memory_before(here) + (finding->actual.size >> 20);
+
+    return was && memory_before(here) && total > was + rounded / 2 && total <= was + rounded
+               ? total - was
+               : rounded;
+}
+
+static void add_advice(GPtrArray *report, const XenPhysmapFinding *finding,
+                       const XenPhysmapTable *saved, const XenPhysmapTable *here)
 {
     const char *name = finding->has_recorded ? finding->recorded.name : finding->actual.name;
+    const char *region = xen_physmap_region_name(name);
     g_autofree char *device = device_of(name);
 
     switch (finding->verdict) {
@@ -48,19 +87,21 @@ static void add_advice(GPtrArray *report, const XenPhysmapFinding *finding)
         add_line(report,
                  "      do: add the device at %s that has %s, with its option ROM, as when "
                  "the guest was saved",
-                 device, xen_physmap_region_name(name));
+                 device, region);
         break;
     case XEN_PHYSMAP_EXTRA:
         add_line(report, "      do: take out %s, which the saved guest's records don't have",
                  device);
         break;
     case XEN_PHYSMAP_RESIZED:
-        if (strcmp(xen_physmap_region_name(name), "vga.vram") == 0) {
+        if (is_videoram(&finding->recorded)) {
             add_line(report, "      do: set videoram=%" G_GUINT64_FORMAT,
-                     finding->recorded.size >> 20);
+                     saved_videoram(finding, saved, here));
         } else {
-            add_line(report, "      do: give %s a %s of the saved size (same QEMU, same ROM file)",
-                     device, xen_physmap_region_name(name));
+            add_line(report,
+                     "      do: give %s a %s of the saved size (same QEMU, same ROM file); the "
+                     "savefile has it: xen-physmap-qemu(8), OPTION ROMS, says how",
+                     device, region);
         }
         break;
     case XEN_PHYSMAP_AMBIGUOUS:
@@ -73,12 +114,43 @@ static void add_advice(GPtrArray *report, const XenPhysmapFinding *finding)
     case XEN_PHYSMAP_SAME:
     case XEN_PHYSMAP_MOVED:
     case XEN_PHYSMAP_UNSEEN:
+    case XEN_PHYSMAP_UNPLUGGED:
+    case XEN_PHYSMAP_UNRECORDED:
         break;
     }
 }
 
+static guint64 videoram_of(const XenPhysmapTable *layout)
+{
+    const XenPhysmapRecord *record;
+
+    for (guint i = 0; (record = xen_physmap_table_get(layout, i)); i++) {
+        if (is_videoram(record)) {
+            return record->size >> 20;
+        }
+    }
+    return 0;
+}
+
+/* The lowest offset is the end of the memory. With another videoram it differs for that alone. */
+static void add_memory(GPtrArray *report, const XenPhysmapTable *saved, const XenPhysmapTable *here)
+{
+    guint64 was = memory_before(saved), is = memory_before(here), videoram = videoram_of(saved);
+
+    if (was && is && was != is && videoram == videoram_of(here)) {
+        add_line(report,
+                 "  the saved guest had %" G_GUINT64_FORMAT " MiB of memory besides its "
+                 "videoram, and this one has %" G_GUINT64_FORMAT,
+                 was, is);
+        add_line(report,
+                 "      do: set maxmem=%" G_GUINT64_FORMAT " (%" G_GUINT64_FORMAT
+                 " and the videoram), and memory to no more",
+                 was + videoram, was);
+    }
+}
+
 /* QEMU allocates in the order of its arguments, and so does the order of the saved offsets. */
-static void add_order(GPtrArray *report, const XenPhysmapTable *saved)
+static void add_order(GPtrArray *report, const XenPhysmapTable *saved, const XenPhysmapTable *here)
 {
     const XenPhysmapRecord *record;
     g_autoptr(GString) order = g_string_new(NULL);
@@ -88,17 +160,19 @@ static void add_order(GPtrArray *report, const XenPhysmapTable *saved)
         char *device = device_of(record->name);
         const char *comma = order->len ? ", " : "";
 
-        if (!g_hash_table_contains(seen, device)) {
+        if (!is_left(record) && !g_hash_table_contains(seen, device)) {
             g_string_append_printf(order, "%s%s", comma, device);
         }
         g_hash_table_add(seen, device);
     }
+    add_memory(report, saved, here);
     add_line(report, "  the saved guest's devices, in the order of their offsets: %s", order->str);
     add_line(report, "  to restore it, give the config the same devices in the same order, and the "
                      "same memory and videoram, as when it was saved");
 }
 
-static void add_mismatch(GPtrArray *report, const XenPhysmapFinding *finding, gboolean absent)
+static void add_mismatch(GPtrArray *report, const XenPhysmapFinding *finding, gboolean absent,
+                         const XenPhysmapTable *saved, const XenPhysmapTable *here)
 {
     add_line(report, "  %s: %s", xen_physmap_verdict_name(finding->verdict),
              finding->has_recorded ? finding->recorded.name : finding->actual.name);
@@ -112,7 +186,7 @@ static void add_mismatch(GPtrArray *report, const XenPhysmapFinding *finding, gb
     } else {
         add_line(report, "      here   no such block");
     }
-    add_advice(report, finding);
+    add_advice(report, finding, saved, here);
 }
 
 gboolean gate_admits(const XenPhysmapTable *saved, const XenPhysmapTable *blocks, GPtrArray *report)
@@ -125,12 +199,12 @@ gboolean gate_admits(const XenPhysmapTable *saved, const XenPhysmapTable *blocks
 
         if (finding->verdict == XEN_PHYSMAP_MISSING || finding->verdict == XEN_PHYSMAP_RESIZED ||
             finding->verdict == XEN_PHYSMAP_AMBIGUOUS) {
-            add_mismatch(report, finding, FALSE);
+            add_mismatch(report, finding, FALSE, saved, blocks);
             admits = FALSE;
         }
     }
     if (!admits) {
-        add_order(report, saved);
+        add_order(report, saved, blocks);
     }
     return admits;
 }
@@ -146,8 +220,9 @@ gboolean gate_passes(const XenPhysmapTable *saved, const Survey *actual, GPtrArr
         if (!xen_physmap_verdict_is_safe(finding->verdict)) {
             add_mismatch(report, finding,
                          finding->has_actual &&
-                             xen_physmap_table_find_name(actual->absent, finding->actual.name));
-        } else if (finding->verdict != XEN_PHYSMAP_SAME) {
+                             xen_physmap_table_find_name(actual->absent, finding->actual.name),
+                         saved, actual->table);
+        } else if (finding->verdict != XEN_PHYSMAP_SAME && finding->has_actual) {
             g_autofree char *text = xen_physmap_finding_describe(finding);
 
             add_line(report, "  %s (harmless): %s", xen_physmap_verdict_name(finding->verdict),
@@ -155,7 +230,31 @@ gboolean gate_passes(const XenPhysmapTable *saved, const Survey *actual, GPtrArr
         }
     }
     if (!passes) {
-        add_order(report, saved);
+        add_order(report, saved, actual->table);
     }
     return passes;
+}
+
+gboolean gate_finds_pages(const Survey *actual, const XenPhysmapOps *ops, guint32 domid,
+                          GPtrArray *report, gboolean *passed, GError **error)
+{
+    const XenPhysmapRecord *block;
+
+    for (guint i = 0; (block = xen_physmap_table_get(actual->table, i)); i++) {
+        guint64 missing, first;
+
+        if (is_left(block)) {
+            continue;
+        }
+        if (!xen_physmap_guest_missing(ops, domid, block->start_addr, block->size, &missing, &first,
+                                       error)) {
+            return FALSE;
+        }
+        if (missing) {
+            add_line(report, "  %s: only partly in the guest: it has no page at " HEX, block->name,
+                     first);
+            *passed = FALSE;
+        }
+    }
+    return TRUE;
 }

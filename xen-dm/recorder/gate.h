@@ -23,4 +23,11 @@ gboolean gate_admits(const XenPhysmapTable *saved, const XenPhysmapTable *blocks
  */
 gboolean gate_passes(const XenPhysmapTable *saved, const Survey *actual, GPtrArray *report);
 
+/*
+ * Whether the guest has all pages of the blocks that the survey found the first page of. If not,
+ * appends to `report` and sets *passed to FALSE. FALSE with an error when Xen can't be asked.
+ */
+gboolean gate_finds_pages(const Survey *actual, const XenPhysmapOps *ops, guint32 domid,
+                          GPtrArray *report, gboolean *passed, GError **error);
+
 #endif

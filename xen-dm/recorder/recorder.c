@@ -37,9 +37,17 @@
 #define CLAIM_MS 100
 #define CLAIMS_SILENT 100
 
+/* So many lines of QEMU's that can't be understood are told of. */
+#define PROBLEMS_SAID 32
+
 /* Added to the eventfd by a poke; a nudge adds 1, and waits so long for others to come. */
 #define URGENT (G_GUINT64_CONSTANT(1) << 32)
 #define NUDGE_US (10 * G_TIME_SPAN_MILLISECOND)
+
+/* A block that the saved guest had moved: where it had its pages, and where they are now. */
+typedef struct SavedPlace {
+    guint64 size, saved, now;
+} SavedPlace;
 
 static struct {
     /* Set once by recorder_init, before the thread is there. */
@@ -47,6 +55,7 @@ static struct {
     RestorePolicy policy;
     char *incoming;                 /* where the device state is; NULL for a new guest */
     const RecorderStandby *standby; /* NULL: none, this QEMU has the guest for itself */
+    RecorderAdopt *adopt;
     QmpClient *qmp;
     XenPhysmapOps *ops;
 
@@ -57,14 +66,16 @@ static struct {
     gboolean ended; /* under lock, as the next two */
     RecorderResume resume;
     gpointer resume_data;
+    GArray *saved; /* of SavedPlace, while the state is loaded; under lock, too */
 
     /* Ours alone. */
     XenPhysmapState *state;
-    gboolean gate_due;   /* a saved guest, and its layout isn't judged yet */
-    gint64 gate_since;   /* monotonic, in us */
-    gboolean stale;      /* the layout may differ from the records */
-    gboolean stopped;    /* the guest is, to be saved perhaps */
-    GHashTable *movable; /* names of blocks that QEMU moves: the framebuffer's */
+    gboolean gate_due; /* a saved guest, and its layout isn't judged yet */
+    gint64 gate_since; /* monotonic, in us */
+    gboolean stale;    /* the layout may differ from the records */
+    gboolean stopped;  /* the guest is, to be saved perhaps */
+    gboolean recorded; /* the layout is in xenstore, as of the last survey that worked */
+    GHashTable *said;  /* what couldn't be understood */
     gboolean qmp_lost;
     int retry_ms;
     guint claims;    /* in which a port was found taken */
@@ -107,6 +118,11 @@ static gboolean open_state(GError **error)
         return FALSE;
     }
     self.state = xen_physmap_state_open(self.ops, self.domid, dm_domid);
+    /* What was known before a connection broke is in xenstore. */
+    if (self.recorded && !xen_physmap_state_load(self.state, error)) {
+        g_clear_pointer(&self.state, xen_physmap_state_close);
+        return FALSE;
+    }
     return TRUE;
 }
 
@@ -159,38 +175,131 @@ static void conclude(gboolean passed, const GPtrArray *report)
 static gboolean admit(GError **error)
 {
     g_autoptr(GPtrArray) report = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(XenPhysmapTable) blocks = NULL;
+    g_autoptr(SurveyBlocks) blocks = NULL;
 
     if (!open_state(error) || !xen_physmap_state_load(self.state, error) ||
         !(blocks = survey_blocks(self.qmp, QMP_TIMEOUT_MS, error))) {
         return FALSE;
     }
-    conclude(gate_admits(xen_physmap_state_table(self.state), blocks, report), report);
+    conclude(gate_admits(xen_physmap_state_table(self.state), blocks->named, report), report);
     return TRUE;
+}
+
+/* Notes the blocks that the saved guest had moved, for recorder_saved_place. */
+static void note_saved_places(const XenPhysmapTable *saved)
+{
+    const XenPhysmapRecord *record;
+
+    pthread_mutex_lock(&self.lock);
+    self.saved = g_array_new(FALSE, FALSE, sizeof(SavedPlace));
+    for (guint i = 0; (record = xen_physmap_table_get(saved, i)); i++) {
+        SavedPlace place = { record->size, record->start_addr, record->start_addr };
+
+        if (record->start_addr != record->phys_offset) {
+            g_array_append_val(self.saved, place);
+        }
+    }
+    pthread_mutex_unlock(&self.lock);
+}
+
+gboolean recorder_saved_place(guint64 size, guint64 *start_addr)
+{
+    guint n = 0;
+
+    pthread_mutex_lock(&self.lock);
+    for (guint i = 0; self.saved && i < self.saved->len; i++) {
+        const SavedPlace *place = &g_array_index(self.saved, SavedPlace, i);
+
+        if (place->size == size) {
+            *start_addr = place->now;
+            n++;
+        }
+    }
+    pthread_mutex_unlock(&self.lock);
+    return n == 1;
+}
+
+void recorder_moved(guint64 from, guint64 to)
+{
+    pthread_mutex_lock(&self.lock);
+    for (guint i = 0; self.saved && i < self.saved->len; i++) {
+        SavedPlace *place = &g_array_index(self.saved, SavedPlace, i);
+
+        if (place->now == from) {
+            place->now = to;
+        }
+    }
+    pthread_mutex_unlock(&self.lock);
+    say("domain %u: the pages at 0x%" G_GINT64_MODIFIER "x went to 0x%" G_GINT64_MODIFIER
+        "x, where the guest had last mapped them",
+        self.domid, from, to);
+}
+
+/* What came with the guest, with what was moved since. */
+static XenPhysmapTable *saved_layout(void)
+{
+    XenPhysmapTable *saved = xen_physmap_table_copy(xen_physmap_state_table(self.state));
+
+    pthread_mutex_lock(&self.lock);
+    for (guint i = 0; self.saved && i < self.saved->len; i++) {
+        const SavedPlace *place = &g_array_index(self.saved, SavedPlace, i);
+        const XenPhysmapRecord *record = xen_physmap_table_find_guest(saved, place->saved);
+
+        if (record && record->start_addr == place->saved && place->now != place->saved) {
+            xen_physmap_table_move(saved, record->phys_offset, place->now, NULL);
+        }
+    }
+    pthread_mutex_unlock(&self.lock);
+    return saved;
+}
+
+/* Blocks that QEMU is to find when it maps them again. */
+static void adopt_hidden(const Survey *actual)
+{
+    const XenPhysmapRecord *block;
+
+    for (guint i = 0; (block = xen_physmap_table_get(actual->hidden, i)); i++) {
+        if (!self.adopt(self.domid, block->start_addr, block->size)) {
+            say("domain %u: %s was mapped nowhere when the guest was saved; its screen may stand "
+                "still until it sets its mode again",
+                self.domid, block->name);
+        }
+    }
+}
+
+static guint count_unplugged(const XenPhysmapTable *table)
+{
+    const XenPhysmapRecord *record;
+    guint n = 0;
+
+    for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
+        n += strcmp(record->name, XEN_PHYSMAP_UNPLUGGED_NAME) == 0;
+    }
+    return n;
 }
 
 /* The second half. FALSE when the layout couldn't be judged. */
 static gboolean pass_gate(const Survey *actual, GError **error)
 {
     g_autoptr(GPtrArray) report = g_ptr_array_new_with_free_func(g_free);
-    const XenPhysmapTable *saved;
+    g_autoptr(XenPhysmapTable) saved = saved_layout();
     gboolean passed;
 
-    /* Read again: a connection may have broken since the first half. */
-    if (!xen_physmap_state_load(self.state, error)) {
-        return FALSE;
-    }
-    saved = xen_physmap_state_table(self.state);
-    self.gate_due = FALSE;
     if (xen_physmap_table_size(saved) == 0) {
+        self.gate_due = FALSE;
         say("domain %u came without records, so its layout can't be checked", self.domid);
         return TRUE;
     }
     passed = gate_passes(saved, actual, report);
+    if (!gate_finds_pages(actual, self.ops, self.domid, report, &passed, error)) {
+        return FALSE;
+    }
+    self.gate_due = FALSE;
     conclude(passed, report);
     if (passed) {
+        adopt_hidden(actual);
         say("domain %u: the layout is the one it was saved with, %u ramblocks", self.domid,
-            xen_physmap_table_size(saved));
+            xen_physmap_table_size(saved) - count_unplugged(saved));
     }
     return TRUE;
 }
@@ -213,49 +322,39 @@ static gboolean give_up_judging(const GError *error)
     return TRUE;
 }
 
-/*
- * Moves a block's pages to where QEMU shows it. QEMU does so itself when a BAR is first mapped. But
- * while it logs what the guest draws, it leaves the pages behind when the BAR is unmapped, fails to
- * move them when it is mapped elsewhere, and doesn't try when it comes back to an earlier place. The
- * guest doesn't notice, since QEMU serves the accesses; but the next restore fails in QEMU.
- */
-static gboolean settle(const Survey *actual, GError **error)
+/* A line of QEMU's that can't be understood is told of once, and so few that a log has room. */
+static void say_problems(const GPtrArray *problems)
 {
-    const XenPhysmapRecord *block;
+    for (guint i = 0; i < problems->len; i++) {
+        const char *problem = g_ptr_array_index(problems, i);
 
-    for (guint i = 0; (block = xen_physmap_table_get(actual->table, i)); i++) {
-        guint64 place = survey_place_of(actual, block);
-
-        if (block->start_addr != block->phys_offset) {
-            g_hash_table_add(self.movable, g_strdup(block->name));
-        }
-        if (place != block->start_addr && g_hash_table_contains(self.movable, block->name) &&
-            !xen_physmap_state_region_add(self.state, block->phys_offset, place, block->size,
-                                          error)) {
-            return FALSE;
+        if (g_hash_table_size(self.said) < PROBLEMS_SAID &&
+            g_hash_table_add(self.said, g_strdup(problem))) {
+            say("domain %u: %s; that block alone isn't recorded", self.domid, problem);
         }
     }
-    return TRUE;
 }
 
 /* One survey, published. */
 static gboolean refresh(GError **error)
 {
     g_autoptr(Survey) actual = NULL;
-    const XenPhysmapTable *before;
 
-    if (!open_state(error)) {
+    if (!open_state(error) || (self.gate_due && !xen_physmap_state_load(self.state, error))) {
         return FALSE;
     }
-    /* What came with a saved guest is what is to be judged, and no help in finding its blocks. */
-    before = self.gate_due ? NULL : xen_physmap_state_table(self.state);
-    if (!(actual = survey_take(self.qmp, self.ops, self.domid, before, QMP_TIMEOUT_MS, error)) ||
-        (self.gate_due && !pass_gate(actual, error)) ||
+    actual = survey_take(self.qmp, self.ops, self.domid, xen_physmap_state_table(self.state),
+                         self.gate_due ? SURVEY_CLAIMED : SURVEY_OWN, QMP_TIMEOUT_MS, error);
+    if (!actual) {
+        return FALSE;
+    }
+    say_problems(actual->problems);
+    if ((self.gate_due && !pass_gate(actual, error)) ||
         !xen_physmap_state_update(self.state, actual->table, error)) {
         return FALSE;
     }
-    /* Pages that are being saved stay where they are. */
-    return self.stopped || settle(actual, error);
+    self.recorded = TRUE;
+    return TRUE;
 }
 
 /* A connection that broke doesn't mend itself. */
@@ -371,6 +470,9 @@ static void restore(void)
     if (self.standby) {
         await_turn();
     }
+    if (self.state) {
+        note_saved_places(xen_physmap_state_table(self.state));
+    }
     if (!qmp_client_migrate_incoming(self.qmp, self.incoming, QMP_TIMEOUT_MS, &error)) {
         say("domain %u: QEMU doesn't load the saved state: %s", self.domid, error->message);
         refuse();
@@ -400,7 +502,7 @@ static void *work(void *data)
     (void)data;
     prctl(PR_SET_NAME, "xen-physmap");
     qmp_client_on_event(self.qmp, on_event, NULL);
-    self.movable = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    self.said = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     if (self.gate_due) {
         restore();
     }
@@ -463,7 +565,7 @@ static void start(void)
 }
 
 void recorder_init(guint32 domid, int qmp_fd, const char *incoming, RestorePolicy policy,
-                   const RecorderStandby *standby)
+                   const RecorderStandby *standby, RecorderAdopt *adopt)
 {
     g_autoptr(GError) error = NULL;
 
@@ -472,6 +574,7 @@ void recorder_init(guint32 domid, int qmp_fd, const char *incoming, RestorePolic
     self.gate_due = incoming != NULL;
     self.policy = policy;
     self.standby = standby;
+    self.adopt = adopt;
     self.qmp = qmp_client_new(qmp_fd);
     /* Failing here is no loss: the thread tries again, and has something to say then. */
     connect_xen(&error);

@@ -18,6 +18,13 @@ typedef struct RecorderStandby {
     gboolean (*claim)(void);
 } RecorderStandby;
 
+/*
+ * QEMU has loaded a saved state in which the block that starts here is mapped nowhere, as in the
+ * middle of a Cirrus card's copying: maps the guest's pages where QEMU has a dummy for them. FALSE
+ * when it isn't certain where that is.
+ */
+typedef gboolean RecorderAdopt(guint32 domid, guint64 start_addr, guint64 size);
+
 /* What QEMU was about to tell the toolstack, put off until the records are in place. */
 typedef void (*RecorderResume)(gpointer data);
 
@@ -29,7 +36,7 @@ typedef void (*RecorderResume)(gpointer data);
  * NULL for a QEMU that has the guest for itself; it must outlive the recorder.
  */
 void recorder_init(guint32 domid, int qmp_fd, const char *incoming, RestorePolicy policy,
-                   const RecorderStandby *standby);
+                   const RecorderStandby *standby, RecorderAdopt *adopt);
 
 /* QEMU exits: removes what it may leave behind. Before recorder_init: nothing. */
 void recorder_end(void);
@@ -47,5 +54,15 @@ void recorder_nudge(void);
  * not run ends here: `resume` is never called, and QEMU exits.
  */
 gboolean recorder_running(RecorderResume resume, gpointer data);
+
+/*
+ * While QEMU loads a saved state: the only block of this size that the saved guest had moved was at
+ * *start_addr. FALSE when there is none, or several, or nothing is being loaded.
+ */
+gboolean recorder_saved_place(guint64 size, guint64 *start_addr);
+
+/* The pages that a saved guest had at the one address were moved to the other, where QEMU looks for
+ * them. */
+void recorder_moved(guint64 from, guint64 to);
 
 #endif

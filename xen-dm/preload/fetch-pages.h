@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A saved framebuffer whose pages are not where QEMU, loading the state, looks for them. */
+#ifndef XEN_PHYSMAP_FETCH_PAGES_H
+#define XEN_PHYSMAP_FETCH_PAGES_H
+
+#include <glib.h>
+#include <xenctrl.h>
+#include <xendevicemodel.h>
+#include <xenforeignmemory.h>
+
+/* QEMU's own connections, seen in its calls. */
+void fetch_pages_by(xendevicemodel_handle *dmod);
+void fetch_pages_from(xenforeignmemory_handle *fmem);
+
+/*
+ * QEMU is about to map these pages in place of others. If it loads a saved state, the guest has none
+ * of them, and they are as many as the only block that the saved guest had moved: moves that block's
+ * pages there. That is where the guest mapped it last. QEMU leaves pages behind when a BAR is moved
+ * while it logs what the guest draws, and when the guest is restored it ends in an assertion.
+ */
+void fetch_pages(xenforeignmemory_handle *fmem, uint32_t domid, size_t num, const xen_pfn_t *gfns);
+
+/*
+ * QEMU has loaded the state, and the block whose pages start here is mapped nowhere. While it was
+ * created there were no pages where it was allocated, so QEMU has a dummy for it, anonymous memory
+ * that it shares with nobody. If exactly one such mapping has this size, the guest's pages take its
+ * place. FALSE otherwise.
+ */
+gboolean fetch_pages_adopt(guint32 domid, guint64 start_addr, guint64 size);
+
+/* The only mapping of anonymous shared memory of this size in the text of a /proc/PID/maps; NULL
+ * when there is none, or several. For tests. */
+void *fetch_pages_find_dummy(const char *maps, guint64 size);
+
+#endif
