@@ -224,3 +224,64 @@ clean_up() {
     done
     rm -f /run/xen/qmp-*
 }
+
+# A bridge for guests' network cards, with an address of dom0's that they can ask.
+bridge() {
+    [ -e /sys/class/net/xenbr0 ] || {
+        ip link add xenbr0 type bridge
+        ip addr add 10.0.0.1/24 dev xenbr0
+        ip link set xenbr0 up
+    }
+}
+
+# linux_config FILE NAME [SETTING...]: the guest with Linux, with xl's defaults, a disk and a network
+# card. Xen would trap each reading of the time-stamp counter, and the emulator's RDTSCP confuses it.
+linux_config() {
+    local file=$1 name=$2 setting
+    shift 2
+    bridge
+    [ -e "/tmp/$name.img" ] || truncate -s 32M "/tmp/$name.img"
+    cat >"$file" <<C
+type="hvm"
+name="$name"
+memory=128
+vcpus=1
+vnc=0
+kernel="/guests/vmlinuz"
+ramdisk="/guests/linux.gz"
+cmdline="console=tty0 console=ttyS0 quiet panic=0"
+serial="file:/tmp/$name.serial"
+tsc_mode="native"
+on_crash="preserve"
+on_reboot="preserve"
+disk=["/tmp/$name.img,raw,xvda,rw"]
+vif=["bridge=xenbr0"]
+device_model_override="$LAUNCHER"
+C
+    for setting; do
+        sed -i "/^${setting%%=*}=/d" "$file"
+        echo "$setting" >>"$file"
+    done
+}
+
+# life NAME CONFIG COMMAND...: the guest is saved, restored, migrated, saved and restored again, and
+# checked each time; COMMAND shows that it goes on. Its screen is kept as /out/SCENARIO.ppm.
+life() {
+    local name=$1 config=$2 when
+    shift 2
+    check "check agrees" xen-physmap check "$name"
+    qmp "$name" '{"execute":"screendump","arguments":{"filename":"/tmp/screen.ppm"}}' >/dev/null
+    cp /tmp/screen.ppm "/out/$SCENARIO.ppm"
+    for when in restored migrated "restored again"; do
+        if [ "$when" = migrated ]; then
+            check "xl migrate" local_migrate "$name"
+        else
+            check "xl save, to be $when" xl save "$name" "/tmp/$name.save"
+            check "verify" xen-physmap verify "/tmp/$name.save"
+            check "xl restore, $when" xl restore "$config" "/tmp/$name.save"
+            rm -f "/tmp/$name.save"
+        fi
+        check "$when: goes on" "$@"
+        check "$when: check agrees" xen-physmap check "$name"
+    done
+}

@@ -50,7 +50,11 @@ round_done:
     call print_char
     dec %ebp
     jnz next_round
-    movl $0x01010101 ^ 0x00ff8800, 4(%edi)
+    mov $800, %ecx              # a white line at the top, where the BAR is now
+    mov $-1, %eax
+    push %edi
+    rep stosl
+    pop %edi
     mov $done, %esi
     jmp print
 bad:

@@ -43,7 +43,11 @@ refused "two cards swapped" /tmp/swapped.cfg /tmp/g1.save "misplaced: 0000:00:06
     "misplaced: 0000:00:07.0/e1000.rom" "offsets: 0000:00:03.0, 0000:00:06.0, 0000:00:07.0"
 refused "a ROM left out" /tmp/no-rom.cfg /tmp/g1.save "missing: 0000:00:06.0/e1000.rom" "do: add the device at 0000:00:06.0"
 refused "videoram 32" /tmp/videoram.cfg /tmp/g1.save "resized: 0000:00:03.0/vga.vram" "do: set videoram=16"
-refused "memory 64" /tmp/memory.cfg /tmp/g1.save "misplaced: 0000:00:03.0/vga.vram"
+refused "memory 64" /tmp/memory.cfg /tmp/g1.save "misplaced: 0000:00:03.0/vga.vram" \
+    "had 32 MiB of memory besides its videoram, and this one has 48" "do: set maxmem=48"
+head -c 65536 /usr/lib/ipxe/qemu/efi-e1000.rom >/tmp/small.rom
+guest_config /tmp/small-rom.cfg g1 counter 'args="-device","e1000,addr=6,romfile=/tmp/small.rom","-device","e1000,addr=7"'
+refused "a ROM of another size" /tmp/small-rom.cfg /tmp/g1.save "resized: 0000:00:06.0/e1000.rom" "OPTION ROMS"
 refused "a card in front" /tmp/extra-first.cfg /tmp/g1.save "extra: 0000:00:08.0/e1000.rom"
 
 # The records in the savefile changed in place, without changing a length. For this sed a NUL ends a
@@ -70,6 +74,30 @@ accepted "an extra card behind" /tmp/extra.cfg /tmp/g1.save "unseen (harmless): 
 check "an extra card behind: check agrees" xen-physmap check g1
 xl destroy g1
 accepted "the right config" /tmp/same.cfg /tmp/g1.save "the layout is the one it was saved with, 4 ramblocks"
+
+# What the refusals advise to do, done.
+xl destroy g1
+check "the saved ROM" xen-physmap extract /tmp/g1.save 0000:00:06.0/e1000.rom /tmp/saved.rom
+sed 's,small.rom,saved.rom,' /tmp/small-rom.cfg >/tmp/saved-rom.cfg
+accepted "with the saved ROM" /tmp/saved-rom.cfg /tmp/g1.save "the layout is the one it was saved with"
+check "xl mem-max" xl mem-max g1 64
+check "xl save" xl save g1 /tmp/max.save
+fails "its own config has another maxmem: refused" 1 xl restore /tmp/max.save
+has "and why" "$(qemu_log g1)" "do: set maxmem=48"
+sed 's/^memory=.*/memory=48\nmaxmem=48/' /tmp/same.cfg >/tmp/max.cfg
+accepted "with maxmem=48" /tmp/max.cfg /tmp/max.save "the layout is the one it was saved with"
+xl destroy g1
+
+# The records of a QEMU before Xen 4.10: of the framebuffer alone, by its bare name.
+old=()
+for slot in 03.0/vga.rom 06.0/e1000.rom 07.0/e1000.rom; do old+=(--remove "0000:00:$slot"); done
+check "records of an older QEMU" xen-physmap edit "${old[@]}" --rename 0000:00:03.0/vga.vram=vga.vram /tmp/g1.save /tmp/old.save
+accepted "videoram alone" /tmp/same.cfg /tmp/old.save "unrecorded (harmless): 0000:00:06.0/e1000.rom"
+check "videoram alone: recorded now" xen-physmap check g1
+xl destroy g1
+refused "videoram alone, memory 64" /tmp/memory.cfg /tmp/old.save "misplaced: vga.vram"
+refused "videoram alone, videoram 32" /tmp/videoram.cfg /tmp/old.save "resized: vga.vram"
+accepted "the right config again" /tmp/same.cfg /tmp/g1.save "the layout is the one it was saved with"
 
 # The target of a migration refuses, and the source goes on.
 xl config-update g1 /tmp/same.cfg >/dev/null 2>&1

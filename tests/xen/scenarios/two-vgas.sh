@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Two VGA cards with framebuffers of one size, of which QEMU moves one: each is told apart.
+guest_config /tmp/t.cfg t counter 'args="-device","secondary-vga,addr=8,vgamem_mb=16"'
+check "xl create" xl create /tmp/t.cfg
+check "the guest draws" wait_for 120 says t "picture drawn"
+xen-physmap list t
+qmp t '{"execute":"human-monitor-command","arguments":{"command-line":"info mtree -f"}}' | sed 's/\\r\\n/\n/g' | grep vram | sort -u
+is "two framebuffers are recorded" "$(physmap t | grep -c 'vga.vram"')" 2
+check "check agrees" xen-physmap check t
+records=$(xen-physmap list --json t | grep -v domid)
+check "xl save" xl save t /tmp/t.save
+check "xl restore" xl restore /tmp/t.cfg /tmp/t.save
+check "goes on" grows t
+check "restored: check agrees" xen-physmap check t
+is "the same records" "$(xen-physmap list --json t | grep -v domid)" "$records"
+check "xl migrate" local_migrate t
+check "migrated: check agrees" xen-physmap check t
+is "the same records at the target" "$(xen-physmap list --json t | grep -v domid)" "$records"
