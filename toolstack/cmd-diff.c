@@ -196,16 +196,15 @@ int verb_diff(int argc, char **argv)
 
     if (!verb_options(
             &argc, &argv, entries, "A B",
-            "Compares two layouts block by block. Each is a savefile, a file of records "
-            "(JSON or\nany form that convert reads), - for standard input, or the DOMID "
-            "or NAME of a running\ndomain; a file of that name goes first.\n"
+            "Compares two layouts block by block. Each is a savefile, a file of records in\n"
+            "any format that convert reads, - for standard input, or the DOMID or NAME of a\n"
+            "running domain. If a file has the given name, the file is meant.\n"
             "\n"
             "same, moved, unseen: harmless\n"
-            "missing, extra, resized, misplaced, ambiguous: a restore from A to B is not "
-            "safe\n"
+            "missing, extra, resized, misplaced, ambiguous: a restore from A to B isn't safe\n"
             "\n"
-            "Exit code 0 when a restore from A to B is safe; 1 when it isn't, or when one\n"
-            "of them has no records, so that nobody knows.",
+            "Exit code 0 when a restore from A to B is safe; 1 when it isn't, or when one of\n"
+            "them has no records, so that it isn't known.",
             2, 2)) {
         return EXIT_TROUBLE;
     }

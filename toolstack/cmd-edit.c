@@ -484,41 +484,39 @@ int verb_edit(int argc, char **argv)
     Orders orders = { 0 };
     const GOptionEntry entries[] = {
         { "import", 'i', 0, G_OPTION_ARG_FILENAME, &import,
-          "replace all records by those of a file, in any form that convert reads", "FILE" },
-        { "strip", 0, 0, G_OPTION_ARG_NONE, &orders.strip, "leave all records out", NULL },
+          "replace all records by those of a file that convert reads", "FILE" },
+        { "strip", 0, 0, G_OPTION_ARG_NONE, &orders.strip, "remove all records", NULL },
         { "remove", 'r', 0, G_OPTION_ARG_STRING_ARRAY, &removals,
-          "leave a record out, or a node of one", "BLOCK|@OFFSET/NODE" },
+          "remove a record, or one node of it", "BLOCK|@OFFSET/NODE" },
         { "rename", 0, 0, G_OPTION_ARG_STRING_ARRAY, &renames, "give a record another name",
           "BLOCK=NEW" },
         { "set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings,
-          "change a record's name, phys_offset, start_addr or size (numbers are hexadecimal)",
-          "BLOCK:FIELD=VALUE" },
+          "change name, phys_offset, start_addr or size (in hexadecimal)", "BLOCK:FIELD=VALUE" },
         { "force", 0, 0, G_OPTION_ARG_NONE, &orders.force,
-          "write it also when a block would then lie in the guest's RAM or have no pages", NULL },
+          "write it even if a block is in the guest's RAM or has no pages", NULL },
         { 0 },
     };
     g_autoptr(GError) error = NULL;
     gboolean ok;
     int in;
 
-    if (!verb_options(&argc, &argv, entries, "IN|- OUT|-",
-                      "Copies a savefile or migration stream, with its records changed and all "
-                      "else as it was.\n"
-                      "\n"
-                      "BLOCK is a record's name, its region's name if that fits one record only,\n"
-                      "or @OFFSET for its offset, as it is spelt in the file. The records may be\n"
-                      "broken; what comes of them may not, pages included where IN is a file.\n"
-                      "Options may be repeated; they are carried out in the order below.\n"
-                      "\n"
-                      "  xen-physmap edit --rename vga.rom=other.rom g1.save new.save\n"
-                      "  xen-physmap edit --remove @4000000 bad.save g1.save\n"
-                      "  xen-physmap edit --rename 0000:00:04.0/e1000.rom=0000:00:05.0/e1000.rom "
-                      "- -\n"
-                      "\n"
-                      "A file is written whole or not at all, also when OUT is IN. In a pipe the\n"
-                      "records come behind the pages, so an error is only found when those have\n"
-                      "gone out; the output then ends there, and no restore of it succeeds.",
-                      2, 2)) {
+    if (!verb_options(
+            &argc, &argv, entries, "IN|- OUT|-",
+            "Copies a savefile or migration stream, and changes only the records.\n"
+            "\n"
+            "BLOCK is a record's name, its region's name if only one record fits it, or\n"
+            "@OFFSET for its phys_offset, as a number or exactly as in the file. The records\n"
+            "in IN may be broken; the result must be valid, and its blocks must have pages if\n"
+            "IN is a file. Options may be repeated. They are applied in the order below.\n"
+            "\n"
+            "  xen-physmap edit --rename vga.rom=other.rom g1.save new.save\n"
+            "  xen-physmap edit --remove @4000000 bad.save g1.save\n"
+            "  xen-physmap edit --rename 0000:00:04.0/e1000.rom=0000:00:05.0/e1000.rom - -\n"
+            "\n"
+            "A file is written completely or not at all, also when OUT is IN. In a pipe, the\n"
+            "records come after the pages, so an error is found after the pages have been\n"
+            "written. The output then ends, and can't be restored.",
+            2, 2)) {
         return EXIT_TROUBLE;
     }
     orders.removals = removals;

@@ -403,12 +403,13 @@ int verb_map(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     gboolean saved;
 
-    if (!verb_options(&argc, &argv, entries, "DOMID|NAME|SAVEFILE",
-                      "Shows the guest-physical layout: RAM, the MMIO hole, and each ramblock "
-                      "where it is now and\nwhere it was allocated. Lengths are logarithmic. In "
-                      "colours on a terminal unless NO_COLOR is\nset. What names a file is taken "
-                      "for a savefile. With --svg or --png it draws instead.",
-                      1, 1)) {
+    if (!verb_options(
+            &argc, &argv, entries, "DOMID|NAME|SAVEFILE",
+            "Shows the guest-physical layout: RAM, the MMIO hole, and each ramblock, where it\n"
+            "is now and where it was allocated. The scale is logarithmic. On a terminal it\n"
+            "uses colours unless NO_COLOR is set. If a file has the given name, it is read as\n"
+            "a savefile. With --svg or --png it draws a picture instead.",
+            1, 1)) {
         return EXIT_TROUBLE;
     }
     saved = input_is_file(argv[1]);

@@ -33,25 +33,27 @@ int verb_mount(int argc, char **argv)
     gboolean follow = FALSE;
     const GOptionEntry entries[] = {
         { "follow", 'F', 0, G_OPTION_ARG_NONE, &follow,
-          "the savefile is still arriving: a read waits for its pages", NULL },
+          "the savefile is still arriving: reads wait for their pages", NULL },
         { "foreground", 'f', 0, G_OPTION_ARG_NONE, &mount.foreground,
-          "stay, and say on stderr what goes wrong; Ctrl-C unmounts", NULL },
-        { "options", 'o', 0, G_OPTION_ARG_STRING, &options, "options of mount, e.g. allow_other",
-          "OPTION,..." },
+          "stay in the foreground, and report errors; Ctrl-C unmounts", NULL },
+        { "options", 'o', 0, G_OPTION_ARG_STRING, &options,
+          "options for the mount, such as allow_other", "OPTION,..." },
         { 0 },
     };
     g_autoptr(GError) error = NULL;
     g_autoptr(MountTree) tree = NULL;
 
-    if (!verb_options(&argc, &argv, entries, "SAVEFILE|- DIR",
-                      "Shows a savefile as files, read only: blocks/DEVICE/NAME for each ramblock, "
-                      "memory for the\nguest's memory, memory.elf for gdb and crash, records.json, "
-                      "the config, QEMU's device-state,\nand status. Nothing is copied; a page is "
-                      "read from the savefile when somebody touches it.\n\n"
-                      "  xen-physmap mount guest.save /mnt\n"
-                      "  gdb -c /mnt/memory.elf\n"
-                      "  fusermount3 -u /mnt",
-                      2, 2)) {
+    if (!verb_options(
+            &argc, &argv, entries, "SAVEFILE|- DIR",
+            "Shows a savefile as files, read only: blocks/DEVICE/NAME for each ramblock,\n"
+            "memory for the guest's memory, memory.elf for gdb and crash, records.json, the\n"
+            "config, QEMU's device-state, and status. Nothing is copied; a page is read from\n"
+            "the savefile when a program touches it.\n"
+            "\n"
+            "  xen-physmap mount guest.save /mnt\n"
+            "  gdb -c /mnt/memory.elf\n"
+            "  fusermount3 -u /mnt",
+            2, 2)) {
         return EXIT_TROUBLE;
     }
     mount.folder = argv[2];

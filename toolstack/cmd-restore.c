@@ -32,10 +32,8 @@ int verb_restore(int argc, char **argv)
     gboolean force = FALSE;
     const GOptionEntry entries[] = {
         { "format", 'f', 0, G_OPTION_ARG_STRING, &name,
-          "one of " RECORD_FORM_NAMES "; found out when "
-          "it isn't given",
-          "FORMAT" },
-        { "force", 0, 0, G_OPTION_ARG_NONE, &force, "replace records that the domain has", NULL },
+          "one of " RECORD_FORM_NAMES "; detected by default", "FORMAT" },
+        { "force", 0, 0, G_OPTION_ARG_NONE, &force, "replace the domain's records", NULL },
         { 0 },
     };
     g_autoptr(GError) error = NULL;
@@ -45,10 +43,10 @@ int verb_restore(int argc, char **argv)
 
     if (!verb_options(
             &argc, &argv, entries, "DOMID|NAME [FILE|-]",
-            "Puts records into xenstore, all or none; a domain that has others is "
-            "refused. To be\ncalled between the creation of the domain's device-model node "
-            "and the start of its\ndevice model. Reads what save wrote, and whole "
-            "savefiles.\nIt restores no guest; that is for xl restore.",
+            "Writes records to xenstore, all or none. A domain that has other records is\n"
+            "refused. Call it after the domain's device-model node was created and before its\n"
+            "device model is started. It reads what save wrote, and whole savefiles. It\n"
+            "doesn't restore a guest; xl restore does that.",
             1, 2)) {
         return EXIT_TROUBLE;
     }
