@@ -118,7 +118,10 @@ static const char *honest_answer(const char *command, const char *line)
     if (strcmp(command, "query-vnc") == 0) {
         return "{\"enabled\": false}";
     }
-    if (strcmp(command, "query-named-block-nodes") == 0 || strcmp(command, "query-chardev") == 0) {
+    if (strcmp(command, "query-migrate") == 0) {
+        return "{}";
+    }
+    if (strncmp(command, "query-", strlen("query-")) == 0) {
         return "[]";
     }
     if (strcmp(command, "add-fd") == 0) {
@@ -477,6 +480,18 @@ static const char *endless_state(const char *command, const char *line)
 
 /* --- replies that no reader should take --- */
 
+/* Of the two, xl opens the first as root, and shows the second on a terminal. */
+static const char *forged_consoles(const char *command, const char *line)
+{
+    (void)line;
+    if (strcmp(command, "query-chardev") == 0) {
+        return "[{\"label\": \"serial0\", \"filename\": \"pty:" ATTACK_FOLDER "/victim\"}]";
+    }
+    return strcmp(command, "query-vnc") == 0
+               ? "{\"enabled\": true, \"host\": \"\\u001b[2J\", \"service\": \"5900\"}"
+               : NULL;
+}
+
 static const char *duplicate_keys(const char *command, const char *line)
 {
     (void)line;
@@ -498,6 +513,7 @@ static const Way ways[] = {
     { "huge-block", NULL, NULL, huge_block, NULL },
     { "many-ranges", NULL, NULL, many_ranges, NULL },
     { "endless-state", NULL, NULL, endless_state, NULL },
+    { "forged-consoles", NULL, NULL, forged_consoles, NULL },
     { "duplicate-keys", NULL, NULL, duplicate_keys, NULL },
     { 0 },
 };
@@ -554,13 +570,11 @@ static void give_up_root(void)
     }
 }
 
-/* When it was told to load the state it had from the QEMU before. */
-static void take_over(void)
+/* When it was told to load the state it has from the QEMU before. */
+static void take_over(struct xs_handle *xs)
 {
-    struct xs_handle *xs = xs_open(0);
     char path[128];
 
-    give_up_root();
     snprintf(path, sizeof path, "/local/domain/0/device-model/%u/state", domid);
     await_trap();
     xs_write(xs, XBT_NULL, path, "running", strlen("running"));
@@ -583,6 +597,7 @@ int main(int argc, char **argv)
 {
     const char *name = argument(argv, "-name"), *number = argument(argv, "-xen-domid");
     const Way *way = ways;
+    struct xs_handle *xs;
     int listener, component;
 
     (void)argc;
@@ -607,11 +622,8 @@ int main(int argc, char **argv)
         exit(0);
     }
     close(component);
-    if (argument(argv, "-incoming")) {
-        take_over();
-    } else {
-        give_up_root();
-    }
+    xs = xs_open(0);
+    give_up_root();
     ready();
     if (strcmp(name, "no-accept") == 0) {
         for (;;) {
@@ -621,6 +633,9 @@ int main(int argc, char **argv)
     /* The sibling ends with the process, whatever that becomes. */
     if (fork() == 0) {
         serve(listener, way);
+    }
+    if (argument(argv, "-incoming")) {
+        take_over(xs);
     }
     if (way->process) {
         way->process();

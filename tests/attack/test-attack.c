@@ -316,15 +316,16 @@ static void test_honest(void **state)
     expect_unharmed();
 }
 
-static pid_t pid_in_xenstore(void)
+/* A node of this guest's, "" when it isn't there. Free with g_free. */
+static char *node(const char *path)
 {
-    g_autofree char *node = g_strdup_printf("/local/domain/%u/image/device-model-pid", domid);
+    g_autofree char *whole = g_strdup_printf("/local/domain/%u/%s", domid, path);
     unsigned int length;
-    char *text = ops->read(ops->opaque, 0, node, &length);
-    pid_t pid = text ? atoi(text) : 0;
+    char *found = ops->read(ops->opaque, 0, whole, &length);
+    char *value = g_strdup(found ? found : "");
 
-    free(text);
-    return pid;
+    free(found);
+    return value;
 }
 
 /* Processes of the QEMU that the case began with, itself and what it forked. */
@@ -345,15 +346,30 @@ static guint count_left(void)
 /* All of an update, without Xen. */
 static void test_honest_update(void **state)
 {
-    pid_t pid;
+    g_autofree char *pid = NULL;
 
     (void)state;
     start_qemu("honest", &vram);
     expect_exit(run_command(0, "update-dm", NULL), EXIT_FINE);
     expect_unharmed();
-    pid = pid_in_xenstore();
-    assert_int_not_equal(pid, qemu);
-    assert_true(process_has_ids(pid, "Uid", ATTACK_UID));
+    pid = node("image/device-model-pid");
+    assert_int_not_equal(atoi(pid), qemu);
+    assert_true(process_has_ids(atoi(pid), "Uid", ATTACK_UID));
+}
+
+/* What the toolstack believes of a QEMU, and acts on as root. */
+static void test_forged_consoles(void **state)
+{
+    g_autofree char *tty = NULL, *listen = NULL;
+
+    (void)state;
+    start_qemu("forged-consoles", &vram);
+    run_command(0, "update-dm", NULL);
+    expect_unharmed();
+    tty = node("serial/0/tty");
+    listen = node("console/vnc-listen");
+    assert_string_equal(tty, "");
+    assert_string_equal(listen, "");
 }
 
 /* What the QEMU forked before is the attacker's as well, and has its devices open. */
@@ -578,6 +594,7 @@ int main(void)
         ATTACK(many_ranges),
         ATTACK(endless_state),
         ATTACK(children_left),
+        ATTACK(forged_consoles),
     };
 
     if (!getenv("XENSTORED_PID") || !there_is(ATTACK_FOLDER)) {
