@@ -23,7 +23,7 @@ uses-xen-dm/monitor := xen-dm/shared
 uses-xen-dm/recorder := xen-dm/shared xen-dm/monitor
 uses-xen-dm/preload := xen-dm/shared xen-dm/recorder
 uses-xen-dm/launcher := xen-dm/shared
-uses-toolstack/domain := xen-dm/monitor
+uses-toolstack/domain := xen-dm/monitor xen-dm/shared
 uses-toolstack/savefile := xen-dm/shared
 uses-toolstack/pictures := toolstack/savefile
 uses-toolstack/live-update := toolstack/domain xen-dm/monitor xen-dm/shared
@@ -91,10 +91,10 @@ build/libxenphysmap.so: $(LIBRARY)
 	$(call say,LN,$@)ln -sf $(<F) $@
 
 build/xen-physmap: $(if $(FUSE_LIBS),$(TOOL_OBJECTS),$(filter-out $(FUSE_OBJECTS),$(TOOL_OBJECTS))) build/libxenphysmap.a
-	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) $(FUSE_LIBS) -lm
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) $(FUSE_LIBS) -lm -ldl
 
 build/xen-physmap-qemu: $(LAUNCHER_OBJECTS) build/libxenphysmap.a
-	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) -ldl
 
 build/xen-physmap-qemu.so: $(PRELOAD_OBJECTS) build/libxenphysmap.a xen-dm/preload/preload.map
 	$(call say,LINK,$@)$(CC) -shared -Wl,--version-script=xen-dm/preload/preload.map $(ALL_LDFLAGS) \
