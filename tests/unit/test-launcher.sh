@@ -158,7 +158,20 @@ echo left: *
 kill $!
 rm -f *
 "$1" -xen-domid 7 -runas 1:1 >/dev/null
-XEN_PHYSMAP_HOLD_FD=9 "$1" -xen-domid 7 -runas 2:2 >/dev/null
+XEN_PHYSMAP_HOLD_FD=9 "$1" -xen-domid 7 -runas 2:3 >/dev/null
+user_of() {
+    cat /run/xen-physmap/launch/* | tr '\0' ' ' |
+        sed "s/.* \\(user=[0-9]* group=[0-9]*\\) .*/$*: \\1/"
+    echo
+}
+user_of by number
+"$1" -xen-domid 7 -runas nobody >/dev/null
+user_of by name
+"$1" -xen-domid 7 -run-with chroot=/x,user=2:3 >/dev/null
+user_of by property
+"$1" -xen-domid 7 >/dev/null
+user_of root
+XEN_PHYSMAP_HOLD_FD=9 "$1" -xen-domid 7 -runas 2:3 >/dev/null
 cd xen-physmap/launch || cd ../xen-physmap/launch
 ls -ld --time-style=+ . | sed 's/^\([^ ]*\).*/folder: \1/'
 for file in *; do
@@ -180,8 +193,12 @@ if unshare --user --map-root-user --mount mount -t tmpfs none /run 2>/dev/null; 
     if [ "$(unshare --user --map-root-user stat -c %u /)" = 0 ]; then
         has "launch records are in a folder of root's" 'folder: drwx------'
         has "for root to read" \
-            'started: 600 xen-physmap-launch=1 .* program=/.*/qemu .* argument=-runas argument=2:2 environment=.*'
+            'started: 600 xen-physmap-launch=1 .* program=/.*/qemu .* argument=-runas argument=2:3 environment=.*'
         has "they say where it was started" 'started: .* folder=/run/xen .*'
+        has "they say which user QEMU becomes" "by number: user=2 group=3"
+        has "by a name" "by name: user=$(id -u nobody) group=$(id -g nobody)"
+        has "by a property" "by property: user=2 group=3"
+        has "or that it stays root" "root: user=0 group=0"
         lacks "but not what the launcher adds" 'started: .*xen-physmap-component.*'
         lacks "nor what is between our programs" 'started: .*HOLD_FD.*'
         lacks "and they go with the process" 'started: .* argument=1:1 .*'

@@ -89,7 +89,7 @@ static void end(const Family *family)
     process_end(&family->ids[QEMU], NULL);
 }
 
-static GPtrArray *end_old(const Family *old, uid_t user, uid_t own, const Family *new)
+static GPtrArray *end_old(const Family *old, uid_t user, gboolean own, const Family *new)
 {
     GPtrArray *notes = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GError) error = NULL;
@@ -112,7 +112,7 @@ static void test_own_user(void **state)
     begin(&new, USER);
     begin(&other, USER + 1);
     /* It became an orphan of the new one's that is no longer in its session: nothing tells it apart. */
-    notes = end_old(&old, USER, USER, &new);
+    notes = end_old(&old, USER, TRUE, &new);
     expect_alive(&old, "----");
     expect_alive(&new, "+++-");
     expect_alive(&other, "++++");
@@ -132,7 +132,7 @@ static void test_shared_user(void **state)
     }
     begin(&old, USER);
     begin(&new, USER);
-    notes = end_old(&old, USER, 0, &new);
+    notes = end_old(&old, USER, FALSE, &new);
     expect_alive(&old, "---+");
     expect_alive(&new, "++++");
     assert_int_equal(notes->len, 1);
@@ -151,7 +151,7 @@ static void test_no_user(void **state)
     (void)state;
     begin(&old, 0);
     begin(&new, 0);
-    notes = end_old(&old, 0, 0, &new);
+    notes = end_old(&old, 0, FALSE, &new);
     expect_alive(&old, "---+");
     expect_alive(&new, "++++");
     assert_int_equal(notes->len, 0);
@@ -190,7 +190,7 @@ static void test_many(void **state)
     close(out[1]);
     assert_int_equal(read(out[0], told, sizeof told), sizeof told);
     old = process_identify(told[1]);
-    process_end_all(&old, 0, 0, &none, notes, &error);
+    process_end_all(&old, 0, FALSE, &none, notes, &error);
     expect_no_error(error);
     assert_int_equal(notes->len, 0);
     /* Each of them had the pipe open. */

@@ -193,9 +193,10 @@ static void note_others(const ProcessId *id, uid_t user, const ProcessId *spare,
     }
 }
 
-gboolean process_end_all(const ProcessId *id, uid_t user, uid_t own_user, const ProcessId *spare,
+gboolean process_end_all(const ProcessId *id, uid_t user, gboolean own, const ProcessId *spare,
                          GPtrArray *notes, GError **error)
 {
+    uid_t own_user = own && user && launch_record_user_is_alone(user, id, spare) ? user : 0;
     g_autoptr(GHashTable) rest = new_set();
     gint64 deadline = g_get_monotonic_time() + TIMEOUT_US;
     g_autofree char *left = NULL;
@@ -215,7 +216,7 @@ gboolean process_end_all(const ProcessId *id, uid_t user, uid_t own_user, const 
                                                "killed: process %s",
                                                left));
     }
-    if (user && user != own_user) {
+    if (user && !own_user) {
         note_others(id, user, spare, notes);
     }
     return TRUE;

@@ -8,14 +8,15 @@
 /*
  * Ends a QEMU as process_end does, and with it:
  * - the processes that it started and their children, and those of its session, if that is its own;
- * - every other process of its user, if that user is this guest's alone, but for `spare`, the QEMU
- *   that follows it, and what that started.
- * A process can leave its parent and its session, but not its user. `own_user` is the user that the
- * toolstack made known as this guest's alone (device-model-kill-uid), or 0. What can't be ended, or
- * can't be told from others' processes, is added to `notes`, which are strings. An error when the QEMU
- * itself doesn't end.
+ * - every other process of its user, if that is this guest's alone, but for `spare`, the QEMU that
+ *   follows it, and what that started.
+ * A process can leave its parent and its session, but not its user. `user` is what it became by its
+ * launch record; `own` is whether the toolstack says that only this guest has it
+ * (device-model-kill-uid in xenstore). It isn't believed when another QEMU has that user. What can't be
+ * ended, or can't be told from others' processes, is added to `notes`, which are strings. An error when
+ * the QEMU itself doesn't end.
  */
-gboolean process_end_all(const ProcessId *id, uid_t user, uid_t own_user, const ProcessId *spare,
+gboolean process_end_all(const ProcessId *id, uid_t user, gboolean own, const ProcessId *spare,
                          GPtrArray *notes, GError **error);
 
 #endif

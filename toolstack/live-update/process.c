@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -168,48 +167,6 @@ void process_set_argument(GStrv *args, const char *option, const char *value)
     (*args)[n + 2] = NULL;
 }
 
-/* "USER" or "UID:GID". */
-static gboolean parse_user(const char *text, uid_t *uid, gid_t *gid)
-{
-    g_auto(GStrv) part = g_strsplit(text, ":", 2);
-    const struct passwd *user;
-    guint64 numbers[2];
-
-    if (part[0] && part[1]) {
-        if (!g_ascii_string_to_unsigned(part[0], 10, 0, G_MAXUINT32 - 1, &numbers[0], NULL) ||
-            !g_ascii_string_to_unsigned(part[1], 10, 0, G_MAXUINT32 - 1, &numbers[1], NULL)) {
-            return FALSE;
-        }
-        *uid = numbers[0];
-        *gid = numbers[1];
-        return TRUE;
-    }
-    if (!(user = getpwnam(text))) {
-        return FALSE;
-    }
-    *uid = user->pw_uid;
-    *gid = user->pw_gid;
-    return TRUE;
-}
-
-/* The user that QEMU becomes by its arguments. FALSE when that can't be told. */
-static gboolean find_user(Process *process, const LaunchRecord *record)
-{
-    const char *const *args = (const char *const *)record->args;
-    const char *runas = qemu_args_value(args, "-runas");
-    const char *run_with = qemu_args_value(args, "-run-with");
-    g_auto(GStrv) parts = run_with ? g_strsplit(run_with, ",", -1) : NULL;
-
-    process->uid = record->uid;
-    process->gid = record->gid;
-    for (guint i = 0; parts && parts[i]; i++) {
-        if (g_str_has_prefix(parts[i], "user=")) {
-            runas = parts[i] + strlen("user=");
-        }
-    }
-    return !runas || parse_user(runas, &process->uid, &process->gid);
-}
-
 static void distrust(Process *process, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 static void distrust(Process *process, const char *format, ...)
@@ -275,10 +232,9 @@ Process *process_read(pid_t pid, guint32 domid, GError **error)
              "process %d is not the QEMU of domain %u (any more)", (int)pid, domid);
         return NULL;
     }
-    if (!find_user(process, record)) {
-        distrust(process, "the user that its QEMU was to become isn't known to this host any more; "
-                          "migrate the guest once");
-    } else if (record->uid != geteuid()) {
+    process->uid = record->user;
+    process->gid = record->group;
+    if (record->uid != geteuid()) {
         distrust(process,
                  "its QEMU was started by user %u, and an update starts the new one as "
                  "user %u",

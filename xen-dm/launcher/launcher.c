@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -237,6 +238,43 @@ static void forget_ours(void)
     }
 }
 
+/* "USER" or "UID:GID". Nothing changes when it is neither; then QEMU doesn't take it either. */
+static void parse_user(const char *text, uid_t *uid, gid_t *gid)
+{
+    g_auto(GStrv) part = g_strsplit(text, ":", 2);
+    const struct passwd *user = getpwnam(text);
+    guint64 numbers[2];
+
+    if (user) {
+        *uid = user->pw_uid;
+        *gid = user->pw_gid;
+    } else if (part[0] && part[1] &&
+               g_ascii_string_to_unsigned(part[0], 10, 0, G_MAXUINT32 - 1, &numbers[0], NULL) &&
+               g_ascii_string_to_unsigned(part[1], 10, 0, G_MAXUINT32 - 1, &numbers[1], NULL)) {
+        *uid = numbers[0];
+        *gid = numbers[1];
+    }
+}
+
+/* The user that QEMU becomes. */
+static void find_user(const char *const *args, LaunchRecord *record)
+{
+    const char *runas = qemu_args_value(args, "-runas");
+    const char *run_with = qemu_args_value(args, "-run-with");
+    g_auto(GStrv) parts = g_strsplit(run_with ? run_with : "", ",", -1);
+
+    for (guint i = 0; parts[i]; i++) {
+        if (g_str_has_prefix(parts[i], "user=")) {
+            runas = parts[i] + strlen("user=");
+        }
+    }
+    record->user = record->uid;
+    record->group = record->gid;
+    if (runas) {
+        parse_user(runas, &record->user, &record->group);
+    }
+}
+
 static char *identity_of(const char *path)
 {
     int fd = open(path, O_PATH | O_CLOEXEC);
@@ -266,6 +304,7 @@ static LaunchRecord *describe(const char *qemu, char **args)
 
     record->uid = geteuid();
     record->gid = getegid();
+    find_user((const char *const *)args, record);
     record->launcher = g_file_read_link("/proc/self/exe", NULL);
     record->program = g_canonicalize_filename(qemu, NULL);
     record->identity = identity_of(qemu);

@@ -93,6 +93,8 @@ static GByteArray *encode(const LaunchRecord *record, const ProcessId *id)
     add_number(words, "started", id->started);
     add_number(words, "uid", record->uid);
     add_number(words, "gid", record->gid);
+    add_number(words, "user", record->user);
+    add_number(words, "group", record->group);
     add_word(words, "launcher", record->launcher);
     add_word(words, "program", record->program);
     add_word(words, "identity", record->identity);
@@ -178,12 +180,14 @@ static LaunchRecord *decode(const char *data, gsize length, const ProcessId *id)
     g_autoptr(LaunchRecord) record = g_new0(LaunchRecord, 1);
     GPtrArray *settings = g_ptr_array_new(), *cgroups = g_ptr_array_new();
     GPtrArray *args = g_ptr_array_new(), *env = g_ptr_array_new();
-    guint64 pid = 0, started = 0, uid = 0, gid = 0;
+    guint64 pid = 0, started = 0, uid = 0, gid = 0, user = 0, group = 0;
     Member members[] = {
         { "pid", .number = &pid },
         { "started", .number = &started },
         { "uid", .number = &uid },
         { "gid", .number = &gid },
+        { "user", .number = &user },
+        { "group", .number = &group },
         { "launcher", .text = &record->launcher },
         { "program", .text = &record->program },
         { "identity", .text = &record->identity },
@@ -202,8 +206,11 @@ static LaunchRecord *decode(const char *data, gsize length, const ProcessId *id)
     record->env = to_strv(env);
     record->uid = uid;
     record->gid = gid;
+    record->user = user;
+    record->group = group;
     return valid && pid == (guint64)id->pid && started == id->started && uid < G_MAXUINT32 &&
-                   gid < G_MAXUINT32 && *record->launcher == '/' && *record->program == '/'
+                   gid < G_MAXUINT32 && user < G_MAXUINT32 && group < G_MAXUINT32 &&
+                   *record->launcher == '/' && *record->program == '/'
                ? g_steal_pointer(&record)
                : NULL;
 }
@@ -268,20 +275,34 @@ static gboolean is_stale(int folder, const char *name)
     return !id.pid || !(record = read_record(folder, &id, NULL));
 }
 
-/* Under the folder's lock, so that nobody else's is half written. */
-static void remove_stale(int folder)
+/* The names in the folder, which may change meanwhile; NULL with errno. */
+static GPtrArray *names_in(int folder)
 {
     int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    GPtrArray *names = dir ? g_ptr_array_new_with_free_func(g_free) : NULL;
     const struct dirent *entry;
 
     while (dir && (entry = readdir(dir))) {
-        if (*entry->d_name != '.' && is_stale(folder, entry->d_name)) {
-            unlinkat(folder, entry->d_name, 0);
+        if (*entry->d_name != '.') {
+            g_ptr_array_add(names, g_strdup(entry->d_name));
         }
     }
     if (dir) {
         closedir(dir);
+    }
+    return names;
+}
+
+/* Under the folder's lock, so that nobody else's is half written. */
+static void remove_stale(int folder)
+{
+    g_autoptr(GPtrArray) names = names_in(folder);
+
+    for (guint i = 0; names && i < names->len; i++) {
+        if (is_stale(folder, names->pdata[i])) {
+            unlinkat(folder, names->pdata[i], 0);
+        }
     }
 }
 
@@ -368,6 +389,35 @@ LaunchRecord *launch_record_read(const ProcessId *id, GError **error)
         close(folder);
     }
     return record;
+}
+
+static gboolean is_same(const ProcessId *a, const ProcessId *b)
+{
+    return a->pid == b->pid && a->started == b->started;
+}
+
+gboolean launch_record_user_is_alone(uid_t user, const ProcessId *one, const ProcessId *other)
+{
+    int folder = trusted_folder_open(LAUNCH_FOLDER, FALSE, NULL);
+    g_autoptr(GPtrArray) names = folder < 0 ? NULL : names_in(folder);
+    gboolean alone = names != NULL;
+
+    for (guint i = 0; alone && i < names->len; i++) {
+        guint64 pid = 0;
+        ProcessId id;
+
+        g_ascii_string_to_unsigned(names->pdata[i], 10, 1, G_MAXINT, &pid, NULL);
+        id = process_identify(pid);
+        if (id.pid && !is_same(&id, one) && !is_same(&id, other)) {
+            g_autoptr(LaunchRecord) record = read_record(folder, &id, NULL);
+
+            alone = record && record->user != user;
+        }
+    }
+    if (folder >= 0) {
+        close(folder);
+    }
+    return alone;
 }
 
 void launch_record_free(LaunchRecord *record)

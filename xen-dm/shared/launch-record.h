@@ -33,8 +33,10 @@ gboolean process_has_ids(pid_t pid, const char *label, guint32 wanted);
  * it what root starts next.
  */
 typedef struct LaunchRecord {
-    uid_t uid; /* of the launcher; QEMU may give it up (-runas) */
+    uid_t uid; /* of the launcher */
     gid_t gid;
+    uid_t user; /* that QEMU becomes (-runas), or the same */
+    gid_t group;
     char *launcher; /* its path, from which the new QEMU is started; absolute, as the next one */
     char *program;
     char *identity; /* of the program's file (file_identity) */
@@ -54,6 +56,12 @@ gboolean launch_record_write(const LaunchRecord *record, GError **error);
 
 /* The record of this process. NOT_FOUND, or INVALID when it isn't of this process. */
 LaunchRecord *launch_record_read(const ProcessId *id, GError **error);
+
+/*
+ * Whether no other QEMU that runs became this user, but for these two; the second may be none. FALSE,
+ * too, when a record can't be read.
+ */
+gboolean launch_record_user_is_alone(uid_t user, const ProcessId *one, const ProcessId *other);
 
 /* NULL is allowed. */
 void launch_record_free(LaunchRecord *record);
