@@ -2,10 +2,14 @@
 /* Reads the interface behind a descriptor in /proc, and rewrites -netdev arguments. */
 #include "tap-name.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LABEL "\niff:\t"
+
+/* The label comes after four short lines. */
+#define ENOUGH 1024
 
 /* Linux allows more; a comma would begin another property. */
 static gboolean is_plain(const char *name)
@@ -13,14 +17,27 @@ static gboolean is_plain(const char *name)
     return *name && name[strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-")] == '\0';
 }
 
+/* What a process has open can have gigabytes of information, an epoll descriptor's for one. */
+static gboolean read_beginning(const char *path, char text[ENOUGH])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, ENOUGH - 1);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    text[MAX(n, 0)] = '\0';
+    return n > 0;
+}
+
 char *tap_name(pid_t pid, const char *fd)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/fdinfo/%s", (int)pid, fd);
-    g_autofree char *text = NULL;
     g_autofree char *name = NULL;
+    char text[ENOUGH];
     const char *at;
 
-    if (!g_file_get_contents(path, &text, NULL, NULL) || !(at = strstr(text, LABEL))) {
+    if (!read_beginning(path, text) || !(at = strstr(text, LABEL))) {
         return NULL;
     }
     at += strlen(LABEL);
