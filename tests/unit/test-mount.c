@@ -23,6 +23,7 @@
 #include <xen/hvm/save.h>
 #include <xen-physmap/record.h>
 
+#include "mount-tree.h"
 #include "stream.h"
 
 #define PAGE XEN_PHYSMAP_PAGE_SIZE
@@ -264,6 +265,22 @@ static void test_files(void **state)
 }
 
 /* The head of memory.elf, and the place of an address in it. */
+/* A program that lists the files as soon as the savefile is mounted sees all of them. */
+static void test_files_at_once(void **state)
+{
+    static const char *const names[] = { "blocks",     "config.json",  "device-state", "memory",
+                                         "memory.elf", "records.json", "status" };
+    Fixture *fixture = *state;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MountTree) tree =
+        mount_tree_open(open(fixture->savefile, O_RDONLY), fixture->savefile, &error);
+
+    assert_null(error);
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        assert_true(mount_tree_lookup(tree, MOUNT_ROOT, names[i]) > 0);
+    }
+}
+
 static void test_core(void **state)
 {
     Fixture *fixture = *state;
@@ -542,9 +559,10 @@ static gboolean can_mount(void)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_files),       TEST(test_core),       TEST(test_private_maps),
-        TEST(test_cut),         TEST(test_removed),    TEST(test_follow_pipe),
-        TEST(test_follow_file), TEST(test_broken_off), TEST(test_interrupt),
+        TEST(test_files),        TEST(test_files_at_once), TEST(test_core),
+        TEST(test_private_maps), TEST(test_cut),           TEST(test_removed),
+        TEST(test_follow_pipe),  TEST(test_follow_file),   TEST(test_broken_off),
+        TEST(test_interrupt),
     };
 
     return can_mount() ? cmocka_run_group_tests_name("mount", tests, NULL, NULL) : 77;

@@ -424,12 +424,27 @@ static MountTree *tree_new(int fd, const char *name)
     return tree;
 }
 
+/* The configuration is in the first item. */
+static gboolean add_config(MountTree *tree, GError **error)
+{
+    g_autoptr(Stream) stream = NULL;
+    StreamItem item;
+
+    lseek(tree->fd, 0, SEEK_SET);
+    stream = stream_open(tree->fd, error);
+    if (!stream || !stream_next(stream, &item, error)) {
+        return FALSE;
+    }
+    note_item(tree, &item);
+    return TRUE;
+}
+
 MountTree *mount_tree_open(int fd, const char *name, GError **error)
 {
     g_autoptr(MountTree) tree = tree_new(fd, name);
     g_autoptr(Savefile) savefile = savefile_read_file(fd, error);
 
-    if (!savefile) {
+    if (!savefile || !add_config(tree, error)) {
         return NULL;
     }
     tree->end = savefile->end;

@@ -19,8 +19,8 @@ typedef guint64 MountNode;
 typedef void (*MountChanged)(gpointer data);
 
 /*
- * For a savefile in a file, which has to be whole. `fd` becomes the tree's. Reads the headers of all
- * records, which is what `show` does; the index of the pages is made by the thread.
+ * For a complete savefile in a file. The tree takes `fd`. Reads the headers of all records, as `show`
+ * does, so that all files are in the tree at once. The thread makes the index of the pages.
  */
 MountTree *mount_tree_open(int fd, const char *name, GError **error);
 
