@@ -68,14 +68,12 @@ static int conclude(const Wish *wish, Update *update, UpdateOutcome outcome, Jso
                     const GError *error)
 {
     static const char *const words[] = {
-        [UPDATE_DONE] = "updated",
-        [UPDATE_BACK] = "rolled-back",
-        [UPDATE_STUCK] = "unfinished",
-        [UPDATE_GONE] = "gone",
+        [UPDATE_DONE] = "updated", [UPDATE_BACK] = "rolled-back", [UPDATE_STUCK] = "unfinished",
+        [UPDATE_GONE] = "gone",    [UPDATE_LOST] = "lost",
     };
     const Domain *domain = update->domain;
     g_autofree char *log = xen_physmap_escape(update->old ? update->old->log : "", -1);
-    g_autofree char *text = NULL;
+    g_autofree char *text = NULL, *left = NULL;
 
     report(results, update, domain, words[outcome], NULL, error);
     for (guint i = 0; i < update->notes->len; i++) {
@@ -94,10 +92,18 @@ static int conclude(const Wish *wish, Update *update, UpdateOutcome outcome, Jso
     case UPDATE_GONE:
         text = g_strdup("was destroyed meanwhile; its QEMUs were ended");
         break;
+    case UPDATE_LOST:
+        text = g_strdup_printf("no QEMU serves it, and none can: %s (QEMU's log is %s); its memory "
+                               "is still in Xen ('xl dump-core' keeps it), but the state of its "
+                               "devices is gone: destroy it and start it again",
+                               error ? error->message : update->reason, log);
+        break;
     default:
-        text = g_strdup_printf("unfinished: %s (QEMU's log is %s); nothing is lost, and "
-                               "xen-physmap update-dm --resume %u tries again",
-                               error ? error->message : "for no known reason", log, domain->domid);
+        left = update_left(update);
+        text = g_strdup_printf("unfinished: %s (QEMU's log is %s); %s; xen-physmap update-dm "
+                               "--resume %u tries again",
+                               error ? error->message : "for no known reason", log, left,
+                               domain->domid);
         break;
     }
     say(domain, "", text);
@@ -120,7 +126,7 @@ static int resume(const Wish *wish, Update *update, JsonArray *results)
 }
 
 /* With its lock, looks, and does or tells. */
-static int update_one(XenPhysmapOps *ops, Domain *domain, const Wish *wish, JsonArray *results)
+static int update_one(const UpdateOps *ops, Domain *domain, const Wish *wish, JsonArray *results)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(Update) update = update_new(ops, domain, &error);
@@ -193,11 +199,12 @@ static GPtrArray *chosen(XenPhysmapOps *ops, const Wish *wish, const char *name,
 static int update_chosen(const Wish *wish, const char *name, JsonArray *results)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(XenPhysmapOps) ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_HYPERVISOR, &error);
-    g_autoptr(GPtrArray) domains = ops ? chosen(ops, wish, name, &error) : NULL;
+    g_autoptr(XenPhysmapOps) xenstore = xen_physmap_ops_open(XEN_PHYSMAP_OPS_HYPERVISOR, &error);
+    g_autoptr(GPtrArray) domains = xenstore ? chosen(xenstore, wish, name, &error) : NULL;
+    g_autoptr(UpdateOps) ops = domains ? update_host_open(xenstore, &error) : NULL;
     int end = EXIT_FINE;
 
-    if (!domains) {
+    if (!ops) {
         return verb_fail(g_steal_pointer(&error));
     }
     for (guint i = 0; i < domains->len && end == EXIT_FINE; i++) {

@@ -435,14 +435,22 @@ static char *start_and_hear(const Process *model)
 {
     static const char *const args[] = { "-name", "x", NULL };
     g_autoptr(GError) error = NULL;
-    ProcessStart start = { .hold = -1 };
+    ProcessStart start = PROCESS_START_NONE;
     char *answer = NULL;
 
     g_unlink(ANSWER);
-    process_prepare(model, "/run/qemu", (GStrv)args, "/dev/null", &start, &error);
+    /* Let go of before it began, it does nothing. */
+    process_prepare(model, "/run/qemu", (GStrv)args, &start, &error);
+    expect_no_error(error);
+    process_let_go(&start);
+    waitpid(start.id.pid, NULL, 0);
+    assert_false(g_file_test(ANSWER, G_FILE_TEST_EXISTS));
+    process_prepare(model, "/run/qemu", (GStrv)args, &start, &error);
+    expect_no_error(error);
+    process_begin(&start, &error);
     expect_no_error(error);
     waitpid(start.id.pid, NULL, 0);
-    close(start.hold);
+    process_let_go(&start);
     g_file_get_contents(ANSWER, &answer, NULL, NULL);
     assert_non_null(answer);
     return answer;

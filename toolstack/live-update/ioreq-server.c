@@ -3,18 +3,14 @@
 #include "ioreq-server.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 
 #include <xenctrl.h>
-#include <xendevicemodel.h>
-#include <xenforeignmemory.h>
 #include <xen/hvm/ioreq.h>
 
 /* MAX_NR_IOREQ_SERVERS in Xen. */
 #define SERVERS_MAX 8
 
-/* One page of buffered requests, and one with a request for each vcpu. */
-#define SERVER_PAGES 2
+/* A request for each vcpu in one page. */
 #define VCPUS_MAX (XC_PAGE_SIZE / sizeof(struct ioreq))
 
 /* QEMU looks after buffered requests at least every 100 ms. */
@@ -30,17 +26,10 @@ typedef struct BufferedPointers {
 } BufferedPointers;
 
 typedef struct ServerPages {
-    xenforeignmemory_resource_handle *resource;
+    void *handle;
     const volatile BufferedPointers *buffered;
     const volatile struct ioreq *requests;
 } ServerPages;
-
-struct IoreqControl {
-    guint32 domid;
-    xc_interface *xc;
-    xendevicemodel_handle *dmod;
-    xenforeignmemory_handle *fmem;
-};
 
 static gboolean fail(GError **error, guint32 domid, const char *what)
 {
@@ -52,129 +41,102 @@ static gboolean fail(GError **error, guint32 domid, const char *what)
     return FALSE;
 }
 
-IoreqControl *ioreq_open(guint32 domid, GError **error)
+gboolean ioreq_info(const UpdateOps *ops, guint32 domid, IoreqInfo *info, GError **error)
 {
-    IoreqControl *control = g_new0(IoreqControl, 1);
-
-    control->domid = domid;
-    errno = ENOENT;
-    if (!(control->xc = xc_interface_open(NULL, NULL, 0)) ||
-        !(control->dmod = xendevicemodel_open(NULL, 0)) ||
-        !(control->fmem = xenforeignmemory_open(NULL, 0))) {
-        fail(error, domid, "reach the hypervisor, for control");
-        ioreq_close(control);
-        return NULL;
+    if (ops->domain_info(ops->opaque, domid, info) == 0) {
+        return TRUE;
     }
-    return control;
-}
-
-void ioreq_close(IoreqControl *control)
-{
-    if (control) {
-        if (control->fmem) {
-            xenforeignmemory_close(control->fmem);
-        }
-        if (control->dmod) {
-            xendevicemodel_close(control->dmod);
-        }
-        if (control->xc) {
-            xc_interface_close(control->xc);
-        }
-        g_free(control);
-    }
-}
-
-gboolean ioreq_info(IoreqControl *control, IoreqInfo *info, GError **error)
-{
-    xc_domaininfo_t found = { 0 };
-    int n = xc_domain_getinfolist(control->xc, control->domid, 1, &found);
-
-    if (n < 0) {
-        return fail(error, control->domid, "read the state");
-    }
-    if (n == 0 || found.domain != control->domid) {
+    if (errno == ESRCH) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
-                    "domain %u is not there any more", control->domid);
+                    "domain %u is not there any more", domid);
         return FALSE;
     }
-    *info = (IoreqInfo){
-        .hvm = (found.flags & XEN_DOMINF_hvm_guest) != 0,
-        .paused = (found.flags & XEN_DOMINF_paused) != 0,
-        .shutdown = (found.flags & XEN_DOMINF_shutdown) != 0,
-        .dying = (found.flags & XEN_DOMINF_dying) != 0,
-    };
-    return TRUE;
+    return fail(error, domid, "read the state");
 }
 
-static gboolean has_server(IoreqControl *control, ioservid_t id)
+/* Those of the set that are there; a domain that is gone has none. */
+static gboolean present(const UpdateOps *ops, guint32 domid, guint set, guint *servers,
+                        GError **error)
 {
-    return xendevicemodel_get_ioreq_server_info(control->dmod, control->domid, id, NULL, NULL,
-                                                NULL) == 0;
-}
-
-guint ioreq_servers(IoreqControl *control)
-{
-    guint servers = 0;
-
-    for (ioservid_t id = 0; id < SERVERS_MAX; id++) {
-        servers |= has_server(control, id) ? 1u << id : 0;
-    }
-    return servers;
-}
-
-gboolean ioreq_switch_off(IoreqControl *control, guint set, GError **error)
-{
-    for (ioservid_t id = 0; id < SERVERS_MAX; id++) {
-        if ((set & 1u << id) && has_server(control, id) &&
-            xendevicemodel_set_ioreq_server_state(control->dmod, control->domid, id, 0)) {
-            return fail(error, control->domid, "switch off an I/O request server");
+    *servers = 0;
+    for (guint id = 0; id < SERVERS_MAX; id++) {
+        if (!(set & 1u << id)) {
+            continue;
+        }
+        if (ops->server_look(ops->opaque, domid, id) == 0) {
+            *servers |= 1u << id;
+        } else if (errno != ENOENT && errno != ESRCH) {
+            return fail(error, domid, "look for the I/O request servers");
         }
     }
     return TRUE;
 }
 
-gboolean ioreq_destroy_servers(IoreqControl *control, guint servers, GError **error)
+gboolean ioreq_servers(const UpdateOps *ops, guint32 domid, guint *servers, GError **error)
 {
-    for (ioservid_t id = 0; id < SERVERS_MAX; id++) {
-        if ((servers & 1u << id) && has_server(control, id) &&
-            xendevicemodel_destroy_ioreq_server(control->dmod, control->domid, id)) {
-            return fail(error, control->domid, "remove an I/O request server");
+    return present(ops, domid, ~0u, servers, error);
+}
+
+static gboolean each_server(const UpdateOps *ops, guint32 domid, guint set,
+                            int (*func)(void *opaque, guint32 domid, guint id), const char *what,
+                            GError **error)
+{
+    guint servers;
+
+    if (!present(ops, domid, set, &servers, error)) {
+        return FALSE;
+    }
+    for (guint id = 0; id < SERVERS_MAX; id++) {
+        if ((servers & 1u << id) && func(ops->opaque, domid, id)) {
+            return fail(error, domid, what);
         }
     }
     return TRUE;
 }
 
-static void unmap_servers(IoreqControl *control, GArray *servers)
+gboolean ioreq_switch_off(const UpdateOps *ops, guint32 domid, guint set, GError **error)
+{
+    return each_server(ops, domid, set, ops->server_switch_off, "switch off an I/O request server",
+                       error);
+}
+
+gboolean ioreq_destroy_servers(const UpdateOps *ops, guint32 domid, guint set, GError **error)
+{
+    return each_server(ops, domid, set, ops->server_destroy, "remove an I/O request server", error);
+}
+
+static void unmap_servers(const UpdateOps *ops, GArray *servers)
 {
     for (guint i = 0; i < servers->len; i++) {
-        xenforeignmemory_unmap_resource(control->fmem,
-                                        g_array_index(servers, ServerPages, i).resource);
+        ops->server_unmap(ops->opaque, g_array_index(servers, ServerPages, i).handle);
     }
     g_array_unref(servers);
 }
 
 /* Those of the set that are there. */
-static GArray *map_servers(IoreqControl *control, guint set, GError **error)
+static GArray *map_servers(const UpdateOps *ops, guint32 domid, guint set, GError **error)
 {
     GArray *servers = g_array_new(FALSE, FALSE, sizeof(ServerPages));
+    guint there;
 
-    for (ioservid_t id = 0; id < SERVERS_MAX; id++) {
+    if (!present(ops, domid, set, &there, error)) {
+        g_array_unref(servers);
+        return NULL;
+    }
+    for (guint id = 0; id < SERVERS_MAX; id++) {
         ServerPages pages = { 0 };
-        void *address = NULL;
+        const volatile void *address;
 
-        if (!(set & 1u << id) || !has_server(control, id)) {
+        if (!(there & 1u << id)) {
             continue;
         }
-        pages.resource = xenforeignmemory_map_resource(
-            control->fmem, control->domid, XENMEM_resource_ioreq_server, id,
-            XENMEM_resource_ioreq_server_frame_bufioreq, SERVER_PAGES, &address, PROT_READ, 0);
-        if (!pages.resource) {
-            fail(error, control->domid, "map the I/O requests");
-            unmap_servers(control, servers);
+        if (!(address = ops->server_map(ops->opaque, domid, id, &pages.handle))) {
+            fail(error, domid, "map the I/O requests");
+            unmap_servers(ops, servers);
             return NULL;
         }
         pages.buffered = address;
-        pages.requests = (void *)((char *)address + XC_PAGE_SIZE);
+        pages.requests = (const volatile void *)((const volatile char *)address + XC_PAGE_SIZE);
         g_array_append_val(servers, pages);
     }
     return servers;
@@ -200,22 +162,15 @@ static gboolean is_asked(const GArray *servers)
     return FALSE;
 }
 
-/* One that is switched off by the guest may never come to take its answer. */
-static gboolean is_online(IoreqControl *control, guint vcpu)
-{
-    xc_vcpuinfo_t info;
-
-    return xc_vcpu_getinfo(control->xc, control->domid, vcpu, &info) == 0 && info.online;
-}
-
 /* An answer that its vcpu didn't take yet. */
-static gboolean is_answered(IoreqControl *control, const GArray *servers)
+static gboolean is_answered(const UpdateOps *ops, guint32 domid, const GArray *servers)
 {
     for (guint i = 0; i < servers->len; i++) {
         const ServerPages *pages = &g_array_index(servers, ServerPages, i);
 
         for (guint vcpu = 0; vcpu < VCPUS_MAX; vcpu++) {
-            if (pages->requests[vcpu].state == STATE_IORESP_READY && is_online(control, vcpu)) {
+            if (pages->requests[vcpu].state == STATE_IORESP_READY &&
+                ops->vcpu_is_online(ops->opaque, domid, vcpu)) {
                 return TRUE;
             }
         }
@@ -223,29 +178,29 @@ static gboolean is_answered(IoreqControl *control, const GArray *servers)
     return FALSE;
 }
 
-static gboolean quiesce(IoreqControl *control, const GArray *servers, IoreqGiveUp give_up,
-                        gpointer data, GError **error)
+static gboolean quiesce(const UpdateOps *ops, guint32 domid, const GArray *servers,
+                        IoreqGiveUp give_up, gpointer data, GError **error)
 {
-    if (xc_domain_pause(control->xc, control->domid)) {
-        return fail(error, control->domid, "pause the vcpus");
+    if (ops->domain_pause(ops->opaque, domid)) {
+        return fail(error, domid, "pause the vcpus");
     }
     /* No vcpu runs any more, so none asks; QEMU still answers. */
     while (is_asked(servers)) {
         if (give_up(data, error)) {
             g_prefix_error(error, "QEMU hasn't answered an I/O request yet: ");
             /* What the caller needs to know is why; a domain that can't be unpaused is gone. */
-            xc_domain_unpause(control->xc, control->domid);
+            ops->domain_unpause(ops->opaque, domid);
             return FALSE;
         }
-        g_usleep(ANSWER_POLL_US);
+        ops->sleep(ops->opaque, ANSWER_POLL_US);
     }
     return TRUE;
 }
 
-gboolean ioreq_quiesce(IoreqControl *control, guint set, IoreqGiveUp give_up, gpointer data,
-                       GError **error)
+gboolean ioreq_quiesce(const UpdateOps *ops, guint32 domid, guint set, IoreqGiveUp give_up,
+                       gpointer data, GError **error)
 {
-    GArray *servers = map_servers(control, set, error);
+    GArray *servers = map_servers(ops, domid, set, error);
     gboolean done;
 
     if (!servers) {
@@ -253,39 +208,38 @@ gboolean ioreq_quiesce(IoreqControl *control, guint set, IoreqGiveUp give_up, gp
     }
     if (servers->len == 0) {
         errno = ENOENT;
-        done = fail(error, control->domid, "find the I/O request server");
+        done = fail(error, domid, "find the I/O request server");
     } else {
-        done = quiesce(control, servers, give_up, data, error);
+        done = quiesce(ops, domid, servers, give_up, data, error);
     }
-    unmap_servers(control, servers);
+    unmap_servers(ops, servers);
     return done;
 }
 
-gboolean ioreq_retire_servers(IoreqControl *control, guint set, GError **error)
+gboolean ioreq_retire_servers(const UpdateOps *ops, guint32 domid, guint set, GError **error)
 {
-    gint64 deadline = g_get_monotonic_time() + TAKE_TIMEOUT_US;
-    GArray *servers = map_servers(control, set, error);
+    gint64 deadline = ops->now(ops->opaque) + TAKE_TIMEOUT_US;
+    GArray *servers = map_servers(ops, domid, set, error);
     gboolean left;
 
     if (!servers) {
         return FALSE;
     }
-    while ((left = is_answered(control, servers)) && g_get_monotonic_time() < deadline) {
-        g_usleep(TAKE_POLL_US);
+    while ((left = is_answered(ops, domid, servers)) && ops->now(ops->opaque) < deadline) {
+        ops->sleep(ops->opaque, TAKE_POLL_US);
     }
-    unmap_servers(control, servers);
+    unmap_servers(ops, servers);
     if (left) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
                     "a vcpu of domain %u didn't run yet, and has to take an answer from the QEMU "
                     "before; if the guest is paused, 'xl unpause' it",
-                    control->domid);
+                    domid);
         return FALSE;
     }
-    return ioreq_destroy_servers(control, set, error);
+    return ioreq_destroy_servers(ops, domid, set, error);
 }
 
-gboolean ioreq_unpause(IoreqControl *control, GError **error)
+gboolean ioreq_unpause(const UpdateOps *ops, guint32 domid, GError **error)
 {
-    return xc_domain_unpause(control->xc, control->domid) == 0 ||
-           fail(error, control->domid, "unpause the vcpus");
+    return ops->domain_unpause(ops->opaque, domid) == 0 || fail(error, domid, "unpause the vcpus");
 }

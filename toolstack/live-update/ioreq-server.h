@@ -3,30 +3,18 @@
 #ifndef XEN_PHYSMAP_IOREQ_SERVER_H
 #define XEN_PHYSMAP_IOREQ_SERVER_H
 
-#include <xen-physmap/error.h>
+#include "update-ops.h"
 
-/* Wants the rights of a toolstack. One thread at a time. */
-typedef struct IoreqControl IoreqControl;
-
-IoreqControl *ioreq_open(guint32 domid, GError **error);
-
-/* NULL is allowed. */
-void ioreq_close(IoreqControl *control);
-
-typedef struct IoreqInfo {
-    gboolean hvm, paused, shutdown, dying;
-} IoreqInfo;
-
-gboolean ioreq_info(IoreqControl *control, IoreqInfo *info, GError **error);
+gboolean ioreq_info(const UpdateOps *ops, guint32 domid, IoreqInfo *info, GError **error);
 
 /*
  * The I/O request servers of this domain (dom0) that the guest has, a bit for each id. A QEMU has
  * one, and one that was killed leaves it behind; Xen has room for eight.
  */
-guint ioreq_servers(IoreqControl *control);
+gboolean ioreq_servers(const UpdateOps *ops, guint32 domid, guint *servers, GError **error);
 
 /* Destroys those of the set that are there: never asked, or of a domain that is gone. */
-gboolean ioreq_destroy_servers(IoreqControl *control, guint servers, GError **error);
+gboolean ioreq_destroy_servers(const UpdateOps *ops, guint32 domid, guint servers, GError **error);
 
 /* Asked now and then; TRUE, with an error that says why, gives up. */
 typedef gboolean (*IoreqGiveUp)(gpointer data, GError **error);
@@ -37,20 +25,18 @@ typedef gboolean (*IoreqGiveUp)(gpointer data, GError **error);
  * answer that it didn't take yet: it finds it in the old server's page when it runs again, whoever
  * serves it by then, as long as that server is there. The domain runs when this fails.
  */
-gboolean ioreq_quiesce(IoreqControl *control, guint set, IoreqGiveUp give_up, gpointer data,
-                       GError **error);
+gboolean ioreq_quiesce(const UpdateOps *ops, guint32 domid, guint set, IoreqGiveUp give_up,
+                       gpointer data, GError **error);
 
 /* Has Xen send nothing to those of the set that are there. */
-gboolean ioreq_switch_off(IoreqControl *control, guint set, GError **error);
+gboolean ioreq_switch_off(const UpdateOps *ops, guint32 domid, guint set, GError **error);
 
 /*
  * Destroys those of the set that are there, once the vcpus have taken their answers from them. They
  * are switched off, no QEMU serves them any more, and the domain runs.
  */
-gboolean ioreq_retire_servers(IoreqControl *control, guint set, GError **error);
+gboolean ioreq_retire_servers(const UpdateOps *ops, guint32 domid, guint set, GError **error);
 
-gboolean ioreq_unpause(IoreqControl *control, GError **error);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(IoreqControl, ioreq_close)
+gboolean ioreq_unpause(const UpdateOps *ops, guint32 domid, GError **error);
 
 #endif

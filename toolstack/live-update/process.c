@@ -27,6 +27,8 @@
 #define STATE_FD 3
 #define HOLD_FD 4
 
+#define STATE_PIPE_SIZE (1024 * 1024)
+
 #define END_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
 #define ASK_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
 
@@ -384,6 +386,7 @@ static void become(const Process *model, char **argv, char **env, const GArray *
 {
     int next = STATE_FD + fds->len;
     sigset_t none;
+    char byte;
     int null = open("/dev/null", O_RDONLY);
     int log = open_log(model->log);
 
@@ -406,6 +409,10 @@ static void become(const Process *model, char **argv, char **env, const GArray *
     }
     closefrom(next);
     fcntl(next - 1, F_SETFD, FD_CLOEXEC);
+    /* Unless the updater has its pid written down, it ends here. */
+    if (recv(HOLD_FD, &byte, 1, 0) != 1) {
+        _exit(0);
+    }
     join_control_groups(model->cgroups);
     if (!launch_settings_apply(model->settings)) {
         fputs("xen-physmap: a setting of the launch record isn't known\n", stderr);
@@ -424,33 +431,48 @@ static void close_fd(gpointer fd)
     close(*(int *)fd);
 }
 
-gboolean process_prepare(const Process *model, const char *qemu, GStrv args, const char *state,
-                         ProcessStart *start, GError **error)
+/* The other ends of what the new QEMU is given, in `fds`. */
+static gboolean make_channels(ProcessStart *start, GArray *fds)
+{
+    int state[2], hold[2];
+
+    if (pipe2(state, O_CLOEXEC)) {
+        return FALSE;
+    }
+    g_array_append_val(fds, state[0]);
+    start->state = state[1];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, hold)) {
+        return FALSE;
+    }
+    g_array_append_val(fds, hold[1]);
+    start->hold = hold[0];
+    /* All of a usual state fits, so that it is there at once; less is no error. */
+    fcntl(start->state, F_SETPIPE_SZ, STATE_PIPE_SIZE);
+    return fcntl(start->state, F_SETFL, O_NONBLOCK) == 0;
+}
+
+gboolean process_prepare(const Process *model, const char *qemu, GStrv args, ProcessStart *start,
+                         GError **error)
 {
     g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
     g_auto(GStrv) own_args = g_strdupv(args);
     g_auto(GStrv) env = g_environ_setenv(g_strdupv(model->env), ENV_QEMU, qemu, TRUE);
     g_autoptr(TrustedFile) launcher = trusted_file_open(model->launcher, error);
-    int fd = launcher ? open(state, O_RDONLY | O_CLOEXEC) : -1;
-    int hold[2];
+    int fd;
     pid_t pid;
 
     if (!launcher) {
         return FALSE;
     }
-    if (fd < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, hold)) {
-        fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't open %s: %s", state, g_strerror(errno));
-        if (fd >= 0) {
-            close(fd);
-        }
+    g_array_set_clear_func(fds, close_fd);
+    if (!make_channels(start, fds)) {
+        fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't make a pipe for QEMU: %s", g_strerror(errno));
+        process_let_go(start);
         return FALSE;
     }
-    g_array_set_clear_func(fds, close_fd);
-    g_array_append_val(fds, fd);
-    g_array_append_val(fds, hold[1]);
     if (!tap_hand_over(model->id.pid, own_args, STATE_FD, fds, error)) {
-        close(hold[0]);
+        process_let_go(start);
         return FALSE;
     }
     fd = fcntl(launcher->folder, F_DUPFD_CLOEXEC, 0);
@@ -468,13 +490,24 @@ gboolean process_prepare(const Process *model, const char *qemu, GStrv args, con
         become(model, (char **)argv->pdata, env, fds);
     }
     if (pid < 0) {
-        close(hold[0]);
-        return fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't start a process: %s",
-                    g_strerror(errno));
+        fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "can't start a process: %s", g_strerror(errno));
+        process_let_go(start);
+        return FALSE;
     }
     start->id = process_identify(pid);
-    start->hold = hold[0];
     return TRUE;
+}
+
+static gboolean send_byte(const ProcessStart *start, GError **error)
+{
+    return send(start->hold, "", 1, MSG_NOSIGNAL) == 1 ||
+           fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "QEMU isn't there any more: %s",
+                g_strerror(errno));
+}
+
+gboolean process_begin(const ProcessStart *start, GError **error)
+{
+    return send_byte(start, error);
 }
 
 gboolean process_is_held(const ProcessStart *start, int timeout_ms)
@@ -487,13 +520,43 @@ gboolean process_is_held(const ProcessStart *start, int timeout_ms)
 
 gboolean process_go(ProcessStart *start, GError **error)
 {
-    gboolean gone = send(start->hold, "", 1, MSG_NOSIGNAL) != 1;
-    int errnum = errno;
+    gboolean gone = send_byte(start, error);
 
     close(start->hold);
     start->hold = -1;
-    return !gone || fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "QEMU isn't there any more: %s",
-                         g_strerror(errnum));
+    return gone;
+}
+
+gboolean process_feed(ProcessStart *start, const GByteArray *state, gsize *done, GError **error)
+{
+    while (start->state >= 0 && *done < state->len) {
+        ssize_t n = write(start->state, state->data + *done, state->len - *done);
+
+        if (n >= 0) {
+            *done += n;
+        } else if (errno == EAGAIN) {
+            return TRUE;
+        } else if (errno != EINTR) {
+            return fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "QEMU doesn't take its device state: %s",
+                        g_strerror(errno));
+        }
+    }
+    if (start->state >= 0) {
+        close(start->state);
+        start->state = -1;
+    }
+    return TRUE;
+}
+
+void process_let_go(ProcessStart *start)
+{
+    if (start->hold >= 0) {
+        close(start->hold);
+    }
+    if (start->state >= 0) {
+        close(start->state);
+    }
+    start->hold = start->state = -1;
 }
 
 /* Takes in what a program prints until it closes its output or the time is over. */

@@ -56,23 +56,45 @@ void process_set_argument(GStrv *args, const char *option, const char *value);
 /* A process that was started, and is held before it takes the guest over. */
 typedef struct ProcessStart {
     ProcessId id;
-    int hold; /* a socket to it; -1: none */
+    int hold;  /* a socket to it; -1: none */
+    int state; /* the pipe by which it gets the device state; -1: none */
 } ProcessStart;
 
+/* No process yet. */
+#define PROCESS_START_NONE                                                                         \
+    {                                                                                              \
+        .hold = -1, .state = -1                                                                    \
+    }
+
 /*
- * Starts a QEMU through the launcher of `model`, with its environment, folder, log and control
- * groups, and these arguments; `qemu` is the program, and `state` the file with the device state
- * that it is to load, which has to be there and can be empty so far. QEMU sets all its devices up
- * while another serves the guest (standby.h), and doesn't load the state before process_go; it ends
- * if we do, and that never comes.
+ * Makes the process that becomes a QEMU, through the launcher of `model`, with its environment,
+ * folder, log and control groups, and these arguments; `qemu` is the program. It waits for
+ * process_begin before it does anything, so that its pid can be written down first. It ends when
+ * the updater ends, or lets go of it.
  */
-gboolean process_prepare(const Process *model, const char *qemu, GStrv args, const char *state,
-                         ProcessStart *start, GError **error);
+gboolean process_prepare(const Process *model, const char *qemu, GStrv args, ProcessStart *start,
+                         GError **error);
+
+/*
+ * Lets it start. QEMU sets all its devices up while another serves the guest (standby.h), and
+ * doesn't load the device state before process_go.
+ */
+gboolean process_begin(const ProcessStart *start, GError **error);
 
 /* Waits for it to be set up. FALSE when it isn't yet, or ended. */
 gboolean process_is_held(const ProcessStart *start, int timeout_ms);
 
+/* Has it take the guest over, and load the state, which it is to be fed with. */
 gboolean process_go(ProcessStart *start, GError **error);
+
+/*
+ * Gives it as much of the state as it takes now, from *done on, which moves. When all is given, the
+ * pipe is closed.
+ */
+gboolean process_feed(ProcessStart *start, const GByteArray *state, gsize *done, GError **error);
+
+/* Closes what we have of it. One that wasn't let go ends. */
+void process_let_go(ProcessStart *start);
 
 /* How a child of ours ended, in words; NULL while it runs or when it is no child of ours. */
 char *process_ending(const ProcessId *id);

@@ -2,11 +2,9 @@
 /* The journal of an update: one small file that is whole at every moment. */
 #include "update.h"
 
-#include <fcntl.h>
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <glib/gstdio.h>
 
 #define GROUP "update"
 #define JOURNAL "journal"
@@ -77,14 +75,13 @@ static ProcessId get_process(GKeyFile *file, const char *key)
 gboolean update_journal_write(const Update *update, GError **error)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
-    g_autoptr(GError) problem = NULL;
     g_autofree char *path = update_path(update, JOURNAL);
     g_autofree char *data = NULL;
+    gsize length;
 
     set_string(file, "uuid", update->uuid);
     set_string(file, "step", update->step);
     g_key_file_set_boolean(file, GROUP, "back", update->back);
-    g_key_file_set_boolean(file, GROUP, "saved", update->saved);
     g_key_file_set_integer(file, GROUP, "timeout", update->timeout_s);
     g_key_file_set_integer(file, GROUP, "servers", update->servers);
     g_key_file_set_integer(file, GROUP, "spent-servers", update->spent);
@@ -103,12 +100,10 @@ gboolean update_journal_write(const Update *update, GError **error)
     set_strings(file, "environment", update->old->env);
     set_strings(file, "control-group", update->old->cgroups);
     set_strings(file, "setting", update->old->settings);
-    data = g_key_file_to_data(file, NULL, NULL);
-    if (!g_file_set_contents_full(path, data, -1,
-                                  G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
-                                  0600, &problem)) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
-                    "can't write the journal: %s", problem->message);
+    data = g_key_file_to_data(file, &length, NULL);
+    if (update->ops->write_file(update->ops->opaque, path, data, length)) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "can't write %s: %s", path,
+                    g_strerror(errno));
         return FALSE;
     }
     return TRUE;
@@ -118,7 +113,14 @@ gboolean update_is_unfinished(const Update *update)
 {
     g_autofree char *path = update_path(update, JOURNAL);
 
-    return access(path, F_OK) == 0;
+    return update->ops->file_exists(update->ops->opaque, path);
+}
+
+gboolean update_is_saved(const Update *update)
+{
+    g_autofree char *path = update_path(update, UPDATE_STATE_FILE);
+
+    return update->ops->file_exists(update->ops->opaque, path);
 }
 
 static gboolean is_known_step(const char *name)
@@ -136,19 +138,25 @@ gboolean update_journal_read(Update *update, GError **error)
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autoptr(GError) problem = NULL;
     g_autofree char *path = update_path(update, JOURNAL);
+    gsize length;
+    g_autofree char *data = update->ops->read_file(update->ops->opaque, path, &length);
     Process *old = g_new0(Process, 1);
 
     update->old = old;
-    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &problem)) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
-                    "can't read the journal: %s", problem->message);
+    if (!data) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE, "can't read %s: %s",
+                    path, g_strerror(errno));
+        return FALSE;
+    }
+    if (!g_key_file_load_from_data(file, data, length, G_KEY_FILE_NONE, &problem)) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "%s is no journal of this version: %s", path, problem->message);
         return FALSE;
     }
     g_free(update->uuid);
     update->uuid = get_string(file, "uuid");
     update->step = get_string(file, "step");
     update->back = g_key_file_get_boolean(file, GROUP, "back", NULL);
-    update->saved = g_key_file_get_boolean(file, GROUP, "saved", NULL);
     update->timeout_s = g_key_file_get_integer(file, GROUP, "timeout", NULL);
     update->servers = g_key_file_get_integer(file, GROUP, "servers", NULL);
     update->spent = g_key_file_get_integer(file, GROUP, "spent-servers", NULL);
@@ -176,22 +184,29 @@ gboolean update_journal_read(Update *update, GError **error)
     return TRUE;
 }
 
-void update_journal_remove(const Update *update)
+static gboolean remove_file(const Update *update, const char *path, GError **error)
 {
-    g_autofree char *journal = update_path(update, JOURNAL);
-    g_autofree char *folder = g_path_get_dirname(journal);
+    if (update->ops->unlink(update->ops->opaque, path) && errno != ENOENT) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "can't remove %s: %s", path,
+                    g_strerror(errno));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean update_journal_remove(const Update *update, GError **error)
+{
+    g_autofree char *state = update_path(update, UPDATE_STATE_FILE);
     g_autofree char *program =
         g_strdup_printf(UPDATE_PROGRAM_FOLDER "/qemu-%u", update->domain->domid);
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-    const char *name;
+    g_autofree char *journal = update_path(update, JOURNAL);
+    g_autofree char *folder = g_path_get_dirname(journal);
 
-    /* The journal first: without it, the rest means nothing. */
-    unlink(journal);
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *path = g_build_filename(folder, name, NULL);
-
-        unlink(path);
+    /* The journal last: what can't be removed is left for --resume. */
+    if (!remove_file(update, state, error) || !remove_file(update, program, error) ||
+        !remove_file(update, journal, error)) {
+        return FALSE;
     }
-    g_rmdir(folder);
-    unlink(program);
+    update->ops->remove_folder(update->ops->opaque, folder);
+    return TRUE;
 }

@@ -55,7 +55,7 @@ static gboolean look_at_domain(Ready *ready, GError **error)
     Update *update = ready->update;
     IoreqInfo info;
 
-    if (!ioreq_info(update->control, &info, error)) {
+    if (!ioreq_info(update->ops, update->domain->domid, &info, error)) {
         return FALSE;
     }
     if (!info.hvm) {
@@ -69,7 +69,9 @@ static gboolean look_at_domain(Ready *ready, GError **error)
     } else if (info.paused) {
         refuse(ready, "it is paused, or being saved or migrated; xl unpause it first");
     }
-    update->servers = ioreq_servers(update->control);
+    if (!ioreq_servers(update->ops, update->domain->domid, &update->servers, error)) {
+        return FALSE;
+    }
     if (__builtin_popcount(update->servers) != 1) {
         refuse(ready,
                "Xen has %d I/O request servers for it in this domain, and only one can be "
@@ -94,7 +96,7 @@ static Process *find_qemu(Update *update, GError **error)
     return process_read(pid, update->domain->domid, error);
 }
 
-static void look_at_backend(Update *update, const char *path, gpointer data)
+static gboolean look_at_backend(Update *update, const char *path, gpointer data, GError **error)
 {
     g_autofree char *frontend_node = g_strconcat(path, "/frontend", NULL);
     g_autofree char *frontend = update_read_node(update, frontend_node);
@@ -105,12 +107,15 @@ static void look_at_backend(Update *update, const char *path, gpointer data)
     if (g_strcmp0(state, "3") == 0 || g_strcmp0(state, "4") == 0) {
         refuse(data, "QEMU itself serves %s, and the guest is connected to it", path);
     }
+    (void)error;
+    return TRUE;
 }
 
 static gboolean has_entries(Update *update, const char *path)
 {
+    XenPhysmapOps *xenstore = update->ops->xenstore;
     unsigned int num = 0;
-    char **entries = update->ops->directory(update->ops->opaque, 0, path, &num);
+    char **entries = xenstore->directory(xenstore->opaque, 0, path, &num);
 
     free(entries);
     return entries && num > 0;
@@ -209,7 +214,8 @@ static gboolean look_at_layout(Ready *ready, GError **error)
     Update *update = ready->update;
     g_autoptr(XenPhysmapTable) table = NULL;
     g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) findings = layout_check(update->ops, update->domain, &table, notes, error);
+    g_autoptr(GPtrArray) findings =
+        layout_check(update->ops->xenstore, update->domain, &table, notes, error);
     const XenPhysmapRecord *block;
     struct statvfs fs;
     guint64 room = STATE_ROOM;
@@ -463,7 +469,9 @@ GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **e
         return NULL;
     }
     look_at_arguments(&ready);
-    update_each_backend(update, look_at_backend, &ready);
+    if (!update_each_backend(update, look_at_backend, &ready, error)) {
+        return NULL;
+    }
     look_at_program(&ready);
     return g_steal_pointer(&reasons);
 }

@@ -3,16 +3,19 @@
 #include "update.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include <xen-physmap/record.h>
 
 #include "monitor.h"
 #include "names.h"
 
-#define STATE "state"
+#define PTY_FOLDER "/dev/pts/"
+#define PTY_MAX 9999999
+#define HOST_MAX 255
+
+/* Larger than any device state seen. */
+#define STATE_MAX (64 * 1024 * 1024)
 
 /* Nobody waits for this word; it only isn't "running". */
 #define DM_STATE_UPDATING "updating"
@@ -39,17 +42,30 @@ static gboolean fail(GError **error, const char *format, ...)
     return FALSE;
 }
 
-/* The sockets that QEMU listens on at a path, by its arguments and the launcher's. */
-typedef void (*SocketFunc)(const char *path);
+/* Does something at the path of a socket: 0, or -1 with errno. */
+typedef int (*SocketFunc)(const UpdateOps *ops, const char *path);
 
-static void each_socket(const Update *update, SocketFunc func)
+static gboolean at_socket(const Update *update, SocketFunc func, const char *path, GError **error)
+{
+    if (func(update->ops, path)) {
+        g_autofree char *shown = xen_physmap_escape(path, -1);
+
+        return fail(error, "can't change the socket %s: %s", shown, g_strerror(errno));
+    }
+    return TRUE;
+}
+
+/* The sockets that QEMU listens on at a path, by its arguments and the launcher's. */
+static gboolean each_socket(const Update *update, SocketFunc func, GError **error)
 {
     static const char *const words[] = { "path=", "unix:" };
     g_autoptr(GString) ours = g_string_new(QMP_SOCKET_FORMAT);
     g_autofree char *number = g_strdup_printf("%u", update->domain->domid);
 
     g_string_replace(ours, "%u", number, 1);
-    func(ours->str);
+    if (!at_socket(update, func, ours->str, error)) {
+        return FALSE;
+    }
     for (guint i = 0; update->new_args[i]; i++) {
         for (guint j = 0; j < G_N_ELEMENTS(words); j++) {
             const char *value = strstr(update->new_args[i], words[j]);
@@ -59,122 +75,175 @@ static void each_socket(const Update *update, SocketFunc func)
 
                 value += strlen(words[j]);
                 path = g_strndup(value, strcspn(value, ","));
-                func(path);
+                if (!at_socket(update, func, path, error)) {
+                    return FALSE;
+                }
             }
         }
     }
+    return TRUE;
 }
 
-/* Where a QEMU that is early listens; NULL when there is no socket. */
-static char *next_socket(const char *path)
+/* Where a QEMU in standby listens; NULL when there is no socket. */
+static char *next_socket(const UpdateOps *ops, const char *path)
 {
     g_autofree char *next = g_strconcat(path, STANDBY_SUFFIX, NULL);
-    struct stat file;
 
-    return lstat(next, &file) == 0 && S_ISSOCK(file.st_mode) ? g_steal_pointer(&next) : NULL;
+    return ops->is_socket(ops->opaque, next) ? g_steal_pointer(&next) : NULL;
 }
 
 /* In place of the old QEMU's. */
-static void take_socket(const char *path)
+static int take_socket(const UpdateOps *ops, const char *path)
 {
-    g_autofree char *next = next_socket(path);
+    g_autofree char *next = next_socket(ops, path);
 
-    if (next) {
-        rename(next, path);
-    }
+    return next ? ops->rename(ops->opaque, next, path) : 0;
 }
 
-static void drop_socket(const char *path)
+static int drop_socket(const UpdateOps *ops, const char *path)
 {
-    g_autofree char *next = next_socket(path);
+    g_autofree char *next = next_socket(ops, path);
 
-    if (next) {
-        unlink(next);
+    return next ? ops->unlink(ops->opaque, next) : 0;
+}
+
+static int remove_socket(const UpdateOps *ops, const char *path)
+{
+    if (drop_socket(ops, path)) {
+        return -1;
     }
+    return ops->is_socket(ops->opaque, path) ? ops->unlink(ops->opaque, path) : 0;
+}
+
+/* Processes */
+
+static gboolean is_alive(const Update *update, const ProcessId *id)
+{
+    return update->ops->process_is_alive(update->ops->opaque, id);
+}
+
+static gboolean end(const Update *update, const ProcessId *id, GError **error)
+{
+    return update->ops->process_end(update->ops->opaque, id, error);
+}
+
+/* The QEMU that the guest is to have when the update is undone: the old one, or its program again. */
+const ProcessId *update_current(const Update *update)
+{
+    return update->returner.pid ? &update->returner : &update->old->id;
+}
+
+/* Nothing can serve the guest any more: going back ends here. */
+static gboolean lose(Update *update, GError **error, const char *what)
+{
+    update->lost = TRUE;
+    return fail(error, "%s", what);
 }
 
 /* prepare */
 
-/* QEMU sets up a backend that waits for its beginning, and complains of any other. */
-static void begin_backend(Update *update, const char *path, gpointer data)
+static gboolean change_backend(Update *update, const char *path, const char *from, const char *to,
+                               GError **error)
 {
     g_autofree char *node = g_strconcat(path, "/state", NULL);
-    g_autofree char *state = update_read_node(update, node);
+    g_autofree char *state = NULL;
 
+    return update_look_node(update, node, &state, error) &&
+           (g_strcmp0(state, from) != 0 || update_write_node(update, node, to, error));
+}
+
+/* QEMU sets up a backend that waits for its beginning, and complains of any other. */
+static gboolean begin_backend(Update *update, const char *path, gpointer data, GError **error)
+{
     (void)data;
-    if (g_strcmp0(state, "2") == 0) {
-        update_write_node(update, node, "1", NULL);
-    }
+    return change_backend(update, path, "2", "1", error);
+}
+
+static gboolean set_backend_up(Update *update, const char *path, gpointer data, GError **error)
+{
+    (void)data;
+    return change_backend(update, path, "1", "2", error);
 }
 
 /* A QEMU that was killed has no chance to remove its server from Xen. */
 static gboolean end_taker(Update *update, GError **error)
 {
-    return process_end(&update->taker, error) &&
-           ioreq_destroy_servers(update->control, ~(update->servers | update->spent), error);
-}
-
-static void set_backend_up(Update *update, const char *path, gpointer data)
-{
-    g_autofree char *node = g_strconcat(path, "/state", NULL);
-    g_autofree char *state = update_read_node(update, node);
-
-    (void)data;
-    if (g_strcmp0(state, "1") == 0) {
-        update_write_node(update, node, "2", NULL);
-    }
+    update->ops->process_let_go(update->ops->opaque, &update->held);
+    return end(update, &update->taker, error) &&
+           ioreq_destroy_servers(update->ops, update->domain->domid,
+                                 ~(update->servers | update->spent), error);
 }
 
 static gboolean unprepare(Update *update, GError **error)
 {
-    g_autofree char *path = update_path(update, STATE);
+    g_autofree char *path = update_path(update, UPDATE_STATE_FILE);
 
-    unlink(path);
+    update->ops->unlink(update->ops->opaque, path);
     /* Here, where the guest was let run, so that another try doesn't undo somebody else's pause. */
-    if (!ioreq_retire_servers(update->control, update->spent, error) || !end_taker(update, error)) {
+    if (!ioreq_retire_servers(update->ops, update->domain->domid, update->spent, error) ||
+        !end_taker(update, error)) {
         return FALSE;
     }
-    each_socket(update, drop_socket);
-    update_each_backend(update, set_backend_up, NULL);
+    return each_socket(update, drop_socket, error) &&
+           update_each_backend(update, set_backend_up, NULL, error);
+}
+
+/* On the way forward there is --timeout, and on the way back `deadline`. */
+static gboolean is_over(Update *update, gboolean forward, gint64 deadline, const char *what,
+                        GError **error)
+{
+    if (forward) {
+        return update_should_stop(update, error);
+    }
+    if (update_was_interrupted(update, error)) {
+        return TRUE;
+    }
+    return update_now(update) > deadline && !fail(error, "%s", what);
+}
+
+static gboolean await_held(Update *update, gboolean forward, GError **error)
+{
+    const UpdateOps *ops = update->ops;
+    gint64 deadline = update_now(update) + BACK_TIMEOUT_US;
+
+    while (!ops->process_is_held(ops->opaque, &update->held, POLL_MS)) {
+        g_autofree char *ending = ops->process_ending(ops->opaque, &update->held.id);
+
+        if (ending || !is_alive(update, &update->held.id)) {
+            return fail(error, "QEMU %s before it was set up", ending ? ending : "ended");
+        }
+        if (is_over(update, forward, deadline, "QEMU doesn't come up", error)) {
+            return FALSE;
+        }
+    }
     return TRUE;
 }
 
-static gboolean await_held(Update *update, const ProcessStart *start, gboolean forward,
-                           GError **error)
+/*
+ * Starts a QEMU beside the one that serves the guest, and waits until it is set up. It does nothing
+ * before its pid is in the journal: one that --resume didn't know of would make its I/O request
+ * server later, and leave it.
+ */
+static gboolean hold_qemu(Update *update, const char *program, GStrv args, gboolean forward,
+                          GError **error)
 {
-    gint64 deadline = g_get_monotonic_time() + BACK_TIMEOUT_US;
+    const UpdateOps *ops = update->ops;
 
-    while (!process_is_held(start, POLL_MS)) {
-        g_autofree char *ending = process_ending(&start->id);
-
-        if (ending) {
-            return fail(error, "QEMU %s before it was set up", ending);
-        }
-        if (forward ? update_should_stop(update, error) : g_get_monotonic_time() > deadline) {
-            return forward ? FALSE : fail(error, "QEMU doesn't come up");
-        }
+    update->fed = 0;
+    if (!ops->process_prepare(ops->opaque, update->old, program, args, &update->held, error)) {
+        return FALSE;
     }
-    return TRUE;
+    update->taker = update->held.id;
+    return update_journal_write(update, error) &&
+           ops->process_begin(ops->opaque, &update->held, error) &&
+           await_held(update, forward, error);
 }
 
 /* Nearly all of the time that it takes to start a QEMU; the guest runs on the old one meanwhile. */
 static gboolean prepare(Update *update, GError **error)
 {
-    g_autofree char *path = update_path(update, STATE);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-    if (fd < 0) {
-        return fail(error, "can't make %s: %s", path, g_strerror(errno));
-    }
-    close(fd);
-    update_each_backend(update, begin_backend, NULL);
-    if (!process_prepare(update->old, update->new_program, update->new_args, path, &update->held,
-                         error)) {
-        return FALSE;
-    }
-    update->taker = update->held.id;
-    /* One that --resume didn't know of would make its I/O request server later, and leave it. */
-    return update_journal_write(update, error) && await_held(update, &update->held, TRUE, error);
+    return update_each_backend(update, begin_backend, NULL, error) &&
+           hold_qemu(update, update->new_program, update->new_args, TRUE, error);
 }
 
 /* pause */
@@ -186,62 +255,69 @@ static gboolean should_give_up(gpointer data, GError **error)
 
 static gboolean pause_guest(Update *update, GError **error)
 {
-    update->paused_at = g_get_monotonic_time();
+    update->paused_at = update_now(update);
     update->deadline = update->paused_at + update->timeout_s * G_TIME_SPAN_SECOND;
-    return ioreq_quiesce(update->control, update->servers, should_give_up, update, error);
+    return ioreq_quiesce(update->ops, update->domain->domid, update->servers, should_give_up,
+                         update, error);
 }
 
-/* On the QEMU that it is to have now. */
-static gboolean unpause(Update *update, const ProcessId *id, GError **error)
+static gboolean let_run(Update *update, GError **error)
 {
-    IoreqInfo info;
-
-    if (!ioreq_info(update->control, &info, error)) {
-        return FALSE;
-    }
-    if (info.paused && !process_is_alive(id)) {
-        return fail(error, "its QEMU ended");
-    }
-    if (info.paused && !ioreq_unpause(update->control, error)) {
+    if (!ioreq_unpause(update->ops, update->domain->domid, error)) {
         return FALSE;
     }
     if (update->paused_at) {
-        update->pause_us = g_get_monotonic_time() - update->paused_at;
+        update->pause_us = update_now(update) - update->paused_at;
     }
     return TRUE;
 }
 
+/* On the new QEMU. */
 static gboolean unpause_new(Update *update, GError **error)
 {
-    return unpause(update, &update->taker, error);
+    IoreqInfo info;
+
+    if (!ioreq_info(update->ops, update->domain->domid, &info, error)) {
+        return FALSE;
+    }
+    if (info.paused && !is_alive(update, &update->taker)) {
+        return fail(error, "its QEMU ended");
+    }
+    return !info.paused || let_run(update, error);
 }
 
 /* save */
 
 static gboolean save_state(Update *update, GError **error)
 {
-    g_autofree char *path = update_path(update, STATE);
-    g_autoptr(QmpClient) qmp = qmp_client_connect(update->domain->domid, error);
-    gboolean saved;
-    int fd;
+    const UpdateOps *ops = update->ops;
+    g_autofree char *path = update_path(update, UPDATE_STATE_FILE);
 
-    if (!qmp) {
+    g_clear_pointer(&update->state, g_byte_array_unref);
+    update->state = g_byte_array_new();
+    if (!ops->monitor_save(ops->opaque, update->domain->domid, update->state, STATE_MAX, error)) {
         return FALSE;
     }
-    /* The same file, since the new QEMU has it open. */
-    fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-    if (fd < 0) {
-        return fail(error, "can't open %s: %s", path, g_strerror(errno));
+    if (ops->write_file(ops->opaque, path, update->state->data, update->state->len)) {
+        return fail(error, "can't write %s: %s", path, g_strerror(errno));
     }
-    saved = monitor_save(qmp, fd, error);
-    if (saved && fsync(fd)) {
-        saved = fail(error, "can't write %s: %s", path, g_strerror(errno));
+    return TRUE;
+}
+
+static gboolean load_state(Update *update, GError **error)
+{
+    g_autofree char *path = update_path(update, UPDATE_STATE_FILE);
+    gsize length;
+    char *data;
+
+    if (update->state) {
+        return TRUE;
     }
-    if (close(fd) && saved) {
-        saved = fail(error, "can't write %s: %s", path, g_strerror(errno));
+    if (!(data = update->ops->read_file(update->ops->opaque, path, &length))) {
+        return fail(error, "can't read %s: %s", path, g_strerror(errno));
     }
-    update->saved = saved;
-    return saved;
+    update->state = g_byte_array_new_take((guint8 *)data, length);
+    return TRUE;
 }
 
 /* start */
@@ -264,46 +340,51 @@ static gboolean name_qemu(Update *update, const ProcessId *id, const char *state
            update_write_node(update, node, state, error);
 }
 
-/* Waits until the QEMU that was started reports to run, which it may only behind the gate. */
+/* Feeds the QEMU that was let go, and waits until it reports to run, which it may only after the gate. */
 static gboolean await_running(Update *update, const ProcessId *id, gboolean forward, GError **error)
 {
+    const UpdateOps *ops = update->ops;
     g_autofree char *node = dm_state_node(update);
-    gint64 deadline = g_get_monotonic_time() + BACK_TIMEOUT_US;
+    gint64 deadline = update_now(update) + BACK_TIMEOUT_US;
 
     for (;;) {
-        g_autofree char *state = update_read_node(update, node);
+        g_autoptr(GError) problem = NULL;
+        g_autofree char *state = NULL;
         g_autofree char *ending = NULL;
+        gboolean fed =
+            update->held.state < 0 ||
+            ops->process_feed(ops->opaque, &update->held, update->state, &update->fed, &problem);
 
-        if (g_strcmp0(state, DM_STATE_RUNNING) == 0) {
+        state = update_read_node(update, node);
+        if (fed && g_strcmp0(state, DM_STATE_RUNNING) == 0) {
             return TRUE;
         }
-        ending = process_ending(id);
-        if (ending || !process_is_alive(id)) {
+        ending = ops->process_ending(ops->opaque, id);
+        if (ending || !is_alive(update, id)) {
             return fail(error, "QEMU %s before it took the guest over", ending ? ending : "ended");
         }
-        if (forward ? update_should_stop(update, error) : g_get_monotonic_time() > deadline) {
-            return forward ? FALSE : fail(error, "QEMU doesn't report to run");
+        if (!fed) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return FALSE;
         }
-        g_usleep(RUNNING_POLL_US);
+        if (is_over(update, forward, deadline, "QEMU doesn't report to run", error)) {
+            return FALSE;
+        }
+        ops->sleep(ops->opaque, RUNNING_POLL_US);
     }
 }
 
-/* Has a QEMU that is held take the guest over. Closes its socket. */
-static gboolean let_go(Update *update, ProcessStart *start, gboolean forward, GError **error)
+/* Has the QEMU that is held take the guest over. */
+static gboolean let_go(Update *update, const ProcessId *id, gboolean forward, GError **error)
 {
-    return name_qemu(update, &start->id, DM_STATE_UPDATING, error) && process_go(start, error) &&
-           await_running(update, &start->id, forward, error);
+    return load_state(update, error) && name_qemu(update, id, DM_STATE_UPDATING, error) &&
+           update->ops->process_go(update->ops->opaque, &update->held, error) &&
+           await_running(update, id, forward, error);
 }
 
 static gboolean start_new(Update *update, GError **error)
 {
-    return let_go(update, &update->held, TRUE, error);
-}
-
-/* The old QEMU, or the same program started again. */
-static const ProcessId *current(const Update *update)
-{
-    return update->returner.pid ? &update->returner : &update->old->id;
+    return let_go(update, &update->taker, TRUE, error);
 }
 
 static gboolean end_new(Update *update, GError **error)
@@ -311,118 +392,135 @@ static gboolean end_new(Update *update, GError **error)
     IoreqInfo info;
 
     /* A write would bring nodes back of a domain that was destroyed meanwhile. */
-    if (!ioreq_info(update->control, &info, error)) {
+    if (!ioreq_info(update->ops, update->domain->domid, &info, error)) {
         return FALSE;
     }
     return info.dying ? fail(error, "it was destroyed")
                       : end_taker(update, error) &&
-                            name_qemu(update, current(update), DM_STATE_RUNNING, error);
+                            name_qemu(update, update_current(update), DM_STATE_RUNNING, error);
 }
 
 static gboolean end_current(Update *update, GError **error)
 {
-    return process_end(&update->returner, error) && process_end(&update->old->id, error);
+    return end(update, &update->returner, error) && end(update, &update->old->id, error);
 }
 
-/* The old program on the saved state, when its process is gone. */
-static gboolean restart_old(Update *update, GError **error)
+/* Clears the way for the old program: its process is gone, and its server may be there still. */
+static gboolean clear_old(Update *update, GError **error)
 {
-    g_autofree char *path = update_path(update, STATE);
-    ProcessStart start = { .hold = -1 };
+    guint32 domid = update->domain->domid;
+    guint there;
 
     /* An earlier try to come back may have got half way. */
-    if (!process_end(&update->taker, error) || !end_current(update, error)) {
+    update->ops->process_let_go(update->ops->opaque, &update->held);
+    if (!end(update, &update->taker, error) || !end_current(update, error) ||
+        !ioreq_servers(update->ops, domid, &there, error)) {
         return FALSE;
     }
     /* The first one's server, if it left it: a vcpu may have to take an answer from there. */
     if (!update->spent) {
         update->spent = update->servers;
     }
-    update->spent &= ioreq_servers(update->control);
-    if (!ioreq_destroy_servers(update->control, ~update->spent, error) ||
-        !ioreq_switch_off(update->control, update->spent, error)) {
-        return FALSE;
-    }
-    update_each_backend(update, begin_backend, NULL);
-    if (!process_prepare(update->old, update->old_program, update->old->args, path, &start,
-                         error)) {
+    update->spent &= there;
+    return ioreq_destroy_servers(update->ops, domid, ~update->spent, error) &&
+           ioreq_switch_off(update->ops, domid, update->spent, error);
+}
+
+/* The old program on the saved state, when its process is gone. */
+static gboolean restart_old(Update *update, GError **error)
+{
+    guint there;
+
+    if (!clear_old(update, error) || !update_each_backend(update, begin_backend, NULL, error)) {
         return FALSE;
     }
     /* Until its turn comes it is one that may be ended; then it and its server have to be known. */
-    update->taker = start.id;
-    if (!update_journal_write(update, error) || !await_held(update, &start, FALSE, error)) {
-        close(start.hold);
+    if (!hold_qemu(update, update->old_program, update->old->args, FALSE, error) ||
+        !ioreq_servers(update->ops, update->domain->domid, &there, error)) {
         return FALSE;
     }
-    update->returner = start.id;
+    update->returner = update->taker;
     update->taker = (ProcessId){ 0 };
-    update->servers = ioreq_servers(update->control) & ~update->spent;
-    if (!update_journal_write(update, error) || !let_go(update, &start, FALSE, error)) {
-        if (start.hold >= 0) {
-            close(start.hold);
-        }
-        return FALSE;
-    }
-    return TRUE;
+    update->servers = there & ~update->spent;
+    return update_journal_write(update, error) && let_go(update, &update->returner, FALSE, error);
 }
 
-/* The old QEMU goes on. */
+/* Has the old QEMU, or its program on the saved state, ready for the guest. */
 static gboolean go_on(Update *update, GError **error)
 {
-    g_autoptr(QmpClient) qmp = NULL;
+    const UpdateOps *ops = update->ops;
+    guint32 domid = update->domain->domid;
     gboolean running;
 
     /* It may have crashed by itself meanwhile. */
-    if (!process_is_alive(current(update)) && update->saved && !restart_old(update, error)) {
-        return FALSE;
+    if (!is_alive(update, update_current(update))) {
+        if (!update_is_saved(update)) {
+            return lose(update, error, "the old QEMU ended before its device state was saved");
+        }
+        if (!restart_old(update, error)) {
+            return FALSE;
+        }
     }
     if (update->returner.pid) {
         /* Which an earlier run may have started, and been cut off. */
-        if (!await_running(update, &update->returner, FALSE, error)) {
+        if (!await_running(update, &update->returner, FALSE, error) ||
+            !each_socket(update, take_socket, error)) {
             return FALSE;
         }
-        each_socket(update, take_socket);
     }
-    if (!(qmp = qmp_client_connect(update->domain->domid, error)) ||
-        !monitor_running(qmp, &running, error) || (!running && !monitor_cont(qmp, error))) {
-        return FALSE;
-    }
-    update->saved = FALSE;
-    return TRUE;
+    return ops->monitor_running(ops->opaque, domid, &running, error) &&
+           (running || ops->monitor_cont(ops->opaque, domid, error));
 }
 
 /* end: the old QEMU, which was stopped, and whose images the new one has by now */
 
 static gboolean end_old(Update *update, GError **error)
 {
-    if (!end_current(update, error)) {
-        return FALSE;
-    }
-    each_socket(update, take_socket);
-    return TRUE;
+    return end_current(update, error) && each_socket(update, take_socket, error);
 }
 
-/* tidy: what libxl keeps of a QEMU */
+/* tidy: what libxl keeps of a QEMU. It is QEMU's word, so only what has the form of it counts. */
 
-static gboolean tidy_serials(Update *update, QmpClient *qmp, GError **error)
+static gboolean tidy_serials(Update *update, const ProcessId *id, GError **error)
 {
-    g_autoptr(GPtrArray) ptys = monitor_serial_ptys(qmp, error);
+    const UpdateOps *ops = update->ops;
+    g_autoptr(GPtrArray) ptys = ops->monitor_serial_ptys(ops->opaque, update->domain->domid, error);
 
     for (guint i = 0; ptys && i < ptys->len; i++) {
         const char *pty = g_ptr_array_index(ptys, i);
         g_autofree char *node =
             g_strdup_printf("/local/domain/%u/serial/%u/tty", update->domain->domid, i);
+        guint64 number;
 
-        if (*pty && !update_write_node(update, node, pty, error)) {
+        if (!*pty) {
+            continue;
+        }
+        if (!g_str_has_prefix(pty, PTY_FOLDER) ||
+            !g_ascii_string_to_unsigned(pty + strlen(PTY_FOLDER), 10, 0, PTY_MAX, &number, NULL) ||
+            !ops->process_has_pty(ops->opaque, id, number)) {
+            g_autofree char *shown = xen_physmap_escape(pty, -1);
+
+            return fail(error, "QEMU names '%s' for serial port %u, no pseudo-terminal of its own",
+                        shown, i);
+        }
+        if (!update_write_node(update, node, pty, error)) {
             return FALSE;
         }
     }
     return ptys != NULL;
 }
 
-static gboolean tidy_vnc(Update *update, QmpClient *qmp, GError **error)
+/* An address as a number or a name. */
+static gboolean is_host(const char *text)
 {
-    g_autoptr(MonitorVnc) vnc = monitor_vnc(qmp, error);
+    return *text && strlen(text) <= HOST_MAX &&
+           text[strspn(text, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS ".:-_%")] == '\0';
+}
+
+static gboolean tidy_vnc(Update *update, GError **error)
+{
+    const UpdateOps *ops = update->ops;
+    g_autoptr(MonitorVnc) vnc = ops->monitor_vnc(ops->opaque, update->domain->domid, error);
     g_autofree char *base = g_strdup_printf("/local/domain/%u", update->domain->domid);
     g_autofree char *listen = g_strconcat(base, "/console/vnc-listen", NULL);
     g_autofree char *port = g_strconcat(base, "/console/vnc-port", NULL);
@@ -437,35 +535,56 @@ static gboolean tidy_vnc(Update *update, QmpClient *qmp, GError **error)
     if (!vnc->host || !vnc->service) {
         return TRUE;
     }
+    if (!is_host(vnc->host) ||
+        !g_ascii_string_to_unsigned(vnc->service, 10, 1, G_MAXUINT16, NULL, NULL)) {
+        g_autofree char *host = xen_physmap_escape(vnc->host, -1);
+        g_autofree char *service = xen_physmap_escape(vnc->service, -1);
+
+        return fail(error, "QEMU says that VNC listens at '%s', port '%s', which is no address",
+                    host, service);
+    }
     /* libxl gives the password to QEMU's monitor, and not as an argument. */
     return update_write_node(update, listen, vnc->host, error) &&
            update_write_node(update, port, vnc->service, error) &&
-           (!password || !*password || monitor_set_vnc_password(qmp, password, error));
+           (!password || !*password ||
+            ops->monitor_set_vnc_password(ops->opaque, update->domain->domid, password, error));
+}
+
+static gboolean tidy_after(Update *update, const ProcessId *id, GError **error)
+{
+    return tidy_serials(update, id, error) && tidy_vnc(update, error);
 }
 
 static gboolean tidy(Update *update, GError **error)
 {
-    g_autoptr(QmpClient) qmp = qmp_client_connect(update->domain->domid, error);
-
-    return qmp && tidy_serials(update, qmp, error) && tidy_vnc(update, qmp, error);
+    return tidy_after(update, &update->taker, error);
 }
 
 /* retire */
 
 static gboolean retire_servers(Update *update, GError **error)
 {
-    return ioreq_retire_servers(update->control, update->servers, error);
+    return ioreq_retire_servers(update->ops, update->domain->domid, update->servers, error);
 }
 
-/* The way back: the guest runs from here on. */
+/* The way back: the guest runs from here on, and the saved state is of the past. */
 static gboolean unpause_old(Update *update, GError **error)
 {
+    g_autofree char *path = update_path(update, UPDATE_STATE_FILE);
     g_autoptr(GError) problem = NULL;
+    IoreqInfo info;
 
-    if (!unpause(update, current(update), error)) {
+    if (!ioreq_info(update->ops, update->domain->domid, &info, error) ||
+        (info.paused && !is_alive(update, update_current(update)) && !go_on(update, error))) {
         return FALSE;
     }
-    if (update->returner.pid && !tidy(update, &problem)) {
+    if (info.paused) {
+        update->ops->unlink(update->ops->opaque, path);
+        if (!let_run(update, error)) {
+            return FALSE;
+        }
+    }
+    if (update->returner.pid && !tidy_after(update, &update->returner, &problem)) {
         g_ptr_array_add(update->notes, g_strdup(problem->message));
     }
     return TRUE;
@@ -478,39 +597,38 @@ static gboolean nothing(Update *update, GError **error)
     return TRUE;
 }
 
-static void remove_socket(const char *path)
+static gboolean end_processes(Update *update, GError **error)
 {
-    struct stat file;
-
-    drop_socket(path);
-    if (lstat(path, &file) == 0 && S_ISSOCK(file.st_mode)) {
-        unlink(path);
-    }
+    update->ops->process_let_go(update->ops->opaque, &update->held);
+    return end(update, &update->taker, error) && end_current(update, error);
 }
 
-static void end_processes(Update *update)
+gboolean update_leave(Update *update, GError **error)
 {
-    process_end(&update->taker, NULL);
-    end_current(update, NULL);
+    return end_processes(update, error) && update_journal_remove(update, error);
 }
 
-void update_leave(Update *update)
+gboolean update_clear(Update *update, GError **error)
 {
-    end_processes(update);
-    update_journal_remove(update);
+    return end_processes(update, error) &&
+           ioreq_destroy_servers(update->ops, update->domain->domid, ~0u, error) &&
+           each_socket(update, remove_socket, error) && update_journal_remove(update, error);
 }
 
-void update_abandon(Update *update)
+gboolean update_abandon(Update *update, GError **error)
 {
+    XenPhysmapOps *xenstore = update->ops->xenstore;
     g_autofree char *folder = g_strdup_printf("/local/domain/%u/device-model/%u",
                                               update->domain->dm_domid, update->domain->domid);
 
-    end_processes(update);
-    ioreq_destroy_servers(update->control, ~0u, NULL);
-    each_socket(update, remove_socket);
+    if (!end_processes(update, error)) {
+        return FALSE;
+    }
     /* libxl has removed it, and a QEMU or we may have written there since. */
-    update->ops->rm(update->ops->opaque, 0, folder);
-    update_journal_remove(update);
+    if (!xenstore->rm(xenstore->opaque, 0, folder) && errno != ENOENT) {
+        return fail(error, "can't remove %s in xenstore: %s", folder, g_strerror(errno));
+    }
+    return update_clear(update, error);
 }
 
 const UpdateStep update_steps[] = {
@@ -520,7 +638,7 @@ const UpdateStep update_steps[] = {
     { UPDATE_STEP_START, "let the new QEMU take over, through the gate", start_new, end_new },
     { UPDATE_STEP_COMMIT, "let the guest run", unpause_new, nothing },
     { "end", "end the old QEMU", end_old, nothing },
-    { "tidy", "tell libxl of the new QEMU's consoles", tidy, nothing },
+    { UPDATE_STEP_TIDY, "tell libxl of the new QEMU's consoles", tidy, nothing },
     { "retire", "remove the old QEMU's I/O request server", retire_servers, nothing },
     { 0 },
 };

@@ -3,15 +3,10 @@
 #include "update.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <glib/gstdio.h>
 
 #include "qmp.h"
 
@@ -31,24 +26,34 @@ static volatile sig_atomic_t interrupted;
 
 void update_interrupt(void)
 {
-    interrupted = 1;
+    interrupted++;
 }
 
-static gboolean was_interrupted(gpointer unused, GError **error)
+gint64 update_now(const Update *update)
 {
-    (void)unused;
-    if (interrupted) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "interrupted by a signal");
+    return update->ops->now(update->ops->opaque);
+}
+
+gboolean update_was_interrupted(Update *update, GError **error)
+{
+    if (interrupted == update->interrupts) {
+        return FALSE;
     }
-    return interrupted;
+    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "interrupted by a signal");
+    return TRUE;
+}
+
+static gboolean stop_asking(gpointer data, GError **error)
+{
+    return update_was_interrupted(data, error);
 }
 
 gboolean update_should_stop(Update *update, GError **error)
 {
-    if (was_interrupted(NULL, error)) {
+    if (update_was_interrupted(update, error)) {
         return TRUE;
     }
-    if (g_get_monotonic_time() > update->deadline) {
+    if (update_now(update) > update->deadline) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
                     "it takes longer than the %d s of --timeout", update->timeout_s);
         return TRUE;
@@ -56,20 +61,35 @@ gboolean update_should_stop(Update *update, GError **error)
     return FALSE;
 }
 
+gboolean update_look_node(const Update *update, const char *path, char **value, GError **error)
+{
+    XenPhysmapOps *xenstore = update->ops->xenstore;
+    unsigned int length;
+    char *found = xenstore->read(xenstore->opaque, 0, path, &length);
+
+    *value = found ? g_strndup(found, length) : NULL;
+    if (!found && errno != ENOENT) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                    "can't read %s in xenstore: %s", path, g_strerror(errno));
+        return FALSE;
+    }
+    free(found);
+    return TRUE;
+}
+
 char *update_read_node(const Update *update, const char *path)
 {
-    unsigned int length;
-    char *found = update->ops->read(update->ops->opaque, 0, path, &length);
-    char *value = found ? g_strndup(found, length) : NULL;
+    char *value;
 
-    free(found);
-    return value;
+    return update_look_node(update, path, &value, NULL) ? value : NULL;
 }
 
 gboolean update_write_node(const Update *update, const char *path, const char *value,
                            GError **error)
 {
-    if (!update->ops->write(update->ops->opaque, 0, path, value, strlen(value))) {
+    XenPhysmapOps *xenstore = update->ops->xenstore;
+
+    if (!xenstore->write(xenstore->opaque, 0, path, value, strlen(value))) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
                     "can't write %s in xenstore: %s", path, g_strerror(errno));
         return FALSE;
@@ -77,20 +97,29 @@ gboolean update_write_node(const Update *update, const char *path, const char *v
     return TRUE;
 }
 
-static void each_device(Update *update, const char *folder, UpdateBackendFunc func, gpointer data)
+static gboolean each_device(Update *update, const char *folder, UpdateBackendFunc func,
+                            gpointer data, GError **error)
 {
+    XenPhysmapOps *xenstore = update->ops->xenstore;
     unsigned int num = 0;
-    char **devices = update->ops->directory(update->ops->opaque, 0, folder, &num);
+    char **devices = xenstore->directory(xenstore->opaque, 0, folder, &num);
+    gboolean done = TRUE;
 
-    for (unsigned int i = 0; devices && i < num; i++) {
+    if (!devices && errno != ENOENT) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                    "can't read %s in xenstore: %s", folder, g_strerror(errno));
+        return FALSE;
+    }
+    for (unsigned int i = 0; devices && done && i < num; i++) {
         g_autofree char *path = g_strdup_printf("%s/%s", folder, devices[i]);
 
-        func(update, path, data);
+        done = func(update, path, data, error);
     }
     free(devices);
+    return done;
 }
 
-void update_each_backend(Update *update, UpdateBackendFunc func, gpointer data)
+gboolean update_each_backend(Update *update, UpdateBackendFunc func, gpointer data, GError **error)
 {
     /* The kinds that QEMU can serve. Consoles are xenconsoled's, but for those of stub domains. */
     static const char *const kinds[] = { "9pfs", "qdisk", "qnic", "qusb", "vfb", "vkbd" };
@@ -99,33 +128,30 @@ void update_each_backend(Update *update, UpdateBackendFunc func, gpointer data)
         g_autofree char *folder =
             g_strdup_printf("/local/domain/0/backend/%s/%u", kinds[i], update->domain->domid);
 
-        each_device(update, folder, func, data);
+        if (!each_device(update, folder, func, data, error)) {
+            return FALSE;
+        }
     }
+    return TRUE;
 }
 
-static int take_lock(guint32 domid, GError **error)
+static int take_lock(const UpdateOps *ops, guint32 domid, GError **error)
 {
     g_autofree char *path = g_strdup_printf(UPDATE_FOLDER "/%u.lock", domid);
-    int fd;
+    int lock = ops->make_folder(ops->opaque, UPDATE_FOLDER) ? -1 : ops->lock(ops->opaque, path);
 
-    g_mkdir_with_parents(UPDATE_FOLDER, 0700);
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
+    if (lock < 0 && errno == EWOULDBLOCK) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
+                    "another update of domain %u is at work", domid);
+    } else if (lock < 0) {
         g_set_error(error, XEN_PHYSMAP_ERROR,
                     errno == EACCES ? XEN_PHYSMAP_ERROR_ACCESS : XEN_PHYSMAP_ERROR_UNAVAILABLE,
                     "can't make %s: %s", path, g_strerror(errno));
-        return -1;
     }
-    if (flock(fd, LOCK_EX | LOCK_NB)) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
-                    "another update of domain %u is at work", domid);
-        close(fd);
-        return -1;
-    }
-    return fd;
+    return lock;
 }
 
-Update *update_new(XenPhysmapOps *ops, Domain *domain, GError **error)
+Update *update_new(const UpdateOps *ops, Domain *domain, GError **error)
 {
     g_autoptr(Update) update = g_new0(Update, 1);
     g_autofree char *node = g_strdup_printf("/local/domain/%u/vm", domain->domid);
@@ -134,14 +160,17 @@ Update *update_new(XenPhysmapOps *ops, Domain *domain, GError **error)
     update->ops = ops;
     update->domain = domain;
     update->notes = g_ptr_array_new_with_free_func(g_free);
-    update->held.hold = -1;
-    qmp_stop_when(was_interrupted, NULL);
-    update->lock = take_lock(domain->domid, error);
-    if (update->lock < 0 || !(update->control = ioreq_open(domain->domid, error))) {
+    qmp_stop_when(stop_asking, update);
+    update->held = (ProcessStart)PROCESS_START_NONE;
+    update->interrupts = interrupted;
+    update->lock = take_lock(ops, domain->domid, error);
+    if (update->lock < 0) {
         return NULL;
     }
-    update->uuid = update_read_node(update, node);
-    if (g_mkdir(folder, 0700) && errno != EEXIST) {
+    if (!update_look_node(update, node, &update->uuid, error)) {
+        return NULL;
+    }
+    if (ops->make_folder(ops->opaque, folder)) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE, "can't make %s: %s",
                     folder, g_strerror(errno));
         return NULL;
@@ -152,11 +181,13 @@ Update *update_new(XenPhysmapOps *ops, Domain *domain, GError **error)
 void update_free(Update *update)
 {
     if (update) {
+        const UpdateOps *ops = update->ops;
+
+        qmp_stop_when(NULL, NULL);
         /* A dry run, or one that was refused, leaves nothing; and without its lock, nothing is ours. */
         if (update->lock >= 0 && !update_is_unfinished(update)) {
-            update_journal_remove(update);
+            update_journal_remove(update, NULL);
         }
-        ioreq_close(update->control);
         g_free(update->uuid);
         process_free(update->old);
         g_free(update->old_program);
@@ -166,11 +197,10 @@ void update_free(Update *update)
         g_free(update->failed_step);
         g_free(update->reason);
         g_ptr_array_unref(update->notes);
-        if (update->held.hold >= 0) {
-            close(update->held.hold);
-        }
+        g_clear_pointer(&update->state, g_byte_array_unref);
+        ops->process_let_go(ops->opaque, &update->held);
         if (update->lock >= 0) {
-            close(update->lock);
+            ops->unlock(ops->opaque, update->lock);
         }
         g_free(update);
     }
@@ -195,12 +225,14 @@ static void say(const Update *update, const char *format, ...) G_GNUC_PRINTF(2, 
 
 static void say(const Update *update, const char *format, ...)
 {
+    g_autofree char *text = NULL, *line = NULL;
     va_list args;
 
     va_start(args, format);
-    g_autofree char *text = g_strdup_vprintf(format, args);
+    text = g_strdup_vprintf(format, args);
     va_end(args);
-    fprintf(stderr, "domain %u (%s): %s\n", update->domain->domid, update->domain->name, text);
+    line = g_strdup_printf("domain %u (%s): %s", update->domain->domid, update->domain->name, text);
+    update->ops->tell(update->ops->opaque, line);
 }
 
 void update_tell(const Update *update, FILE *out)
@@ -238,51 +270,88 @@ static gboolean undo(Update *update, const UpdateStep *step, GError **error)
         if (step->undo(update, &problem)) {
             return TRUE;
         }
+        if (update->lost || update_was_interrupted(update, NULL)) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return FALSE;
+        }
         say(update, "can't undo '%s' yet: %s", step->name, problem->message);
     }
     return step->undo(update, error);
 }
 
-/* Whether the domain was destroyed meanwhile; then the QEMUs that it had are of no use. */
+/* Whether the domain was destroyed meanwhile. */
 static gboolean is_gone(Update *update)
 {
-    gint64 deadline = g_get_monotonic_time() + DESTROY_TIMEOUT_US;
+    gint64 deadline = update_now(update) + DESTROY_TIMEOUT_US;
 
     for (;;) {
         g_autoptr(GError) problem = NULL;
         IoreqInfo info;
 
-        if (!ioreq_info(update->control, &info, &problem)) {
-            if (!g_error_matches(problem, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND)) {
-                return FALSE;
-            }
-            break;
+        if (!ioreq_info(update->ops, update->domain->domid, &info, &problem)) {
+            return g_error_matches(problem, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND);
         }
         /* Xen keeps what is left of it for as long as a QEMU has its pages. */
         if (info.dying) {
-            break;
+            return TRUE;
         }
         /* xl destroy pauses it first, then ends the QEMU that it knows, and then the domain. */
-        if (!info.paused || g_get_monotonic_time() > deadline) {
+        if (!info.paused || update_now(update) > deadline || update_was_interrupted(update, NULL)) {
             return FALSE;
         }
-        g_usleep(DESTROY_POLL_US);
+        update->ops->sleep(update->ops->opaque, DESTROY_POLL_US);
     }
-    update_abandon(update);
-    return TRUE;
 }
 
-/* The update came to its end. The guest runs now, unless it is said that it doesn't. */
-static UpdateOutcome conclude(Update *update, UpdateOutcome outcome)
+static gboolean is_alive(const Update *update, const ProcessId *id)
+{
+    return update->ops->process_is_alive(update->ops->opaque, id);
+}
+
+/* What the QEMUs of a domain that is gone left is of no use. *error may be set by what failed. */
+static UpdateOutcome clear_away(Update *update, UpdateOutcome outcome,
+                                gboolean (*clear)(Update *update, GError **error), GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+
+    if (clear(update, &problem)) {
+        return outcome;
+    }
+    g_clear_error(error);
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return UPDATE_STUCK;
+}
+
+static UpdateOutcome abandon(Update *update, GError **error)
+{
+    return clear_away(update, UPDATE_GONE, update_abandon, error);
+}
+
+/* No QEMU serves the guest, and none can. */
+static UpdateOutcome lose(Update *update, GError **error)
+{
+    return clear_away(update, UPDATE_LOST, update_clear, error);
+}
+
+/* The update came to its end, and this QEMU serves the guest. */
+static UpdateOutcome conclude(Update *update, UpdateOutcome outcome, const ProcessId *serving,
+                              GError **error)
 {
     IoreqInfo info;
 
-    update_journal_remove(update);
     if (is_gone(update)) {
-        return UPDATE_GONE;
+        return abandon(update, error);
+    }
+    if (!is_alive(update, serving)) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                    "its QEMU, process %d, ended by itself", (int)serving->pid);
+        return lose(update, error);
+    }
+    if (!update_journal_remove(update, error)) {
+        return UPDATE_STUCK;
     }
     /* Pauses are counted, so another's outlasts the update's own. */
-    if (ioreq_info(update->control, &info, NULL) && info.paused) {
+    if (ioreq_info(update->ops, update->domain->domid, &info, NULL) && info.paused) {
         g_ptr_array_add(update->notes,
                         g_strdup("the guest is paused, by somebody else or by a new QEMU that was "
                                  "killed as it started; 'xl unpause' lets it run"));
@@ -290,16 +359,41 @@ static UpdateOutcome conclude(Update *update, UpdateOutcome outcome)
     return outcome;
 }
 
+char *update_left(const Update *update)
+{
+    g_autofree char *state = update_path(update, UPDATE_STATE_FILE);
+    GString *text = g_string_new(NULL);
+    IoreqInfo info;
+
+    g_string_append(text, !ioreq_info(update->ops, update->domain->domid, &info, NULL)
+                              ? "whether the guest runs can't be read"
+                          : info.paused ? "the guest is paused"
+                                        : "the guest runs");
+    if (!update->old) {
+        return g_string_free(text, FALSE);
+    }
+    if (is_alive(update, update_current(update))) {
+        g_string_append_printf(text, "; its old QEMU is process %d",
+                               (int)update_current(update)->pid);
+    }
+    if (is_alive(update, &update->taker)) {
+        g_string_append_printf(text, "; the new one is process %d", (int)update->taker.pid);
+    }
+    if (update_is_saved(update)) {
+        g_string_append_printf(text, "; the state of its devices is in %s", state);
+    }
+    return g_string_free(text, FALSE);
+}
+
 /* From `step`, which may have happened half, to the first. */
 static UpdateOutcome go_back(Update *update, const UpdateStep *step, GError **error)
 {
-    /* The signal is why; what is left to be done is done. */
-    qmp_stop_when(NULL, NULL);
     for (;; step--) {
         g_autoptr(GError) problem = NULL;
-        gint64 since = g_get_monotonic_time();
+        gint64 since = update_now(update);
 
         update->back = TRUE;
+        update->interrupts = interrupted;
         /* Without a journal, say when the disk is full, going back is still right. */
         if (!enter(update, step, &problem)) {
             say(update, "%s", problem->message);
@@ -313,12 +407,14 @@ static UpdateOutcome go_back(Update *update, const UpdateStep *step, GError **er
         if (problem || !undo(update, step, &problem)) {
             say(update, "can't undo '%s': %s", step->name, problem->message);
             g_propagate_error(error, g_steal_pointer(&problem));
-            return is_gone(update) ? UPDATE_GONE : UPDATE_STUCK;
+            return is_gone(update) ? abandon(update, error)
+                   : update->lost  ? lose(update, error)
+                                   : UPDATE_STUCK;
         }
         say(update, "undone: %s (%" G_GINT64_FORMAT " ms)", step->text,
-            (g_get_monotonic_time() - since) / 1000);
+            (update_now(update) - since) / 1000);
         if (step == update_steps) {
-            return conclude(update, UPDATE_BACK);
+            return conclude(update, UPDATE_BACK, update_current(update), error);
         }
     }
 }
@@ -333,7 +429,7 @@ static void note_failure(Update *update, const UpdateStep *step, const char *rea
 
 static gboolean act(Update *update, const UpdateStep *step, GError **error)
 {
-    gint64 since = g_get_monotonic_time();
+    gint64 since = update_now(update);
     gboolean may_stop = !update->pause_us;
 
     if (!enter(update, step, error)) {
@@ -349,8 +445,7 @@ static gboolean act(Update *update, const UpdateStep *step, GError **error)
         return FALSE;
     }
     fault("killed", step->name);
-    say(update, "%s (%" G_GINT64_FORMAT " ms)", step->text,
-        (g_get_monotonic_time() - since) / 1000);
+    say(update, "%s (%" G_GINT64_FORMAT " ms)", step->text, (update_now(update) - since) / 1000);
     return TRUE;
 }
 
@@ -364,7 +459,8 @@ static gboolean may_go_back(Update *update, const UpdateStep *step)
     IoreqInfo info;
 
     return step < commit ||
-           (step == commit && ioreq_info(update->control, &info, NULL) && info.paused);
+           (step == commit && ioreq_info(update->ops, update->domain->domid, &info, NULL) &&
+            info.paused);
 }
 
 /* From `first` to the end, or back. */
@@ -381,15 +477,25 @@ static UpdateOutcome go_forward(Update *update, const UpdateStep *first, GError 
         if (may_go_back(update, step)) {
             return go_back(update, step, error);
         }
+        /* What it tells libxl of consoles can be told by hand; another try has failed by then. */
+        if (update->resumed && strcmp(step->name, UPDATE_STEP_TIDY) == 0 &&
+            is_alive(update, &update->taker)) {
+            g_ptr_array_add(update->notes,
+                            g_strdup_printf("xenstore doesn't name the new QEMU's consoles: %s",
+                                            problem->message));
+            continue;
+        }
         g_propagate_error(error, g_steal_pointer(&problem));
-        return is_gone(update) ? UPDATE_GONE : UPDATE_STUCK;
+        return is_gone(update)                    ? abandon(update, error)
+               : is_alive(update, &update->taker) ? UPDATE_STUCK
+                                                  : lose(update, error);
     }
-    return conclude(update, UPDATE_DONE);
+    return conclude(update, UPDATE_DONE, &update->taker, error);
 }
 
 UpdateOutcome update_run(Update *update, GError **error)
 {
-    update->deadline = g_get_monotonic_time() + update->timeout_s * G_TIME_SPAN_SECOND;
+    update->deadline = update_now(update) + update->timeout_s * G_TIME_SPAN_SECOND;
     return go_forward(update, update_steps, error);
 }
 
@@ -401,19 +507,15 @@ UpdateOutcome update_resume(Update *update, GError **error)
     if (!update_journal_read(update, error)) {
         return UPDATE_STUCK;
     }
+    update->resumed = TRUE;
     step = step_of(update->step);
     if (g_strcmp0(uuid, update->uuid) != 0) {
-        /* A later domain of the same number has servers, sockets and nodes of its own. */
-        if (uuid) {
-            update_leave(update);
-        } else {
-            update_abandon(update);
-        }
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
                     "the domain whose update was left unfinished is gone; its journal is removed");
-        return UPDATE_GONE;
+        /* A later domain of the same number has servers, sockets and nodes of its own. */
+        return clear_away(update, UPDATE_GONE, uuid ? update_leave : update_abandon, error);
     }
-    update->deadline = g_get_monotonic_time() + update->timeout_s * G_TIME_SPAN_SECOND;
+    update->deadline = update_now(update) + update->timeout_s * G_TIME_SPAN_SECOND;
     if (!update->back && step > step_of(UPDATE_STEP_START)) {
         say(update, "an update was cut off at '%s'; it is finished", step->name);
         return go_forward(update, step, error);

@@ -5,9 +5,9 @@
 
 #include <stdio.h>
 
-#include "ioreq-server.h"
 #include "domain.h"
-#include "process.h"
+#include "ioreq-server.h"
+#include "update-ops.h"
 
 /* Where a domain's update keeps its journal and what it needs to go back. */
 #define UPDATE_FOLDER "/run/xen-physmap"
@@ -27,12 +27,12 @@ typedef enum {
     UPDATE_BACK,  /* the old one does, and the guest goes on */
     UPDATE_STUCK, /* the guest is whole, paused or not; --resume tries again */
     UPDATE_GONE,  /* the domain was destroyed meanwhile */
+    UPDATE_LOST,  /* no QEMU serves the guest, and none can; nothing is left to resume */
 } UpdateOutcome;
 
 typedef struct Update {
-    XenPhysmapOps *ops; /* the caller's */
-    IoreqControl *control;
-    Domain *domain; /* the caller's */
+    const UpdateOps *ops; /* the caller's */
+    Domain *domain;       /* the caller's */
     int lock;
 
     /* What the journal keeps. */
@@ -43,7 +43,6 @@ typedef struct Update {
     int timeout_s;
     char *step;                 /* the one under way */
     gboolean back;              /* it is being undone */
-    gboolean saved;             /* the device state is whole */
     guint servers;              /* I/O request servers of the old QEMU, a bit for each id */
     guint spent;                /* what its first process left, when it was started again */
     ProcessId taker;            /* the new QEMU */
@@ -51,14 +50,19 @@ typedef struct Update {
     char *failed_step, *reason; /* why it went back */
 
     /* What belongs to this run. */
-    ProcessStart held;          /* the new QEMU, until it is its turn */
+    ProcessStart held;          /* the new QEMU, until it has the device state */
+    gsize fed;                  /* so much of the state */
+    GByteArray *state;          /* the device state; NULL: not read or saved in this run */
     gint64 paused_at, pause_us; /* monotonic; the time that the guest stood still */
     gint64 deadline;
+    gint interrupts;  /* that were heard when going back began */
+    gboolean resumed; /* by --resume */
+    gboolean lost;    /* nothing can serve the guest any more */
     GPtrArray *notes; /* what the operator should know */
 } Update;
 
 /* For a domain, with its lock taken. An error when another update of it is at work. */
-Update *update_new(XenPhysmapOps *ops, Domain *domain, GError **error);
+Update *update_new(const UpdateOps *ops, Domain *domain, GError **error);
 
 /* NULL is allowed. */
 void update_free(Update *update);
@@ -82,6 +86,12 @@ gboolean update_is_unfinished(const Update *update);
 /* Finishes such an update or goes back. */
 UpdateOutcome update_resume(Update *update, GError **error);
 
+/* Whether our copy of the device state is there, which is written whole or not at all. */
+gboolean update_is_saved(const Update *update);
+
+/* What is left of an update that is unfinished, in words. */
+char *update_left(const Update *update);
+
 /* Stops the update at the next moment that allows it; for a signal handler. */
 void update_interrupt(void);
 
@@ -90,19 +100,27 @@ void update_interrupt(void);
 /* A file of this domain's update; free with g_free. */
 char *update_path(const Update *update, const char *file);
 
+/* The time, in microseconds. */
+gint64 update_now(const Update *update);
+
 /* The journal: written whole and synced; read back; and removed with all that it needs. */
 gboolean update_journal_write(const Update *update, GError **error);
 gboolean update_journal_read(Update *update, GError **error);
-void update_journal_remove(const Update *update);
+gboolean update_journal_remove(const Update *update, GError **error);
 
 /* A node of xenstore under the domain's own path, or an absolute one; NULL when it isn't there. */
 char *update_read_node(const Update *update, const char *path);
+
+/* The same, with an error when it can't be read; *value is NULL when it isn't there. */
+gboolean update_look_node(const Update *update, const char *path, char **value, GError **error);
+
 gboolean update_write_node(const Update *update, const char *path, const char *value,
                            GError **error);
 
 /* The states of backends that QEMU itself serves: calls `func` with each backend's path. */
-typedef void (*UpdateBackendFunc)(Update *update, const char *path, gpointer data);
-void update_each_backend(Update *update, UpdateBackendFunc func, gpointer data);
+typedef gboolean (*UpdateBackendFunc)(Update *update, const char *path, gpointer data,
+                                      GError **error);
+gboolean update_each_backend(Update *update, UpdateBackendFunc func, gpointer data, GError **error);
 
 /* One step and how it is undone; both can be run again after they were cut off anywhere. */
 typedef struct UpdateStep {
@@ -121,14 +139,29 @@ extern const UpdateStep update_steps[];
 /* Up to this one, an update that was cut off is undone; behind it, it is finished. */
 #define UPDATE_STEP_START "start"
 
+/* Tells libxl of the new QEMU's consoles. */
+#define UPDATE_STEP_TIDY "tidy"
+
+/* Our copy of the device state: for going back when the old QEMU is gone, and for --resume. */
+#define UPDATE_STATE_FILE "state"
+
+/* No QEMU can serve the guest: ends those that are left, and removes all of them, and the journal. */
+gboolean update_clear(Update *update, GError **error);
+
 /* The domain is gone: ends the QEMUs that it had, removes all that they left, and the journal. */
-void update_abandon(Update *update);
+gboolean update_abandon(Update *update, GError **error);
 
 /* The same when another domain has its number, and such things of its own: the processes alone. */
-void update_leave(Update *update);
+gboolean update_leave(Update *update, GError **error);
 
 /* TRUE, with an error, when the update was interrupted or its time is over. */
 gboolean update_should_stop(Update *update, GError **error);
+
+/* The same when it was interrupted since it went back, if it did. */
+gboolean update_was_interrupted(Update *update, GError **error);
+
+/* The QEMU that serves the guest when the update is undone. */
+const ProcessId *update_current(const Update *update);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Update, update_free)
 

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One guest and its QEMUs as a model: the UpdateOps that the tests of an update work on. */
+#ifndef FAKE_WORLD_H
+#define FAKE_WORLD_H
+
+#include "update-ops.h"
+
+#define WORLD_DOMID 1
+#define WORLD_OLD "/usr/bin/qemu-old"
+#define WORLD_NEW "/usr/bin/qemu-new"
+
+/* What can happen at an operation. The last three kinds are more than one operation's trouble. */
+typedef enum {
+    FAULT_NONE,
+    FAULT_FAIL,       /* it does nothing, and says that it failed */
+    FAULT_FAIL_AFTER, /* it does its work, and says that it failed */
+    FAULT_CUT,        /* the updater is killed before it */
+    FAULT_CUT_AFTER,  /* and after it */
+    FAULT_OLD_DIES,   /* the QEMU that runs the old program dies before it */
+    FAULT_NEW_DIES,
+    FAULT_OLD_HANGS, /* it does nothing from now on, and doesn't answer */
+    FAULT_NEW_HANGS,
+    FAULT_SIGNAL,    /* somebody interrupts the updater */
+    FAULT_DESTROY,   /* somebody destroys the domain */
+    FAULT_FAIL_FROM, /* this operation fails from now on */
+    FAULT_KINDS,
+} FaultKind;
+
+typedef struct FakeWorld FakeWorld;
+
+/* A guest that runs on the old program, with an answer of its server not taken yet. */
+FakeWorld *world_new(void);
+void world_free(FakeWorld *world);
+
+const UpdateOps *world_ops(FakeWorld *world);
+
+/* The operations that were counted so far; those that can't fail, as to look at the clock, aren't. */
+guint world_count(const FakeWorld *world);
+
+/* Has it happen at operation `at`, counted from now. A later order replaces one that didn't happen. */
+void world_order(FakeWorld *world, FaultKind kind, guint at);
+gboolean world_happened(const FakeWorld *world);
+
+/* The name of the operation at which the last fault happened. */
+const char *world_at(const FakeWorld *world);
+
+/* The updater was killed: nothing that it does reaches the world, until world_revive. */
+gboolean world_is_cut(const FakeWorld *world);
+
+/* Another updater starts. Faults that last end. */
+void world_revive(FakeWorld *world);
+
+/* The QEMU that was started as the domain's first: its id, as the preflight finds it. */
+ProcessId world_first(const FakeWorld *world);
+
+/* What was wrong at any moment: two QEMUs that serve the guest, a guest that ran with none, a state
+ * that isn't the guest's, a lost answer. NULL: nothing. */
+const char *world_violation(const FakeWorld *world);
+
+/*
+ * What is wrong with the end, in words to be freed, or NULL: one QEMU of this program serves the
+ * guest and xenstore names it, and nothing of an update is left; with NULL as the program, no QEMU is
+ * left.
+ */
+char *world_trouble(FakeWorld *world, const char *program);
+
+gboolean world_has_domain(const FakeWorld *world);
+gboolean world_has_file(const FakeWorld *world, const char *path);
+
+/* A QEMU died or hung by a fault: only then may the guest end with none. */
+gboolean world_lost_qemu(const FakeWorld *world);
+
+/* The QEMU of the old program that hangs goes on, or dies if it is killed: its hang ends. */
+void world_end_hangs(FakeWorld *world);
+
+/*
+ * The updater has its outcome; and whether a QEMU died or the domain was destroyed after it last
+ * looked at them, which was a few operations before that.
+ */
+void world_decide(FakeWorld *world);
+gboolean world_changed_since(const FakeWorld *world);
+
+/* All that happened, for a failed test's message; free with g_free. */
+char *world_story(const FakeWorld *world);
+
+#endif

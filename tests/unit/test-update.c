@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The live update on a model of a guest and its QEMUs: each operation fails, is the last before the
+ * updater is killed, or finds a QEMU dead or hung; in each state, also while it is undone or resumed.
+ */
+#include "expect.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fake-world.h"
+#include "update.h"
+
+/* One updater's end that is no outcome: killed, refused before it began, nothing to resume. */
+enum { ENDED_CUT = 100, ENDED_UNABLE, ENDED_NOTHING };
+
+/* Prime, so that in the end every operation is met. */
+#define STRIDE 23
+
+typedef struct Fault {
+    FaultKind kind;
+    guint at;
+} Fault;
+
+/* What the preflight finds. */
+static void set_up(Update *update, const FakeWorld *world)
+{
+    Process *old = g_new0(Process, 1);
+
+    old->id = world_first(world);
+    old->exe = g_strdup(WORLD_OLD);
+    old->folder = g_strdup("/");
+    old->log = g_strdup("/var/log/xen/qemu-dm-g1.log");
+    old->launcher = g_strdup("/usr/libexec/xen-physmap/xen-physmap-qemu");
+    old->args = g_strsplit("-xen-domid 1", " ", -1);
+    old->env = g_new0(char *, 1);
+    old->cgroups = g_new0(char *, 1);
+    update->old = old;
+    update->old_program = g_strdup(WORLD_OLD);
+    update->new_program = g_strdup(WORLD_NEW);
+    update->new_args = g_strdupv(old->args);
+    update->timeout_s = 60;
+    update->servers = 1;
+}
+
+static int run_updater(FakeWorld *world, gboolean resume)
+{
+    Domain domain = { .domid = WORLD_DOMID, .dm_domid = 0, .name = (char *)"g1" };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Update) update = update_new(world_ops(world), &domain, &error);
+    int end;
+
+    if (!update) {
+        assert_non_null(error);
+        return world_is_cut(world) ? ENDED_CUT : ENDED_UNABLE;
+    }
+    if (resume && !update_is_unfinished(update)) {
+        return ENDED_NOTHING;
+    }
+    if (!resume) {
+        set_up(update, world);
+    }
+    end = resume ? (int)update_resume(update, &error) : (int)update_run(update, &error);
+    world_decide(world);
+    if (world_is_cut(world)) {
+        return ENDED_CUT;
+    }
+    /* What isn't well is told. */
+    if (end == UPDATE_STUCK || end == UPDATE_LOST) {
+        g_autofree char *left = update_left(update);
+
+        expect_message(error->message);
+        expect_message(left);
+    } else if (end == UPDATE_BACK) {
+        expect_message(update->reason);
+    }
+    return end;
+}
+
+static gboolean goes_on(int end)
+{
+    return end == ENDED_CUT || end == ENDED_UNABLE || end == UPDATE_STUCK;
+}
+
+/* What is wrong with an end that is one, or NULL. */
+static char *judge(FakeWorld *world, int end)
+{
+    g_autofree char *as_new = world_trouble(world, WORLD_NEW);
+    g_autofree char *as_old = world_trouble(world, WORLD_OLD);
+    g_autofree char *as_none = world_trouble(world, NULL);
+
+    /* That it ended well may be no longer true, as it may be any time later. */
+    if ((end == UPDATE_DONE || end == UPDATE_BACK) && world_changed_since(world)) {
+        return g_strdup(world_violation(world));
+    }
+    switch (end) {
+    case UPDATE_DONE:
+        return g_steal_pointer(&as_new);
+    case UPDATE_BACK:
+        return g_steal_pointer(&as_old);
+    case UPDATE_LOST:
+        return world_lost_qemu(world) ? g_steal_pointer(&as_none)
+                                      : g_strdup("given up, though no QEMU died");
+    case UPDATE_GONE:
+        return world_has_domain(world) ? g_strdup("the domain is there")
+                                       : g_steal_pointer(&as_none);
+    case ENDED_NOTHING:
+        return !as_new || !as_old || (!world_has_domain(world) && !as_none) ||
+                       world_lost_qemu(world)
+                   ? g_strdup(world_violation(world))
+                   : g_strdup_printf("nothing to resume, but %s; %s", as_new, as_old);
+    default:
+        return g_strdup("it doesn't end");
+    }
+}
+
+/* An update with the first fault; as long as it isn't ended, another updater with the next. */
+static char *sequence(const Fault *faults, guint n, char **story)
+{
+    FakeWorld *world = world_new();
+    char *trouble = NULL;
+    int end = ENDED_CUT;
+
+    for (guint i = 0; i < n && goes_on(end); i++) {
+        if (i > 0) {
+            world_revive(world);
+        }
+        world_order(world, faults[i].kind, faults[i].at);
+        end = run_updater(world, i > 0);
+    }
+    for (guint i = 0; i < 2 && goes_on(end); i++) {
+        world_revive(world);
+        world_end_hangs(world);
+        end = run_updater(world, TRUE);
+    }
+    world_revive(world);
+    trouble = judge(world, end);
+    if (trouble) {
+        g_autofree char *told = world_story(world);
+
+        *story = g_strdup_printf("%s\n   end %d: %s", told, end, trouble);
+    }
+    world_free(world);
+    return trouble;
+}
+
+/* How many operations an updater makes; with a fault, the one after it, as it resumes. */
+static guint count_after(const Fault *fault, int *end)
+{
+    FakeWorld *world = world_new();
+    guint count;
+
+    world_order(world, fault->kind, fault->at);
+    *end = run_updater(world, FALSE);
+    count = world_happened(world) || fault->kind == FAULT_NONE ? world_count(world) : 0;
+    if (fault->kind != FAULT_NONE && goes_on(*end) && count) {
+        guint before;
+
+        world_revive(world);
+        before = world_count(world);
+        run_updater(world, TRUE);
+        count = world_count(world) - before;
+    }
+    world_free(world);
+    return count;
+}
+
+typedef struct Tally {
+    guint sequences, troubles;
+} Tally;
+
+static void try(Tally *tally, const Fault *faults, guint n)
+{
+    g_autofree char *story = NULL;
+    g_autofree char *trouble = sequence(faults, n, &story);
+
+    tally->sequences++;
+    if (trouble && tally->troubles++ % 40 == 0) {
+        /* cmocka's own would cut it short. */
+        fprintf(stderr, "# after");
+        for (guint i = 0; i < n; i++) {
+            fprintf(stderr, " fault %d at operation %u,", faults[i].kind, faults[i].at);
+        }
+        fprintf(stderr, " %s\n%s\n", trouble, story);
+    }
+}
+
+static void conclude(const Tally *tally)
+{
+    print_message("# %u sequences\n", tally->sequences);
+    assert_int_equal(tally->troubles, 0);
+}
+
+static void test_plain(void **unused)
+{
+    const Fault none = { FAULT_NONE, 0 };
+    Tally tally = { 0 };
+
+    (void)unused;
+    try(&tally, &none, 1);
+    conclude(&tally);
+}
+
+static void test_one_fault(void **unused)
+{
+    const Fault none = { FAULT_NONE, 0 };
+    Tally tally = { 0 };
+    int end;
+    guint count = count_after(&none, &end);
+
+    (void)unused;
+    assert_int_equal(end, UPDATE_DONE);
+    assert_true(count > 50);
+    for (int kind = FAULT_FAIL; kind < FAULT_KINDS; kind++) {
+        for (guint at = 0; at < count; at++) {
+            try(&tally, &(Fault){ kind, at }, 1);
+        }
+    }
+    conclude(&tally);
+}
+
+/*
+ * Every fault, and then another of the next updater's, who finishes or goes back: by default one of
+ * STRIDE sequences.
+ */
+static void test_two_faults(void **unused)
+{
+    const guint stride = environment_number("XEN_PHYSMAP_TEST_STRIDE", STRIDE);
+    guint turn = 0;
+    const Fault none = { FAULT_NONE, 0 };
+    Tally tally = { 0 };
+    int end;
+    guint count = count_after(&none, &end);
+
+    (void)unused;
+    for (int kind = FAULT_FAIL; kind < FAULT_KINDS; kind++) {
+        for (guint at = 0; at < count; at++) {
+            Fault faults[2] = { { kind, at } };
+            guint more = count_after(&faults[0], &end);
+
+            for (int second = FAULT_FAIL; goes_on(end) && second < FAULT_KINDS; second++) {
+                for (guint after = 0; after < more; after++) {
+                    faults[1] = (Fault){ second, after };
+                    if (turn++ % stride == 0) {
+                        try(&tally, faults, 2);
+                    }
+                }
+            }
+        }
+    }
+    conclude(&tally);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_one_fault),
+        cmocka_unit_test(test_two_faults),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The operations of an update on this host: Xen's libraries, QEMU's monitor, processes and files. */
+#include "update-ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+#include <xenctrl.h>
+#include <xendevicemodel.h>
+#include <xenforeignmemory.h>
+
+#include "monitor.h"
+
+/* One page of buffered requests, and one with a request for each vcpu. */
+#define SERVER_PAGES 2
+
+/* No file that an update writes is larger. */
+#define FILE_MAX (80 * 1024 * 1024)
+
+typedef struct Host {
+    xc_interface *xc;
+    xendevicemodel_handle *dmod;
+    xenforeignmemory_handle *fmem;
+} Host;
+
+static void host_tell(void *opaque, const char *line)
+{
+    (void)opaque;
+    fprintf(stderr, "%s\n", line);
+}
+
+static gint64 host_now(void *opaque)
+{
+    (void)opaque;
+    return g_get_monotonic_time();
+}
+
+static void host_sleep(void *opaque, gint64 us)
+{
+    (void)opaque;
+    g_usleep(us);
+}
+
+/* Processes */
+
+static gboolean host_process_is_alive(void *opaque, const ProcessId *id)
+{
+    (void)opaque;
+    return process_is_alive(id);
+}
+
+static gboolean host_process_end(void *opaque, const ProcessId *id, GError **error)
+{
+    (void)opaque;
+    return process_end(id, error);
+}
+
+static char *host_process_ending(void *opaque, const ProcessId *id)
+{
+    (void)opaque;
+    return process_ending(id);
+}
+
+static gboolean host_process_prepare(void *opaque, const Process *model, const char *qemu,
+                                     GStrv args, ProcessStart *start, GError **error)
+{
+    (void)opaque;
+    return process_prepare(model, qemu, args, start, error);
+}
+
+static gboolean host_process_begin(void *opaque, const ProcessStart *start, GError **error)
+{
+    (void)opaque;
+    return process_begin(start, error);
+}
+
+static gboolean host_process_is_held(void *opaque, const ProcessStart *start, int timeout_ms)
+{
+    (void)opaque;
+    return process_is_held(start, timeout_ms);
+}
+
+static gboolean host_process_go(void *opaque, ProcessStart *start, GError **error)
+{
+    (void)opaque;
+    return process_go(start, error);
+}
+
+static gboolean host_process_feed(void *opaque, ProcessStart *start, const GByteArray *state,
+                                  gsize *done, GError **error)
+{
+    (void)opaque;
+    return process_feed(start, state, done, error);
+}
+
+static void host_process_let_go(void *opaque, ProcessStart *start)
+{
+    (void)opaque;
+    process_let_go(start);
+}
+
+/* The kernel's word, not the process's. */
+static gboolean host_process_has_pty(void *opaque, const ProcessId *id, guint number)
+{
+    g_autofree char *folder = g_strdup_printf("/proc/%d/fdinfo", (int)id->pid);
+    g_autofree char *line = g_strdup_printf("\ntty-index:\t%u\n", number);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    gboolean found = FALSE;
+    const char *name;
+
+    (void)opaque;
+    while (!found && dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        g_autofree char *text = NULL;
+
+        found = g_file_get_contents(path, &text, NULL, NULL) && strstr(text, line);
+    }
+    return found && process_is_alive(id);
+}
+
+/* The monitor */
+
+static gboolean host_monitor_running(void *opaque, guint32 domid, gboolean *running, GError **error)
+{
+    g_autoptr(QmpClient) qmp = qmp_client_connect(domid, error);
+
+    (void)opaque;
+    return qmp && monitor_running(qmp, running, error);
+}
+
+static gboolean host_monitor_cont(void *opaque, guint32 domid, GError **error)
+{
+    g_autoptr(QmpClient) qmp = qmp_client_connect(domid, error);
+
+    (void)opaque;
+    return qmp && monitor_cont(qmp, error);
+}
+
+/* Takes in the device state while QEMU writes it, which waits for a command's answer meanwhile. */
+typedef struct Drain {
+    int pipe, done;
+    GByteArray *state;
+    gsize limit;
+    gboolean too_long;
+} Drain;
+
+/* FALSE at the end of what can be read now. */
+static gboolean drain_some(Drain *drain)
+{
+    guint8 buffer[65536];
+    ssize_t n = read(drain->pipe, buffer, sizeof buffer);
+
+    if (n <= 0) {
+        return n < 0 && errno == EINTR;
+    }
+    drain->too_long = drain->state->len + (gsize)n > drain->limit;
+    if (!drain->too_long) {
+        g_byte_array_append(drain->state, buffer, n);
+    }
+    return !drain->too_long;
+}
+
+static gpointer drain(gpointer data)
+{
+    Drain *drain = data;
+    struct pollfd pollfds[] = { { .fd = drain->pipe, .events = POLLIN },
+                                { .fd = drain->done, .events = POLLIN } };
+
+    while (!drain->too_long && !(pollfds[1].revents & POLLIN)) {
+        poll(pollfds, G_N_ELEMENTS(pollfds), -1);
+        while (drain_some(drain)) {
+        }
+        if (pollfds[0].revents & (POLLHUP | POLLERR)) {
+            pollfds[0].fd = -1;
+        }
+    }
+    /* Whoever writes more than the limit is told so by its next write. */
+    close(drain->pipe);
+    return NULL;
+}
+
+/* QEMU gets one end of a pipe: it has nothing then that it could change afterwards. */
+static gboolean host_monitor_save(void *opaque, guint32 domid, GByteArray *state, gsize limit,
+                                  GError **error)
+{
+    g_autoptr(QmpClient) qmp = qmp_client_connect(domid, error);
+    Drain job = { .state = state, .limit = limit };
+    const guint64 one = 1;
+    GThread *thread;
+    gboolean saved;
+    int ends[2];
+
+    (void)opaque;
+    if (!qmp) {
+        return FALSE;
+    }
+    job.done = eventfd(0, EFD_CLOEXEC);
+    if (job.done < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK)) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                    "can't make a pipe for the device state: %s", g_strerror(errno));
+        if (job.done >= 0) {
+            close(job.done);
+        }
+        return FALSE;
+    }
+    /* QEMU's end waits for us; ours is never waited for. */
+    fcntl(ends[1], F_SETFL, 0);
+    job.pipe = ends[0];
+    thread = g_thread_new("device-state", drain, &job);
+    saved = monitor_save(qmp, ends[1], error);
+    close(ends[1]);
+    /* What QEMU wrote before its answer is in the pipe by now. */
+    saved = write(job.done, &one, sizeof one) == sizeof one && saved;
+    g_thread_join(thread);
+    close(job.done);
+    if (job.too_long) {
+        g_clear_error(error);
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "QEMU's device state is larger than %" G_GSIZE_FORMAT " MiB", limit >> 20);
+        return FALSE;
+    }
+    return saved;
+}
+
+static GPtrArray *host_monitor_serial_ptys(void *opaque, guint32 domid, GError **error)
+{
+    g_autoptr(QmpClient) qmp = qmp_client_connect(domid, error);
+
+    (void)opaque;
+    return qmp ? monitor_serial_ptys(qmp, error) : NULL;
+}
+
+static MonitorVnc *host_monitor_vnc(void *opaque, guint32 domid, GError **error)
+{
+    g_autoptr(QmpClient) qmp = qmp_client_connect(domid, error);
+
+    (void)opaque;
+    return qmp ? monitor_vnc(qmp, error) : NULL;
+}
+
+static gboolean host_monitor_set_vnc_password(void *opaque, guint32 domid, const char *password,
+                                              GError **error)
+{
+    g_autoptr(QmpClient) qmp = qmp_client_connect(domid, error);
+
+    (void)opaque;
+    return qmp && monitor_set_vnc_password(qmp, password, error);
+}
+
+/* The hypervisor */
+
+static int host_domain_info(void *opaque, guint32 domid, IoreqInfo *info)
+{
+    Host *host = opaque;
+    xc_domaininfo_t found = { 0 };
+    int n = xc_domain_getinfolist(host->xc, domid, 1, &found);
+
+    if (n < 0) {
+        return -1;
+    }
+    if (n == 0 || found.domain != domid) {
+        errno = ESRCH;
+        return -1;
+    }
+    *info = (IoreqInfo){
+        .hvm = (found.flags & XEN_DOMINF_hvm_guest) != 0,
+        .paused = (found.flags & XEN_DOMINF_paused) != 0,
+        .shutdown = (found.flags & XEN_DOMINF_shutdown) != 0,
+        .dying = (found.flags & XEN_DOMINF_dying) != 0,
+    };
+    return 0;
+}
+
+static int host_domain_pause(void *opaque, guint32 domid)
+{
+    return xc_domain_pause(((Host *)opaque)->xc, domid);
+}
+
+static int host_domain_unpause(void *opaque, guint32 domid)
+{
+    return xc_domain_unpause(((Host *)opaque)->xc, domid);
+}
+
+static gboolean host_vcpu_is_online(void *opaque, guint32 domid, guint vcpu)
+{
+    xc_vcpuinfo_t info;
+
+    return xc_vcpu_getinfo(((Host *)opaque)->xc, domid, vcpu, &info) == 0 && info.online;
+}
+
+static int host_server_look(void *opaque, guint32 domid, guint id)
+{
+    return xendevicemodel_get_ioreq_server_info(((Host *)opaque)->dmod, domid, id, NULL, NULL,
+                                                NULL);
+}
+
+static int host_server_switch_off(void *opaque, guint32 domid, guint id)
+{
+    return xendevicemodel_set_ioreq_server_state(((Host *)opaque)->dmod, domid, id, 0);
+}
+
+static int host_server_destroy(void *opaque, guint32 domid, guint id)
+{
+    return xendevicemodel_destroy_ioreq_server(((Host *)opaque)->dmod, domid, id);
+}
+
+static const volatile void *host_server_map(void *opaque, guint32 domid, guint id, void **handle)
+{
+    void *address = NULL;
+
+    *handle = xenforeignmemory_map_resource(
+        ((Host *)opaque)->fmem, domid, XENMEM_resource_ioreq_server, id,
+        XENMEM_resource_ioreq_server_frame_bufioreq, SERVER_PAGES, &address, PROT_READ, 0);
+    return *handle ? address : NULL;
+}
+
+static void host_server_unmap(void *opaque, void *handle)
+{
+    xenforeignmemory_unmap_resource(((Host *)opaque)->fmem, handle);
+}
+
+/* Files */
+
+static int host_make_folder(void *opaque, const char *path)
+{
+    (void)opaque;
+    return g_mkdir_with_parents(path, 0700);
+}
+
+static int host_lock(void *opaque, const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    (void)opaque;
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
+        int errnum = errno;
+
+        close(fd);
+        errno = errnum;
+        return -1;
+    }
+    return fd;
+}
+
+static void host_unlock(void *opaque, int lock)
+{
+    (void)opaque;
+    close(lock);
+}
+
+static gboolean host_file_exists(void *opaque, const char *path)
+{
+    struct stat file;
+
+    (void)opaque;
+    return lstat(path, &file) == 0;
+}
+
+static gboolean host_is_socket(void *opaque, const char *path)
+{
+    struct stat file;
+
+    (void)opaque;
+    return lstat(path, &file) == 0 && S_ISSOCK(file.st_mode);
+}
+
+static char *host_read_file(void *opaque, const char *path, gsize *length)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat file;
+    g_autofree char *data = NULL;
+    gsize have = 0;
+    ssize_t n = 0;
+
+    (void)opaque;
+    if (fd < 0 || fstat(fd, &file)) {
+        n = -1;
+    } else if (!S_ISREG(file.st_mode) || file.st_size > FILE_MAX) {
+        errno = EFBIG;
+        n = -1;
+    } else {
+        data = g_malloc(file.st_size + 1);
+        while (have < (gsize)file.st_size && (n = read(fd, data + have, file.st_size - have)) > 0) {
+            have += n;
+        }
+        data[have] = '\0';
+    }
+    if (fd >= 0) {
+        int errnum = errno;
+
+        close(fd);
+        errno = errnum;
+    }
+    *length = have;
+    return n < 0 ? NULL : g_steal_pointer(&data);
+}
+
+static int host_write_file(void *opaque, const char *path, const void *data, gsize length)
+{
+    g_autoptr(GError) problem = NULL;
+
+    (void)opaque;
+    errno = 0;
+    if (!g_file_set_contents_full(path, data, length,
+                                  G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+                                  0600, &problem)) {
+        errno = errno ? errno : EIO;
+        return -1;
+    }
+    return 0;
+}
+
+static int host_rename(void *opaque, const char *from, const char *to)
+{
+    (void)opaque;
+    return rename(from, to);
+}
+
+static int host_unlink(void *opaque, const char *path)
+{
+    (void)opaque;
+    return unlink(path);
+}
+
+static void host_remove_folder(void *opaque, const char *path)
+{
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    const char *name;
+
+    (void)opaque;
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *file = g_build_filename(path, name, NULL);
+
+        unlink(file);
+    }
+    rmdir(path);
+}
+
+UpdateOps *update_host_open(XenPhysmapOps *xenstore, GError **error)
+{
+    Host *host = g_new0(Host, 1);
+    g_autoptr(UpdateOps) ops = g_new(UpdateOps, 1);
+
+    *ops = (UpdateOps){
+        .opaque = host,
+        .xenstore = xenstore,
+        .tell = host_tell,
+        .now = host_now,
+        .sleep = host_sleep,
+        .process_is_alive = host_process_is_alive,
+        .process_end = host_process_end,
+        .process_ending = host_process_ending,
+        .process_prepare = host_process_prepare,
+        .process_begin = host_process_begin,
+        .process_is_held = host_process_is_held,
+        .process_go = host_process_go,
+        .process_feed = host_process_feed,
+        .process_let_go = host_process_let_go,
+        .process_has_pty = host_process_has_pty,
+        .monitor_running = host_monitor_running,
+        .monitor_cont = host_monitor_cont,
+        .monitor_save = host_monitor_save,
+        .monitor_serial_ptys = host_monitor_serial_ptys,
+        .monitor_vnc = host_monitor_vnc,
+        .monitor_set_vnc_password = host_monitor_set_vnc_password,
+        .domain_info = host_domain_info,
+        .domain_pause = host_domain_pause,
+        .domain_unpause = host_domain_unpause,
+        .vcpu_is_online = host_vcpu_is_online,
+        .server_look = host_server_look,
+        .server_switch_off = host_server_switch_off,
+        .server_destroy = host_server_destroy,
+        .server_map = host_server_map,
+        .server_unmap = host_server_unmap,
+        .make_folder = host_make_folder,
+        .lock = host_lock,
+        .unlock = host_unlock,
+        .file_exists = host_file_exists,
+        .is_socket = host_is_socket,
+        .read_file = host_read_file,
+        .write_file = host_write_file,
+        .rename = host_rename,
+        .unlink = host_unlink,
+        .remove_folder = host_remove_folder,
+    };
+    errno = ENOENT;
+    if (!(host->xc = xc_interface_open(NULL, NULL, 0)) ||
+        !(host->dmod = xendevicemodel_open(NULL, 0)) ||
+        !(host->fmem = xenforeignmemory_open(NULL, 0))) {
+        g_set_error(error, XEN_PHYSMAP_ERROR,
+                    errno == EACCES || errno == EPERM ? XEN_PHYSMAP_ERROR_ACCESS
+                                                      : XEN_PHYSMAP_ERROR_UNAVAILABLE,
+                    "can't reach the hypervisor, for control of domains: %s", g_strerror(errno));
+        return NULL;
+    }
+    return g_steal_pointer(&ops);
+}
+
+void update_host_close(UpdateOps *ops)
+{
+    Host *host = ops ? ops->opaque : NULL;
+
+    if (host) {
+        if (host->fmem) {
+            xenforeignmemory_close(host->fmem);
+        }
+        if (host->dmod) {
+            xendevicemodel_close(host->dmod);
+        }
+        if (host->xc) {
+            xc_interface_close(host->xc);
+        }
+        g_free(host);
+        g_free(ops);
+    }
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* All that an update asks of the world, as one table of operations; and the one that is this host. */
+#ifndef XEN_PHYSMAP_UPDATE_OPS_H
+#define XEN_PHYSMAP_UPDATE_OPS_H
+
+#include <xen-physmap/ops.h>
+
+#include "process.h"
+
+/* See monitor.h. */
+typedef struct MonitorVnc MonitorVnc;
+
+/* What Xen says of a domain. */
+typedef struct IoreqInfo {
+    gboolean hvm, paused, shutdown, dying;
+} IoreqInfo;
+
+/*
+ * Each operation takes `opaque` first. One that returns int behaves as a system call: 0, or -1 with
+ * errno. The steps, their undoing and the journal reach the world through this table alone, so that
+ * a test can let each operation fail, hang, or be the last one before the updater is killed.
+ */
+typedef struct UpdateOps {
+    void *opaque;
+
+    /* xenstore, and the guest's pages for the preflight's check. */
+    XenPhysmapOps *xenstore;
+
+    /* Progress, a line for the operator. */
+    void (*tell)(void *opaque, const char *line);
+
+    /* The clock, monotonic, in microseconds. */
+    gint64 (*now)(void *opaque);
+    void (*sleep)(void *opaque, gint64 us);
+
+    /* Processes; see the functions of the same names in process.h. */
+    gboolean (*process_is_alive)(void *opaque, const ProcessId *id);
+    gboolean (*process_end)(void *opaque, const ProcessId *id, GError **error);
+    char *(*process_ending)(void *opaque, const ProcessId *id);
+    gboolean (*process_prepare)(void *opaque, const Process *model, const char *qemu, GStrv args,
+                                ProcessStart *start, GError **error);
+    gboolean (*process_begin)(void *opaque, const ProcessStart *start, GError **error);
+    gboolean (*process_is_held)(void *opaque, const ProcessStart *start, int timeout_ms);
+    gboolean (*process_go)(void *opaque, ProcessStart *start, GError **error);
+    gboolean (*process_feed)(void *opaque, ProcessStart *start, const GByteArray *state,
+                             gsize *done, GError **error);
+    void (*process_let_go)(void *opaque, ProcessStart *start);
+
+    /* Whether the process has the master of this pseudo-terminal open. */
+    gboolean (*process_has_pty)(void *opaque, const ProcessId *id, guint number);
+
+    /* The monitor of the QEMU that listens at the domain's socket; see monitor.h. */
+    gboolean (*monitor_running)(void *opaque, guint32 domid, gboolean *running, GError **error);
+    gboolean (*monitor_cont)(void *opaque, guint32 domid, GError **error);
+    /* Appends the device state, at most `limit` bytes of it. */
+    gboolean (*monitor_save)(void *opaque, guint32 domid, GByteArray *state, gsize limit,
+                             GError **error);
+    GPtrArray *(*monitor_serial_ptys)(void *opaque, guint32 domid, GError **error);
+    MonitorVnc *(*monitor_vnc)(void *opaque, guint32 domid, GError **error);
+    gboolean (*monitor_set_vnc_password)(void *opaque, guint32 domid, const char *password,
+                                         GError **error);
+
+    /* The hypervisor. ESRCH from domain_info: there is no such domain. */
+    int (*domain_info)(void *opaque, guint32 domid, IoreqInfo *info);
+    int (*domain_pause)(void *opaque, guint32 domid);
+    int (*domain_unpause)(void *opaque, guint32 domid);
+    gboolean (*vcpu_is_online)(void *opaque, guint32 domid, guint vcpu);
+    /* ENOENT: there is no such I/O request server. */
+    int (*server_look)(void *opaque, guint32 domid, guint id);
+    int (*server_switch_off)(void *opaque, guint32 domid, guint id);
+    int (*server_destroy)(void *opaque, guint32 domid, guint id);
+    /* Its page of buffered requests and the one with a request for each vcpu, to read. */
+    const volatile void *(*server_map)(void *opaque, guint32 domid, guint id, void **handle);
+    void (*server_unmap)(void *opaque, void *handle);
+
+    /* Files. */
+    int (*make_folder)(void *opaque, const char *path);
+    /* An exclusive lock, or -1; EWOULDBLOCK when another process has it. */
+    int (*lock)(void *opaque, const char *path);
+    void (*unlock)(void *opaque, int lock);
+    gboolean (*file_exists)(void *opaque, const char *path);
+    gboolean (*is_socket)(void *opaque, const char *path);
+    /* The whole file, with a NUL after its *length bytes; NULL with errno. Free with g_free. */
+    char *(*read_file)(void *opaque, const char *path, gsize *length);
+    /* Replaces the file at once by one that root alone reads and that is on the disk. */
+    int (*write_file)(void *opaque, const char *path, const void *data, gsize length);
+    int (*rename)(void *opaque, const char *from, const char *to);
+    int (*unlink)(void *opaque, const char *path);
+    /* A folder with the files in it. */
+    void (*remove_folder)(void *opaque, const char *path);
+} UpdateOps;
+
+/* This host; `xenstore` stays the caller's. It wants the rights of a toolstack. */
+UpdateOps *update_host_open(XenPhysmapOps *xenstore, GError **error);
+
+/* NULL is allowed. */
+void update_host_close(UpdateOps *ops);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(UpdateOps, update_host_close)
+
+#endif
