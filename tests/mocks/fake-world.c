@@ -27,6 +27,7 @@
 #define SETUP_US 60000
 #define LOAD_US 40000
 #define NOTICE_US 50000
+#define VCPU_US 5000
 #define TIMEOUT_US 30000000
 #define CUT_CLOCK_US (1000 * G_TIME_SPAN_SECOND)
 
@@ -56,7 +57,7 @@ struct FakeWorld {
     UpdateOps ops;
     XenPhysmapOps xenstore;
     FakeHost *host; /* xenstore's nodes */
-    gint64 now;
+    gint64 now, paused_until;
     GPtrArray *qemus;
     Server servers[SERVERS];
     GHashTable *files;   /* path: GBytes */
@@ -64,9 +65,11 @@ struct FakeWorld {
     GHashTable *folders;
     gboolean exists, dying, locked;
     int pauses;
-    guint generation;                       /* of the guest's devices: they change while it runs */
-    guint count, order_at, looked, decided; /* by number of operation */
+    guint generation; /* of the guest's devices: they change while it runs */
+    guint count, order_at, changed_at, looked, decided; /* by number of operation */
     FaultKind order, lasting;
+    FaultKind next_order; /* after that */
+    guint next_at;
     const char *happened_at, *lasting_name;
     gboolean happened, cut, lost_qemu, settled;
     int mapped;
@@ -276,7 +279,8 @@ static void turn_vcpu(FakeWorld *world, gboolean runs)
         if (!request) {
             continue;
         }
-        if (request->state == STATE_IORESP_READY && runs) {
+        if (request->state == STATE_IORESP_READY && runs &&
+            world->now > world->paused_until + VCPU_US) {
             request->state = STATE_IOREQ_NONE;
         } else if (request->state == STATE_IOREQ_READY && serves(qemu_at(world, server->owner))) {
             request->state = STATE_IORESP_READY;
@@ -302,6 +306,7 @@ static void serve(FakeWorld *world)
         serving += qemu->alive && qemu->phase == RUNNING && asked;
         gone += !qemu->alive && asked;
     }
+    world->paused_until = runs ? world->paused_until : world->now;
     turn_vcpu(world, runs);
     if (serving > 1) {
         violate(world, "two QEMUs serve the guest");
@@ -396,6 +401,7 @@ static void happen(FakeWorld *world, const char *name)
                            world->order_at);
     world->happened = TRUE;
     world->happened_at = name;
+    world->changed_at = world->order_at;
     switch (world->order) {
     case FAULT_OLD_DIES:
     case FAULT_OLD_HANGS:
@@ -440,6 +446,9 @@ static gboolean enter(FakeWorld *world, const char *name)
     g_string_append_printf(world->story, " %s", name);
     if (now) {
         happen(world, name);
+    } else if (world->happened && world->next_order && world->count > world->order_at + 2) {
+        world_order(world, world->next_order, world->next_at);
+        world->next_order = FAULT_NONE;
     }
     if (world->cut || (now && world->order == FAULT_FAIL) ||
         (world->lasting == FAULT_FAIL && strcmp(name, world->lasting_name) == 0)) {
@@ -1196,6 +1205,12 @@ void world_order(FakeWorld *world, FaultKind kind, guint at)
     world->happened = world->settled = FALSE;
 }
 
+void world_order_next(FakeWorld *world, FaultKind kind, guint at)
+{
+    world->next_order = kind;
+    world->next_at = at;
+}
+
 gboolean world_happened(const FakeWorld *world)
 {
     return world->happened;
@@ -1214,7 +1229,7 @@ gboolean world_is_cut(const FakeWorld *world)
 void world_revive(FakeWorld *world)
 {
     world->cut = FALSE;
-    world->order = world->lasting = FAULT_NONE;
+    world->order = world->next_order = world->lasting = FAULT_NONE;
     g_string_append(world->story, "\n  [resume]");
 }
 
@@ -1257,8 +1272,7 @@ void world_decide(FakeWorld *world)
 
 gboolean world_changed_since(const FakeWorld *world)
 {
-    return world->happened && world->order_at >= world->decided &&
-           (world->lost_qemu || !world->exists);
+    return world->changed_at >= world->decided && (world->lost_qemu || !world->exists);
 }
 
 char *world_story(const FakeWorld *world)
@@ -1310,7 +1324,9 @@ static char *serving_trouble(FakeWorld *world, const char *program)
 char *world_trouble(FakeWorld *world, const char *program)
 {
     /* What was let go needs a moment to notice. */
-    advance(world, G_TIME_SPAN_SECOND);
+    for (guint i = 0; i < 200; i++) {
+        advance(world, G_TIME_SPAN_MILLISECOND);
+    }
     if (world->violation) {
         return g_strdup(world->violation);
     }
@@ -1318,7 +1334,7 @@ char *world_trouble(FakeWorld *world, const char *program)
         return g_strdup("files are left");
     }
     /* An empty folder that couldn't be removed does no harm. */
-    if (!world->happened && g_hash_table_contains(world->folders, UPDATE_FOLDER "/1")) {
+    if (!world->happened_at && g_hash_table_contains(world->folders, UPDATE_FOLDER "/1")) {
         return g_strdup("a folder is left");
     }
     if (g_hash_table_contains(world->sockets, MONITOR ".next")) {

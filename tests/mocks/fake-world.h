@@ -39,6 +39,9 @@ guint world_count(const FakeWorld *world);
 
 /* Has it happen at operation `at`, counted from now. A later order replaces one that didn't happen. */
 void world_order(FakeWorld *world, FaultKind kind, guint at);
+/* And then this one, counted from soon after the first. */
+void world_order_next(FakeWorld *world, FaultKind kind, guint at);
+
 gboolean world_happened(const FakeWorld *world);
 
 /* The name of the operation at which the last fault happened. */

@@ -115,9 +115,8 @@ static char *judge(FakeWorld *world, int end)
 }
 
 /* An update with the first fault; as long as it isn't ended, another updater with the next. */
-static char *sequence(const Fault *faults, guint n, char **story)
+static char *finish(FakeWorld *world, const Fault *faults, guint n, char **story)
 {
-    FakeWorld *world = world_new();
     char *trouble = NULL;
     int end = ENDED_CUT;
 
@@ -141,6 +140,23 @@ static char *sequence(const Fault *faults, guint n, char **story)
         *story = g_strdup_printf("%s\n   end %d: %s", told, end, trouble);
     }
     world_free(world);
+    return trouble;
+}
+
+static char *sequence(const Fault *faults, guint n, char **story)
+{
+    return finish(world_new(), faults, n, story);
+}
+
+/* The same with two faults in the first update. */
+static char *both(const Fault *faults, guint n, char **story)
+{
+    FakeWorld *world = world_new();
+    char *trouble;
+
+    world_order_next(world, faults[1].kind, faults[1].at);
+    trouble = finish(world, faults, 1, story);
+    (void)n;
     return trouble;
 }
 
@@ -169,10 +185,11 @@ typedef struct Tally {
     guint sequences, troubles;
 } Tally;
 
-static void try(Tally *tally, const Fault *faults, guint n)
+static void try_by(Tally *tally, char *(*run)(const Fault *faults, guint n, char **story),
+                   const Fault *faults, guint n)
 {
     g_autofree char *story = NULL;
-    g_autofree char *trouble = sequence(faults, n, &story);
+    g_autofree char *trouble = run(faults, n, &story);
 
     tally->sequences++;
     if (trouble && tally->troubles++ % 40 == 0) {
@@ -183,6 +200,11 @@ static void try(Tally *tally, const Fault *faults, guint n)
         }
         fprintf(stderr, " %s\n%s\n", trouble, story);
     }
+}
+
+static void try(Tally *tally, const Fault *faults, guint n)
+{
+    try_by(tally, sequence, faults, n);
 }
 
 static void conclude(const Tally *tally)
@@ -251,12 +273,58 @@ static void test_two_faults(void **unused)
     conclude(&tally);
 }
 
+/* As when the new QEMU fails because of what ended the old one. */
+static void test_both(void **unused)
+{
+    const guint stride = environment_number("XEN_PHYSMAP_TEST_STRIDE", STRIDE);
+    const Fault none = { FAULT_NONE, 0 };
+    Tally tally = { 0 };
+    guint turn = 0;
+    int end;
+    guint count = count_after(&none, &end);
+
+    (void)unused;
+    for (int kind = FAULT_FAIL; kind < FAULT_KINDS; kind++) {
+        for (guint at = 0; at < count; at++) {
+            for (int second = FAULT_FAIL; second < FAULT_KINDS; second++) {
+                for (guint after = 0; after < count; after++) {
+                    if (turn++ % (10 * stride) == 0) {
+                        try_by(&tally, both, (Fault[]){ { kind, at }, { second, after } }, 2);
+                    }
+                }
+            }
+        }
+    }
+    conclude(&tally);
+}
+
+/* The old QEMU dies while it is stopped, and then the new one: no --resume is needed to go back. */
+static void test_old_again(void **unused)
+{
+    const Fault none = { FAULT_NONE, 0 };
+    int end;
+    guint count = count_after(&none, &end);
+
+    (void)unused;
+    for (guint at = count / 3; at < count; at++) {
+        for (guint after = 0; after < 12; after++) {
+            FakeWorld *world = world_new();
+
+            world_order(world, FAULT_OLD_DIES, at);
+            world_order_next(world, FAULT_NEW_DIES, after);
+            end = run_updater(world, FALSE);
+            assert_true(end == UPDATE_BACK || end == UPDATE_LOST || end == UPDATE_DONE);
+            world_free(world);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_one_fault),
-        cmocka_unit_test(test_two_faults),
+        cmocka_unit_test(test_plain),      cmocka_unit_test(test_one_fault),
+        cmocka_unit_test(test_two_faults), cmocka_unit_test(test_both),
+        cmocka_unit_test(test_old_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

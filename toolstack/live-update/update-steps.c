@@ -296,6 +296,7 @@ static gboolean save_state(Update *update, GError **error)
     g_clear_pointer(&update->state, g_byte_array_unref);
     update->state = g_byte_array_new();
     if (!ops->monitor_save(ops->opaque, update->domain->domid, update->state, STATE_MAX, error)) {
+        g_clear_pointer(&update->state, g_byte_array_unref);
         return FALSE;
     }
     if (ops->write_file(ops->opaque, path, update->state->data, update->state->len)) {
@@ -454,7 +455,7 @@ static gboolean go_on(Update *update, GError **error)
 
     /* It may have crashed by itself meanwhile. */
     if (!is_alive(update, update_current(update))) {
-        if (!update_is_saved(update)) {
+        if (!update->state && !update_is_saved(update)) {
             return lose(update, error, "the old QEMU ended before its device state was saved");
         }
         if (!restart_old(update, error)) {
@@ -584,6 +585,7 @@ static gboolean unpause_old(Update *update, GError **error)
             return FALSE;
         }
     }
+    g_clear_pointer(&update->state, g_byte_array_unref);
     if (update->returner.pid && !tidy_after(update, &update->returner, &problem)) {
         g_ptr_array_add(update->notes, g_strdup(problem->message));
     }
