@@ -107,9 +107,12 @@ static gpointer play(gpointer data)
         case QMP_TEXT:
             answer(qmp, "return", string);
             break;
-        case QMP_REFUSE: {
+        case QMP_REFUSE:
+        case QMP_UNKNOWN: {
+            const char *class =
+                qmp->steps[i].kind == QMP_REFUSE ? "GenericError" : "CommandNotFound";
             g_autofree char *error =
-                g_strdup_printf("{\"class\": \"GenericError\", \"desc\": %s}", string);
+                g_strdup_printf("{\"class\": \"%s\", \"desc\": %s}", class, string);
 
             answer(qmp, "error", error);
             break;

@@ -11,6 +11,7 @@ typedef enum {
     QMP_ANSWER,      /* answers the oldest command not yet answered, with this JSON */
     QMP_TEXT,        /* the same, with this text as a JSON string */
     QMP_REFUSE,      /* the same, with an error of this description */
+    QMP_UNKNOWN,     /* the same, as of a command that this QEMU doesn't have */
     QMP_AWAIT_CLOSE, /* reads on until the other side has closed */
     QMP_FLOOD,       /* sends the text again and again until the other side has closed */
 } FakeQmpKind;

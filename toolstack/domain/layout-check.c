@@ -4,6 +4,7 @@
 
 #include <xen-physmap/guest.h>
 
+#include "monitor.h"
 #include "survey.h"
 
 #define QMP_TIMEOUT_MS 10000
@@ -60,6 +61,7 @@ static gboolean look(const XenPhysmapOps *ops, const Domain *domain, const XenPh
         qmp ? survey_take(qmp, ops, domain->domid, table, SURVEY_CLAIMED, QMP_TIMEOUT_MS, error)
             : NULL;
     g_autoptr(GArray) findings = NULL;
+    g_autoptr(GPtrArray) blocked = NULL;
     guint64 page_limit;
 
     if (!actual || !domain_page_limit(domain->domid, &page_limit, error)) {
@@ -79,7 +81,16 @@ static gboolean look(const XenPhysmapOps *ops, const Domain *domain, const XenPh
             g_ptr_array_add(harmless ? notes : lines, xen_physmap_finding_describe(finding));
         }
     }
-    return layout_check_pages(ops, domain->domid, page_limit, findings, lines, error);
+    if (!layout_check_pages(ops, domain->domid, page_limit, findings, lines, error) ||
+        !(blocked = monitor_blocked_reasons(qmp, error))) {
+        return FALSE;
+    }
+    for (guint i = 0; i < blocked->len; i++) {
+        g_ptr_array_add(notes, g_strdup_printf("xl save and xl migrate fail, since QEMU can't save "
+                                               "the state of its devices: %s",
+                                               (char *)g_ptr_array_index(blocked, i)));
+    }
+    return TRUE;
 }
 
 GPtrArray *layout_check(const XenPhysmapOps *ops, const Domain *domain, XenPhysmapTable **table,

@@ -185,6 +185,7 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
     Update *update = ready->update;
     g_autoptr(QmpClient) qmp = NULL;
     g_autoptr(MonitorVnc) vnc = NULL;
+    g_autoptr(GPtrArray) blocked = NULL;
     gboolean running;
 
     if (update->old->distrust) {
@@ -200,6 +201,13 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
     }
     if (!running) {
         refuse(ready, "its QEMU has stopped the machine");
+    }
+    if (!(blocked = monitor_blocked_reasons(qmp, error))) {
+        return FALSE;
+    }
+    for (guint i = 0; i < blocked->len; i++) {
+        refuse(ready, "its QEMU can't save the state of its devices: %s",
+               (char *)g_ptr_array_index(blocked, i));
     }
     for (guint i = 0; i < vnc->clients->len; i++) {
         note(update, "the VNC client %s will be disconnected",

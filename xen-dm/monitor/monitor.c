@@ -90,6 +90,34 @@ gboolean monitor_save(QmpClient *qmp, int fd, GError **error)
     return saved;
 }
 
+GPtrArray *monitor_blocked_reasons(QmpClient *qmp, GError **error)
+{
+    g_autoptr(JsonNode) result = qmp_client_execute(qmp, "query-migrate", NULL, TIMEOUT_MS, error);
+    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+    JsonNode *told;
+
+    if (!result || !JSON_NODE_HOLDS_OBJECT(result)) {
+        if (result) {
+            unexpected("query-migrate", error);
+        }
+        return NULL;
+    }
+    told = json_object_get_member(json_node_get_object(result), "blocked-reasons");
+    if (told && !JSON_NODE_HOLDS_ARRAY(told)) {
+        unexpected("query-migrate", error);
+        return NULL;
+    }
+    for (guint i = 0; told && i < json_array_get_length(json_node_get_array(told)); i++) {
+        JsonNode *reason = json_array_get_element(json_node_get_array(told), i);
+        gboolean is_text = json_node_get_value_type(reason) == G_TYPE_STRING;
+
+        g_ptr_array_add(reasons, xen_physmap_escape(is_text ? json_node_get_string(reason)
+                                                            : "a reason that isn't text",
+                                                    -1));
+    }
+    return g_steal_pointer(&reasons);
+}
+
 static void image_free(gpointer data)
 {
     MonitorImage *image = data;
@@ -183,10 +211,21 @@ void monitor_vnc_free(MonitorVnc *vnc)
 
 MonitorVnc *monitor_vnc(QmpClient *qmp, GError **error)
 {
-    g_autoptr(JsonNode) result = qmp_client_execute(qmp, "query-vnc", NULL, TIMEOUT_MS, error);
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(JsonNode) result = qmp_client_execute(qmp, "query-vnc", NULL, TIMEOUT_MS, &problem);
     JsonNode *clients;
     MonitorVnc *vnc;
 
+    if (g_error_matches(problem, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND)) {
+        /* Built without it. */
+        vnc = g_new0(MonitorVnc, 1);
+        vnc->clients = g_ptr_array_new_with_free_func(g_free);
+        return vnc;
+    }
+    if (problem) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return NULL;
+    }
     if (!result || !JSON_NODE_HOLDS_OBJECT(result)) {
         if (result) {
             unexpected("query-vnc", error);

@@ -17,6 +17,12 @@ gboolean monitor_cont(QmpClient *qmp, GError **error);
  */
 gboolean monitor_save(QmpClient *qmp, int fd, GError **error);
 
+/*
+ * Why the device state can't be saved, in QEMU's words, escaped; empty when it can. QEMU may crash when
+ * it saves nevertheless. Before version 6.0 QEMU doesn't say. Free with g_ptr_array_unref.
+ */
+GPtrArray *monitor_blocked_reasons(QmpClient *qmp, GError **error);
+
 typedef struct MonitorImage {
     char *path;
     gboolean read_only;

@@ -415,9 +415,15 @@ static gboolean accepted(JsonNode *reply, const char *command, GError **error)
         const char *why = JSON_NODE_HOLDS_OBJECT(problem)
                               ? member_string(json_node_get_object(problem), "desc")
                               : NULL;
+        const char *class = JSON_NODE_HOLDS_OBJECT(problem)
+                                ? member_string(json_node_get_object(problem), "class")
+                                : NULL;
         g_autofree char *shown = xen_physmap_escape(why ? why : "no reason given", -1);
 
-        fail(error, "QEMU refused %s: %s", command, shown);
+        g_set_error(error, XEN_PHYSMAP_ERROR,
+                    g_strcmp0(class, "CommandNotFound") == 0 ? XEN_PHYSMAP_ERROR_NOT_FOUND
+                                                             : XEN_PHYSMAP_ERROR_UNAVAILABLE,
+                    "QMP: QEMU refused %s: %s", command, shown);
     }
     return !problem;
 }

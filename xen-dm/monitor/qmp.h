@@ -6,7 +6,8 @@
 #include <glib.h>
 #include <json-glib/json-glib.h>
 
-/* One thread at a time. Errors are XEN_PHYSMAP_ERROR, UNAVAILABLE for all that QMP itself causes. */
+/* One thread at a time. Errors are XEN_PHYSMAP_ERROR, UNAVAILABLE for all that QMP itself
+ * causes, but NOT_FOUND for a command that this QEMU doesn't have. */
 typedef struct QmpClient QmpClient;
 
 /* Takes over a connected socket, closed with the client. Sends and awaits nothing. */
