@@ -63,7 +63,8 @@ struct FakeWorld {
     GHashTable *files;   /* path: GBytes */
     GHashTable *sockets; /* path: the QEMU's number + 1 */
     GHashTable *folders;
-    gboolean exists, dying, locked;
+    gboolean exists, dying, saver;
+    guint locks;
     int pauses;
     guint generation; /* of the guest's devices: they change while it runs */
     guint count, order_at, changed_at, looked, decided; /* by number of operation */
@@ -385,7 +386,7 @@ static void destroy_domain(FakeWorld *world)
 static void kill_updater(FakeWorld *world)
 {
     world->cut = TRUE;
-    world->locked = FALSE;
+    world->locks = 0;
     world->mapped = 0;
     for (guint i = 0; i < world->qemus->len; i++) {
         Qemu *qemu = qemu_at(world, i);
@@ -402,6 +403,9 @@ static void happen(FakeWorld *world, const char *name)
     world->happened = TRUE;
     world->happened_at = name;
     world->changed_at = world->order_at;
+    /* Between the last look at a QEMU and the moment in which the guest runs on it. */
+    world->lost_qemu |= world->order >= FAULT_OLD_DIES && world->order <= FAULT_NEW_HANGS &&
+                        (strcmp(name, "domain_unpause") == 0 || strcmp(name, "unlink") == 0);
     switch (world->order) {
     case FAULT_OLD_DIES:
     case FAULT_OLD_HANGS:
@@ -410,14 +414,15 @@ static void happen(FakeWorld *world, const char *name)
     case FAULT_NEW_DIES:
     case FAULT_NEW_HANGS:
         fault_qemus(world, WORLD_NEW, world->order == FAULT_NEW_HANGS);
-        /* Too late to go back, and no look beforehand would have seen it. */
-        world->lost_qemu |= strcmp(name, "domain_unpause") == 0;
         break;
     case FAULT_SIGNAL:
         update_interrupt();
         break;
     case FAULT_DESTROY:
         destroy_domain(world);
+        break;
+    case FAULT_SAVER:
+        world->saver = TRUE;
         break;
     case FAULT_CUT:
         kill_updater(world);
@@ -660,6 +665,15 @@ static gboolean fake_has_pty(void *opaque, const ProcessId *id, guint number)
 
     return enter(world, "process_has_pty") && leave(world) && fake_is_alive(opaque, id) &&
            number == (guint)id->pid;
+}
+
+static char *fake_other(void *opaque, guint32 domid)
+{
+    FakeWorld *world = opaque;
+
+    (void)domid;
+    enter(world, "other_at_work");
+    return world->saver ? g_strdup("somebody saves it") : NULL;
 }
 
 /* The monitor: of the QEMU that listens at the domain's socket */
@@ -921,25 +935,31 @@ static int fake_lock(void *opaque, const char *path)
 {
     FakeWorld *world = opaque;
 
-    (void)path;
     if (!enter(world, "lock") || !leave(world)) {
         return -1;
     }
-    if (world->locked) {
-        errno = EWOULDBLOCK;
-        return -1;
+    for (int i = 0; i < 2; i++) {
+        const char *start = i == 0 ? UPDATE_FOLDER : "/var/lib/xen";
+
+        if (g_str_has_prefix(path, start)) {
+            errno = EWOULDBLOCK;
+            if (world->locks & 1u << i) {
+                return -1;
+            }
+            world->locks |= 1u << i;
+            return i;
+        }
     }
-    world->locked = TRUE;
-    return 7;
+    errno = ENOENT;
+    return -1;
 }
 
 static void fake_unlock(void *opaque, int lock)
 {
     FakeWorld *world = opaque;
 
-    (void)lock;
     if (!world->cut) {
-        world->locked = FALSE;
+        world->locks &= ~(1u << lock);
     }
 }
 
@@ -1139,6 +1159,7 @@ FakeWorld *world_new(void)
         .process_feed = fake_feed,
         .process_let_go = fake_let_go,
         .process_has_pty = fake_has_pty,
+        .other_at_work = fake_other,
         .monitor_running = fake_running,
         .monitor_cont = fake_cont,
         .monitor_save = fake_save,
@@ -1340,8 +1361,8 @@ char *world_trouble(FakeWorld *world, const char *program)
     if (g_hash_table_contains(world->sockets, MONITOR ".next")) {
         return g_strdup("a socket is left");
     }
-    if (world->mapped || world->locked) {
-        return g_strdup(world->locked ? "the lock is left" : "pages are mapped still");
+    if (world->mapped || world->locks) {
+        return g_strdup(world->locks ? "the lock is left" : "pages are mapped still");
     }
     return serving_trouble(world, program);
 }

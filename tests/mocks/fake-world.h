@@ -22,6 +22,7 @@ typedef enum {
     FAULT_NEW_HANGS,
     FAULT_SIGNAL,    /* somebody interrupts the updater */
     FAULT_DESTROY,   /* somebody destroys the domain */
+    FAULT_SAVER,     /* somebody begins to save the domain */
     FAULT_FAIL_FROM, /* this operation fails from now on */
     FAULT_KINDS,
 } FaultKind;

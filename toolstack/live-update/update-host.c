@@ -23,6 +23,9 @@
 /* One page of buffered requests, and one with a request for each vcpu. */
 #define SERVER_PAGES 2
 
+/* Of its command line, up to the domid. */
+#define SAVE_HELPER_WORDS 5
+
 /* No file that an update writes is larger. */
 #define FILE_MAX (80 * 1024 * 1024)
 
@@ -125,6 +128,52 @@ static gboolean host_process_has_pty(void *opaque, const ProcessId *id, guint nu
         found = g_file_get_contents(path, &text, NULL, NULL) && strstr(text, line);
     }
     return found && process_is_alive(id);
+}
+
+/*
+ * xl and libvirt save through this program: --save-domain, one or two descriptors (by libxl's version),
+ * the domid. A descriptor of the domid's number isn't told from it: that refuses once too often.
+ */
+static gboolean saves_domain(const char *cmdline, gsize length, guint32 domid)
+{
+    g_autofree char *number = g_strdup_printf("%u", domid);
+    const char *word = cmdline, *end = cmdline + length;
+    gboolean saves = FALSE;
+
+    for (guint i = 0; word < end && i < SAVE_HELPER_WORDS; i++, word += strlen(word) + 1) {
+        g_autofree char *name = g_path_get_basename(word);
+
+        if (i == 0 && strcmp(name, "libxl-save-helper") != 0) {
+            return FALSE;
+        }
+        if (i == 1) {
+            saves = strcmp(word, "--save-domain") == 0;
+        }
+        if (i > 2 && saves && strcmp(word, number) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static char *host_other_at_work(void *opaque, guint32 domid)
+{
+    g_autoptr(GDir) dir = g_dir_open("/proc", 0, NULL);
+    const char *name;
+
+    (void)opaque;
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_strconcat("/proc/", name, "/cmdline", NULL);
+        g_autofree char *cmdline = NULL;
+        gsize length;
+
+        /* What is read ends with a NUL of GLib's. */
+        if (g_ascii_isdigit(*name) && g_file_get_contents(path, &cmdline, &length, NULL) &&
+            saves_domain(cmdline, length, domid)) {
+            return g_strdup_printf("libxl-save-helper, process %s, saves or migrates it", name);
+        }
+    }
+    return NULL;
 }
 
 /* The monitor */
@@ -339,6 +388,7 @@ static int host_make_folder(void *opaque, const char *path)
 static int host_lock(void *opaque, const char *path)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    struct stat held, named;
 
     (void)opaque;
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
@@ -346,6 +396,12 @@ static int host_lock(void *opaque, const char *path)
 
         close(fd);
         errno = errnum;
+        return -1;
+    }
+    /* libxl removes its lock with the domain: then another file has the name. */
+    if (fd >= 0 && (fstat(fd, &held) || stat(path, &named) || held.st_ino != named.st_ino)) {
+        close(fd);
+        errno = EWOULDBLOCK;
         return -1;
     }
     return fd;
@@ -466,6 +522,7 @@ UpdateOps *update_host_open(XenPhysmapOps *xenstore, GError **error)
         .process_feed = host_process_feed,
         .process_let_go = host_process_let_go,
         .process_has_pty = host_process_has_pty,
+        .other_at_work = host_other_at_work,
         .monitor_running = host_monitor_running,
         .monitor_cont = host_monitor_cont,
         .monitor_save = host_monitor_save,

@@ -49,6 +49,9 @@ typedef struct UpdateOps {
     /* Whether the process has the master of this pseudo-terminal open. */
     gboolean (*process_has_pty)(void *opaque, const ProcessId *id, guint number);
 
+    /* Who saves or migrates the domain just now, in words; NULL: nobody. */
+    char *(*other_at_work)(void *opaque, guint32 domid);
+
     /* The monitor of the QEMU that listens at the domain's socket; see monitor.h. */
     gboolean (*monitor_running)(void *opaque, guint32 domid, gboolean *running, GError **error);
     gboolean (*monitor_cont)(void *opaque, guint32 domid, GError **error);

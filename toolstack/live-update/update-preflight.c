@@ -53,6 +53,7 @@ static void note(Update *update, const char *format, ...)
 static gboolean look_at_domain(Ready *ready, GError **error)
 {
     Update *update = ready->update;
+    g_autofree char *other = NULL;
     IoreqInfo info;
 
     if (!ioreq_info(update->ops, update->domain->domid, &info, error)) {
@@ -63,6 +64,9 @@ static gboolean look_at_domain(Ready *ready, GError **error)
     }
     if (update->domain->dm_domid != 0) {
         refuse(ready, "its device model runs in stub domain %u", update->domain->dm_domid);
+    }
+    if ((other = update->ops->other_at_work(update->ops->opaque, update->domain->domid))) {
+        refuse(ready, "%s", other);
     }
     if (info.dying || info.shutdown) {
         refuse(ready, "it is shut down");

@@ -257,7 +257,8 @@ static gboolean pause_guest(Update *update, GError **error)
 {
     update->paused_at = update_now(update);
     update->deadline = update->paused_at + update->timeout_s * G_TIME_SPAN_SECOND;
-    return ioreq_quiesce(update->ops, update->domain->domid, update->servers, should_give_up,
+    return !update_is_disturbed(update, error) &&
+           ioreq_quiesce(update->ops, update->domain->domid, update->servers, should_give_up,
                          update, error);
 }
 
@@ -278,6 +279,10 @@ static gboolean unpause_new(Update *update, GError **error)
     IoreqInfo info;
 
     if (!ioreq_info(update->ops, update->domain->domid, &info, error)) {
+        return FALSE;
+    }
+    /* It had the old QEMU log what it writes to the guest's memory, which the new one doesn't. */
+    if (info.paused && update_is_disturbed(update, error)) {
         return FALSE;
     }
     if (info.paused && !is_alive(update, &update->taker)) {
@@ -568,6 +573,13 @@ static gboolean retire_servers(Update *update, GError **error)
     return ioreq_retire_servers(update->ops, update->domain->domid, update->servers, error);
 }
 
+/* FALSE: the old QEMU was never asked to stop, and needs nothing, so that it isn't waited for. */
+static gboolean was_stopped(const Update *update)
+{
+    return update->returner.pid || update->state || update_is_saved(update) ||
+           !is_alive(update, update_current(update));
+}
+
 /* The way back: the guest runs from here on, and the saved state is of the past. */
 static gboolean unpause_old(Update *update, GError **error)
 {
@@ -576,7 +588,7 @@ static gboolean unpause_old(Update *update, GError **error)
     IoreqInfo info;
 
     if (!ioreq_info(update->ops, update->domain->domid, &info, error) ||
-        (info.paused && !is_alive(update, update_current(update)) && !go_on(update, error))) {
+        (info.paused && was_stopped(update) && !go_on(update, error))) {
         return FALSE;
     }
     if (info.paused) {

@@ -18,6 +18,10 @@
 
 #define UNDO_TRIES 3
 
+/* How long libxl is waited for. */
+#define LIBXL_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
+#define LIBXL_POLL_US (50 * G_TIME_SPAN_MILLISECOND)
+
 /* How long a domain is waited for that is paused though we don't pause it. */
 #define DESTROY_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
 #define DESTROY_POLL_US (50 * G_TIME_SPAN_MILLISECOND)
@@ -151,6 +155,53 @@ static int take_lock(const UpdateOps *ops, guint32 domid, GError **error)
     return lock;
 }
 
+/* For a moment, libxl has it for almost everything that it does. */
+static gboolean take_libxl_lock(Update *update, GError **error)
+{
+    const UpdateOps *ops = update->ops;
+    const char *uuid = update->uuid ? strrchr(update->uuid, '/') : NULL;
+    g_autofree char *path =
+        g_strdup_printf(UPDATE_LIBXL_LOCK, update->domain->domid, uuid ? uuid + 1 : "");
+    gint64 deadline = update_now(update) + LIBXL_TIMEOUT_US;
+
+    while ((update->libxl_lock = ops->lock(ops->opaque, path)) < 0 && errno == EWOULDBLOCK) {
+        if (update_was_interrupted(update, error)) {
+            return FALSE;
+        }
+        if (update_now(update) > deadline) {
+            g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
+                        "xl or libvirt changes the domain, and has its lock, %s", path);
+            return FALSE;
+        }
+        ops->sleep(ops->opaque, LIBXL_POLL_US);
+    }
+    /* A toolstack that isn't libxl has no such folder. */
+    if (update->libxl_lock < 0 && errno != ENOENT) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "can't lock %s: %s", path,
+                    g_strerror(errno));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static void leave_libxl_lock(Update *update)
+{
+    if (update->libxl_lock >= 0) {
+        update->ops->unlock(update->ops->opaque, update->libxl_lock);
+        update->libxl_lock = -1;
+    }
+}
+
+gboolean update_is_disturbed(const Update *update, GError **error)
+{
+    g_autofree char *who = update->ops->other_at_work(update->ops->opaque, update->domain->domid);
+
+    if (who) {
+        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE, who);
+    }
+    return who != NULL;
+}
+
 Update *update_new(const UpdateOps *ops, Domain *domain, GError **error)
 {
     g_autoptr(Update) update = g_new0(Update, 1);
@@ -162,6 +213,7 @@ Update *update_new(const UpdateOps *ops, Domain *domain, GError **error)
     update->notes = g_ptr_array_new_with_free_func(g_free);
     qmp_stop_when(stop_asking, update);
     update->held = (ProcessStart)PROCESS_START_NONE;
+    update->libxl_lock = -1;
     update->interrupts = interrupted;
     update->lock = take_lock(ops, domain->domid, error);
     if (update->lock < 0) {
@@ -199,6 +251,7 @@ void update_free(Update *update)
         g_ptr_array_unref(update->notes);
         g_clear_pointer(&update->state, g_byte_array_unref);
         ops->process_let_go(ops->opaque, &update->held);
+        leave_libxl_lock(update);
         if (update->lock >= 0) {
             ops->unlock(ops->opaque, update->lock);
         }
@@ -296,6 +349,7 @@ static gboolean is_gone(Update *update)
             return TRUE;
         }
         /* xl destroy pauses it first, then ends the QEMU that it knows, and then the domain. */
+        leave_libxl_lock(update);
         if (!info.paused || update_now(update) > deadline || update_was_interrupted(update, NULL)) {
             return FALSE;
         }
@@ -450,17 +504,17 @@ static gboolean act(Update *update, const UpdateStep *step, GError **error)
 }
 
 /*
- * Whether the guest hasn't run on the new QEMU yet. At the step that lets it, which may be one that
- * an earlier run was cut off behind, only Xen knows; who can't ask it doesn't go back.
+ * Whether the guest may have run on the new QEMU. At the step that lets it, which may be one after
+ * which an earlier run was cut off, only Xen knows. FALSE when it can't be asked.
  */
-static gboolean may_go_back(Update *update, const UpdateStep *step)
+static gboolean has_run(Update *update, const UpdateStep *step, gboolean *ran)
 {
     const UpdateStep *commit = step_of(UPDATE_STEP_COMMIT);
-    IoreqInfo info;
+    IoreqInfo info = { 0 };
+    gboolean known = step != commit || ioreq_info(update->ops, update->domain->domid, &info, NULL);
 
-    return step < commit ||
-           (step == commit && ioreq_info(update->ops, update->domain->domid, &info, NULL) &&
-            info.paused);
+    *ran = step > commit || (step == commit && !info.paused);
+    return known;
 }
 
 /* From `first` to the end, or back. */
@@ -468,13 +522,15 @@ static UpdateOutcome go_forward(Update *update, const UpdateStep *first, GError 
 {
     for (const UpdateStep *step = first; step->name; step++) {
         g_autoptr(GError) problem = NULL;
+        gboolean known, ran;
 
         if (act(update, step, &problem)) {
             continue;
         }
         note_failure(update, step, problem->message);
         say(update, "failed to %s: %s", step->text, problem->message);
-        if (may_go_back(update, step)) {
+        known = has_run(update, step, &ran);
+        if (known && !ran) {
             return go_back(update, step, error);
         }
         /* What it tells libxl of consoles can be told by hand; another try has failed by then. */
@@ -486,16 +542,22 @@ static UpdateOutcome go_forward(Update *update, const UpdateStep *first, GError 
             continue;
         }
         g_propagate_error(error, g_steal_pointer(&problem));
-        return is_gone(update)                    ? abandon(update, error)
-               : is_alive(update, &update->taker) ? UPDATE_STUCK
-                                                  : lose(update, error);
+        return is_gone(update)                              ? abandon(update, error)
+               : !known || is_alive(update, &update->taker) ? UPDATE_STUCK
+                                                            : lose(update, error);
     }
     return conclude(update, UPDATE_DONE, &update->taker, error);
 }
 
 UpdateOutcome update_run(Update *update, GError **error)
 {
+    g_autoptr(GError) problem = NULL;
+
     update->deadline = update_now(update) + update->timeout_s * G_TIME_SPAN_SECOND;
+    if (!take_libxl_lock(update, &problem)) {
+        note_failure(update, update_steps, problem->message);
+        return UPDATE_BACK;
+    }
     return go_forward(update, update_steps, error);
 }
 

@@ -15,6 +15,12 @@
 /* Where a copy of a QEMU goes whose file was replaced; /run is often mounted noexec. */
 #define UPDATE_PROGRAM_FOLDER "/var/lib/xen-physmap"
 
+/*
+ * libxl's lock of a domain, %u the domid and %s its UUID: for the length of a change, and for the
+ * moment in which xl save and xl migrate begin. Whoever begins while we have it waits.
+ */
+#define UPDATE_LIBXL_LOCK "/var/lib/xen/userdata-l.%u.%s.domain-userdata-lock"
+
 typedef struct UpdateOptions {
     const char *qemu; /* the new program; NULL: the file of the running one */
     char **set_args;  /* "-option value" or "-flag" each; may be NULL */
@@ -33,7 +39,7 @@ typedef enum {
 typedef struct Update {
     const UpdateOps *ops; /* the caller's */
     Domain *domain;       /* the caller's */
-    int lock;
+    int lock, libxl_lock; /* -1: not taken */
 
     /* What the journal keeps. */
     char *uuid; /* so that a later domain of this domid isn't meant */
@@ -159,6 +165,9 @@ gboolean update_should_stop(Update *update, GError **error);
 
 /* The same when it was interrupted since it went back, if it did. */
 gboolean update_was_interrupted(Update *update, GError **error);
+
+/* TRUE, with an error, when somebody saves or migrates the guest. */
+gboolean update_is_disturbed(const Update *update, GError **error);
 
 /* The QEMU that serves the guest when the update is undone. */
 const ProcessId *update_current(const Update *update);
