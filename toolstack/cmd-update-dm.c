@@ -12,7 +12,7 @@
 
 typedef struct Wish {
     UpdateOptions options;
-    gboolean dry_run, resume, all, json;
+    gboolean dry_run, resume, all, outdated, keep_going, json;
 } Wish;
 
 static void on_signal(int number)
@@ -196,25 +196,68 @@ static GPtrArray *chosen(XenPhysmapOps *ops, const Wish *wish, const char *name,
     return domains;
 }
 
+/* One of --all; *skipped when it isn't an HVM guest with records, or not outdated. */
+static int update_next(const UpdateOps *ops, Domain *domain, const Wish *wish, gboolean *skipped,
+                       JsonArray *results)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *why = wish->resume ? NULL : update_unfit(ops, domain, wish->outdated, &error);
+
+    *skipped = why != NULL;
+    if (error) {
+        report(results, NULL, domain, "failed", NULL, error);
+        return verb_fail(g_steal_pointer(&error));
+    }
+    if (why) {
+        g_autoptr(GPtrArray) reasons = g_ptr_array_new();
+
+        g_ptr_array_add(reasons, why);
+        say(domain, "skipped: ", why);
+        report(results, NULL, domain, "skipped", reasons, NULL);
+        return EXIT_FINE;
+    }
+    return update_one(ops, domain, wish, results);
+}
+
+static int update_all(const UpdateOps *ops, GPtrArray *domains, const Wish *wish,
+                      JsonArray *results)
+{
+    guint done = 0, failed = 0, skipped = 0, left;
+    int worst = EXIT_FINE;
+
+    for (guint i = 0; i < domains->len && !update_was_signalled(); i++) {
+        gboolean skip;
+        int end = update_next(ops, g_ptr_array_index(domains, i), wish, &skip, results);
+
+        worst = MAX(worst, end);
+        done += end == EXIT_FINE && !skip;
+        failed += end != EXIT_FINE;
+        skipped += skip;
+        if (failed && !wish->keep_going) {
+            break;
+        }
+    }
+    left = domains->len - done - failed - skipped;
+    fprintf(stderr, "%u %s, %u failed or refused, %u skipped, %u not touched\n", done,
+            wish->dry_run  ? "ready"
+            : wish->resume ? "resumed"
+                           : "updated",
+            failed, skipped, left);
+    return left && worst == EXIT_FINE ? EXIT_FINDING : worst;
+}
+
 static int update_chosen(const Wish *wish, const char *name, JsonArray *results)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(XenPhysmapOps) xenstore = xen_physmap_ops_open(XEN_PHYSMAP_OPS_HYPERVISOR, &error);
     g_autoptr(GPtrArray) domains = xenstore ? chosen(xenstore, wish, name, &error) : NULL;
     g_autoptr(UpdateOps) ops = domains ? update_host_open(xenstore, &error) : NULL;
-    int end = EXIT_FINE;
 
     if (!ops) {
         return verb_fail(g_steal_pointer(&error));
     }
-    for (guint i = 0; i < domains->len && end == EXIT_FINE; i++) {
-        end = update_one(ops, g_ptr_array_index(domains, i), wish, results);
-        if (end != EXIT_FINE && i + 1 < domains->len) {
-            fprintf(stderr, "%u more domain%s not touched\n", domains->len - i - 1,
-                    domains->len - i == 2 ? " was" : "s were");
-        }
-    }
-    return end;
+    return wish->all ? update_all(ops, domains, wish, results)
+                     : update_one(ops, g_ptr_array_index(domains, 0), wish, results);
 }
 
 int verb_update_dm(int argc, char **argv)
@@ -224,17 +267,21 @@ int verb_update_dm(int argc, char **argv)
     g_auto(GStrv) set_args = NULL;
     const GOptionEntry entries[] = {
         { "qemu", 'q', 0, G_OPTION_ARG_FILENAME, &qemu,
-          "the new program; by default what is now at the path of the running one", "PATH" },
+          "the new program (default: what is at its path)", "PATH" },
         { "set-arg", 0, 0, G_OPTION_ARG_STRING_ARRAY, &set_args,
           "replace an argument of QEMU's, or add it", "'-OPTION [VALUE]'" },
         { "timeout", 't', 0, G_OPTION_ARG_INT, &wish.options.timeout_s,
           "go back when it takes this many seconds (60)", "S" },
         { "dry-run", 'n', 0, G_OPTION_ARG_NONE, &wish.dry_run,
-          "look whether it can be done, tell what would happen, and touch nothing", NULL },
+          "check, tell what would happen, change nothing", NULL },
         { "resume", 'r', 0, G_OPTION_ARG_NONE, &wish.resume,
           "finish an update that was cut off, or go back", NULL },
-        { "all", 'a', 0, G_OPTION_ARG_NONE, &wish.all,
-          "one domain of this host after another, up to the first failure", NULL },
+        { "all", 'a', 0, G_OPTION_ARG_NONE, &wish.all, "all HVM guests with records, one by one",
+          NULL },
+        { "outdated", 'o', 0, G_OPTION_ARG_NONE, &wish.outdated,
+          "with --all: only if the program was replaced", NULL },
+        { "keep-going", 'k', 0, G_OPTION_ARG_NONE, &wish.keep_going,
+          "with --all: go on after a failure or refusal", NULL },
         { "json", 'j', 0, G_OPTION_ARG_NONE, &wish.json, "print a JSON object", NULL },
         { 0 },
     };
@@ -243,21 +290,25 @@ int verb_update_dm(int argc, char **argv)
     JsonArray *results;
     int end;
 
-    if (!verb_options(&argc, &argv, entries, "DOMID|NAME|--all",
-                      "Puts a new QEMU under a running guest: starts it beside the old one, pauses "
-                      "the guest,\nhands the state of its devices over, and lets it go on; or goes "
-                      "back to the old QEMU.\n\n"
-                      "  xen-physmap update-dm --dry-run guest\n"
-                      "  xen-physmap update-dm --qemu /usr/local/bin/qemu-system-i386 guest\n"
-                      "  xen-physmap update-dm --resume guest\n\n"
-                      "Exit code 0 when it is done, 1 when it was refused, or tried and undone.",
-                      0, 1)) {
+    if (!verb_options(
+            &argc, &argv, entries, "DOMID|NAME|--all",
+            "Puts a new QEMU under a running guest: starts it beside the old one, pauses\n"
+            "the guest, hands the state of its devices over, and lets it go on; or goes\n"
+            "back to the old QEMU.\n\n"
+            "  xen-physmap update-dm --dry-run guest\n"
+            "  xen-physmap update-dm --qemu /usr/local/bin/qemu-system-i386 guest\n"
+            "  xen-physmap update-dm --resume guest\n"
+            "  xen-physmap update-dm --all --outdated --keep-going\n\n"
+            "Exit code 0 when it is done, 1 when it was refused, or tried and undone.",
+            0, 1)) {
         return EXIT_TROUBLE;
     }
-    if ((argc == 2) == wish.all || wish.options.timeout_s < 1) {
+    if ((argc == 2) == wish.all || wish.options.timeout_s < 1 ||
+        ((wish.outdated || wish.keep_going) && !wish.all)) {
         fprintf(stderr, "%s: %s\n", g_get_prgname(),
                 wish.options.timeout_s < 1 ? "--timeout has to be positive"
-                                           : "name one domain, or --all");
+                : (argc == 2) == wish.all  ? "name one domain, or --all"
+                                           : "--outdated and --keep-going go with --all");
         return EXIT_TROUBLE;
     }
     for (guint i = 0; set_args && set_args[i]; i++) {

@@ -445,6 +445,51 @@ static void set_arguments(Update *update, const char *vnc_service, char **set_ar
     }
 }
 
+/* The QEMU's program; NULL when it runs what is on the disk. An error when that can't be told. */
+static char *not_outdated(const UpdateOps *ops, const Domain *domain, GError **error)
+{
+    Update update = { .ops = ops, .domain = (Domain *)domain };
+    g_autoptr(Process) old = find_qemu(&update, error);
+
+    if (!old || old->replaced) {
+        return NULL;
+    }
+    /* What can't be relied on is refused with its reason later. */
+    return old->distrust ? NULL : g_strdup("its QEMU runs the program that is on the disk");
+}
+
+char *update_unfit(const UpdateOps *ops, const Domain *domain, gboolean outdated, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(XenPhysmapTable) table = NULL;
+    IoreqInfo info;
+
+    if (domain->domid == 0) {
+        return g_strdup("domain 0's own QEMU serves no guest's devices");
+    }
+    if (!ioreq_info(ops, domain->domid, &info, &problem)) {
+        if (g_error_matches(problem, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND)) {
+            return g_strdup("it is gone");
+        }
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return NULL;
+    }
+    if (!info.hvm) {
+        return g_strdup("it is a PV guest");
+    }
+    if (domain->dm_domid != 0) {
+        return g_strdup_printf("its device model runs in stub domain %u", domain->dm_domid);
+    }
+    if (!(table = domain_records(ops->xenstore, domain, error))) {
+        return NULL;
+    }
+    if (xen_physmap_table_size(table) == 0) {
+        return g_strdup("it has no records: a PVH guest, or its QEMU wasn't started through "
+                        "xen-physmap-qemu");
+    }
+    return outdated ? not_outdated(ops, domain, error) : NULL;
+}
+
 GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **error)
 {
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);

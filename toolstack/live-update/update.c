@@ -38,6 +38,11 @@ gint64 update_now(const Update *update)
     return update->ops->now(update->ops->opaque);
 }
 
+gboolean update_was_signalled(void)
+{
+    return interrupted > 0;
+}
+
 gboolean update_was_interrupted(Update *update, GError **error)
 {
     if (interrupted == update->interrupts) {

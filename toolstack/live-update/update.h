@@ -80,6 +80,12 @@ void update_free(Update *update);
  */
 GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **error);
 
+/*
+ * Why --all passes a domain by: it isn't an HVM guest with records, or with `outdated`, its QEMU runs
+ * the program that is on the disk. NULL when it doesn't, or with an error. Free with g_free.
+ */
+char *update_unfit(const UpdateOps *ops, const Domain *domain, gboolean outdated, GError **error);
+
 /* What would happen, a line for each step. */
 void update_tell(const Update *update, FILE *out);
 
@@ -100,6 +106,9 @@ char *update_left(const Update *update);
 
 /* Stops the update at the next moment that allows it; for a signal handler. */
 void update_interrupt(void);
+
+/* Whether that happened. */
+gboolean update_was_signalled(void);
 
 /* The rest is shared by the files of the update. */
 

@@ -29,10 +29,27 @@ both "at once"
 check "--all" xen-physmap update-dm --all
 both "all"
 
+# Domain 0's own QEMU, as Debian's init script starts it, and a guest that was started without us.
+xenstore-write /local/domain/0/device-model/0/state running
+check "--all beside domain 0's own QEMU" xen-physmap update-dm --all --dry-run
+has "domain 0 is passed by" "$OUTPUT" "domain 0 (Domain-0): skipped: domain 0's own QEMU"
+has "the others aren't" "$OUTPUT" "2 ready, 0 failed or refused, 1 skipped, 0 not touched"
+xenstore-rm /local/domain/0/device-model/0
+
+check "--all --outdated with a program that is on the disk" xen-physmap update-dm --all --outdated
+has "none is updated" "$OUTPUT" "0 updated, 0 failed or refused, 2 skipped, 0 not touched"
+cp /usr/libexec/xen-qemu-system-i386 /tmp/upgraded
+mv /tmp/upgraded /usr/libexec/xen-qemu-system-i386
+check "--all --outdated after an upgrade" xen-physmap update-dm --all --outdated
+has "both are updated" "$OUTPUT" "2 updated, 0 failed or refused, 0 skipped, 0 not touched"
+both "all that were outdated"
+
 xl pause g1
 fails "--all with a paused guest" 1 xen-physmap update-dm --all
 has "it says why" "$OUTPUT" "g1): refused: it is paused"
-has "and that it stopped" "$OUTPUT" "1 more domain was not touched"
+has "and that it stopped" "$OUTPUT" "0 updated, 1 failed or refused, 0 skipped, 1 not touched"
+fails "--all --keep-going with a paused guest" 1 xen-physmap update-dm --all --keep-going
+has "it went on" "$OUTPUT" "1 updated, 1 failed or refused, 0 skipped, 0 not touched"
 xl unpause g1
 both "afterwards"
 
