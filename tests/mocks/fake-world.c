@@ -711,6 +711,28 @@ static gboolean fake_running(void *opaque, guint32 domid, gboolean *running, GEr
     return qemu && answered(opaque, error);
 }
 
+static MonitorParts *fake_parts(void *opaque, guint32 domid, gboolean standby, GError **error)
+{
+    FakeWorld *world = opaque;
+    guint number = GPOINTER_TO_UINT(g_hash_table_lookup(world->sockets, MONITOR ".next"));
+    MonitorParts *parts;
+
+    (void)domid;
+    if (standby && (!enter(world, "monitor_parts") || !number || !leave(world) ||
+                    !qemu_at(world, number - 1)->alive || qemu_at(world, number - 1)->hangs)) {
+        fail(error, "QMP: no answer");
+        return NULL;
+    }
+    if (!standby && (!monitor(world, "monitor_parts", error) || !answered(world, error))) {
+        return NULL;
+    }
+    parts = g_new0(MonitorParts, 1);
+    parts->lines = g_ptr_array_new_with_free_func(g_free);
+    parts->names = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_add(parts->lines, g_strdup("vcpu 0"));
+    return parts;
+}
+
 static gboolean fake_cont(void *opaque, guint32 domid, GError **error)
 {
     FakeWorld *world = opaque;
@@ -1161,6 +1183,7 @@ FakeWorld *world_new(void)
         .process_has_pty = fake_has_pty,
         .other_at_work = fake_other,
         .monitor_running = fake_running,
+        .monitor_parts = fake_parts,
         .monitor_cont = fake_cont,
         .monitor_save = fake_save,
         .monitor_serial_ptys = fake_ptys,

@@ -6,6 +6,7 @@
 
 #include "fake-qmp.h"
 #include "monitor.h"
+#include "update.h"
 
 /* Sends one command's answer, and gives the result of `ask`. */
 #define with_monitor(ask, ...)                                                                     \
@@ -68,11 +69,70 @@ static void test_no_vnc(void **unused)
     expect_error(&error, XEN_PHYSMAP_ERROR_UNAVAILABLE, "QEMU refused query-vnc: no");
 }
 
+static void test_parts(void **unused)
+{
+    MonitorParts *parts = NULL;
+    GError *error = NULL;
+
+    (void)unused;
+    with_monitor(parts = monitor_parts(qmp, &error), { QMP_AWAIT, "query-cpus-fast" },
+                 { QMP_ANSWER, "[{\"cpu-index\": 1}, {\"cpu-index\": 0}]" },
+                 { QMP_AWAIT, "query-pci" },
+                 { QMP_ANSWER, "[{\"bus\": 0, \"devices\": [{\"bus\": 0, \"slot\": 4, "
+                               "\"function\": 0, \"qdev_id\": \"nic0\", "
+                               "\"id\": {\"vendor\": 4332, \"device\": 33081}}, {}]}, 7]" },
+                 { QMP_AWAIT, "query-block" },
+                 { QMP_ANSWER, "[{\"device\": \"ide0-hd0\", \"inserted\": {\"file\": \"/a\"}}, "
+                               "{\"device\": \"\", \"qdev\": \"/x\\n\"}]" });
+    expect_no_error(error);
+    assert_int_equal(parts->lines->len, 6);
+    assert_string_equal(parts->lines->pdata[0], "PCI device 00:04.0 (10ec:8139)");
+    assert_string_equal(parts->lines->pdata[3], "drive ide0-hd0 with /a");
+    assert_string_equal(parts->lines->pdata[4], "vcpu 0");
+    for (guint i = 0; i < parts->lines->len; i++) {
+        expect_message(parts->lines->pdata[i]);
+    }
+    assert_int_equal(parts->names->len, 2);
+    monitor_parts_free(parts);
+    with_monitor(parts = monitor_parts(qmp, &error), { QMP_AWAIT, "query-cpus-fast" },
+                 { QMP_ANSWER, "{}" });
+    assert_null(parts);
+    expect_error(&error, XEN_PHYSMAP_ERROR_UNAVAILABLE, "query-cpus-fast");
+}
+
+/* As libxl has them: the first card and the first disk are unplugged. */
+static void test_unplugged(void **unused)
+{
+    g_auto(GStrv) args = g_strsplit(
+        "-S -device rtl8139,id=nic0,netdev=net0,mac=00:16 -netdev type=tap,id=net0,ifname=a "
+        "-device e1000,id=nic1,netdev=net1 -netdev type=tap,id=net1 "
+        "-drive file=/a,if=ide,index=0,media=disk,format=raw "
+        "-drive file=/b,if=ide,index=1,media=disk "
+        "-drive if=ide,index=2,media=cdrom,id=ide-5632 -m 64",
+        " ", -1);
+    g_autoptr(GPtrArray) names = g_ptr_array_new(), notes = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *left = NULL;
+
+    (void)unused;
+    g_ptr_array_add(names, (gpointer) "nic1");
+    g_ptr_array_add(names, (gpointer) "ide0-hd1");
+    update_drop_unplugged(&args, names, notes);
+    left = g_strjoinv(" ", args);
+    assert_string_equal(left, "-S -device e1000,id=nic1,netdev=net1 -netdev type=tap,id=net1 "
+                              "-drive file=/b,if=ide,index=1,media=disk "
+                              "-drive if=ide,index=2,media=cdrom,id=ide-5632 -m 64");
+    assert_int_equal(notes->len, 2);
+    expect_message(notes->pdata[0]);
+    assert_non_null(strstr(notes->pdata[1], "disk ide0-hd0"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocked_reasons),
         cmocka_unit_test(test_no_vnc),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_unplugged),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,6 +186,16 @@ static gboolean host_monitor_running(void *opaque, guint32 domid, gboolean *runn
     return qmp && monitor_running(qmp, running, error);
 }
 
+static MonitorParts *host_monitor_parts(void *opaque, guint32 domid, gboolean standby,
+                                        GError **error)
+{
+    g_autoptr(QmpClient) qmp =
+        standby ? qmp_client_connect_standby(domid, error) : qmp_client_connect(domid, error);
+
+    (void)opaque;
+    return qmp ? monitor_parts(qmp, error) : NULL;
+}
+
 static gboolean host_monitor_cont(void *opaque, guint32 domid, GError **error)
 {
     g_autoptr(QmpClient) qmp = qmp_client_connect(domid, error);
@@ -261,8 +271,12 @@ static gboolean host_monitor_save(void *opaque, guint32 domid, GByteArray *state
         }
         return FALSE;
     }
-    /* QEMU's end waits for us; ours is never waited for. */
+    /*
+     * QEMU's end waits for us; ours is never waited for. QEMU opens its end anew, as the user that it
+     * has now; nobody else reaches a pipe without a name.
+     */
     fcntl(ends[1], F_SETFL, 0);
+    fchmod(ends[1], 0602);
     job.pipe = ends[0];
     thread = g_thread_new("device-state", drain, &job);
     saved = monitor_save(qmp, ends[1], error);
@@ -524,6 +538,7 @@ UpdateOps *update_host_open(XenPhysmapOps *xenstore, GError **error)
         .process_has_pty = host_process_has_pty,
         .other_at_work = host_other_at_work,
         .monitor_running = host_monitor_running,
+        .monitor_parts = host_monitor_parts,
         .monitor_cont = host_monitor_cont,
         .monitor_save = host_monitor_save,
         .monitor_serial_ptys = host_monitor_serial_ptys,

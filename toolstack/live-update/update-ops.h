@@ -9,6 +9,7 @@
 
 /* See monitor.h. */
 typedef struct MonitorVnc MonitorVnc;
+typedef struct MonitorParts MonitorParts;
 
 /* What Xen says of a domain. */
 typedef struct IoreqInfo {
@@ -54,6 +55,8 @@ typedef struct UpdateOps {
 
     /* The monitor of the QEMU that listens at the domain's socket; see monitor.h. */
     gboolean (*monitor_running)(void *opaque, guint32 domid, gboolean *running, GError **error);
+    /* Of that one, or of the one in standby beside it. */
+    MonitorParts *(*monitor_parts)(void *opaque, guint32 domid, gboolean standby, GError **error);
     gboolean (*monitor_cont)(void *opaque, guint32 domid, GError **error);
     /* Appends the device state, at most `limit` bytes of it. */
     gboolean (*monitor_save)(void *opaque, guint32 domid, GByteArray *state, gsize limit,

@@ -190,6 +190,7 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
     g_autoptr(QmpClient) qmp = NULL;
     g_autoptr(MonitorVnc) vnc = NULL;
     g_autoptr(GPtrArray) blocked = NULL;
+    g_autoptr(MonitorParts) parts = NULL;
     gboolean running;
 
     if (update->old->distrust) {
@@ -218,6 +219,11 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
              (char *)g_ptr_array_index(vnc->clients, i));
     }
     ready->vnc_service = g_strdup(vnc->service);
+    if (!(parts = monitor_parts(qmp, error))) {
+        return FALSE;
+    }
+    /* Also for the old program, should it have to be started again. */
+    update_drop_unplugged(&update->old->args, parts->names, update->notes);
     return look_at_images(ready, qmp, error);
 }
 

@@ -243,7 +243,8 @@ static gboolean hold_qemu(Update *update, const char *program, GStrv args, gbool
 static gboolean prepare(Update *update, GError **error)
 {
     return update_each_backend(update, begin_backend, NULL, error) &&
-           hold_qemu(update, update->new_program, update->new_args, TRUE, error);
+           hold_qemu(update, update->new_program, update->new_args, TRUE, error) &&
+           update_compare_parts(update, error);
 }
 
 /* pause */

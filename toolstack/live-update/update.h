@@ -178,6 +178,18 @@ gboolean update_was_interrupted(Update *update, GError **error);
 /* TRUE, with an error, when somebody saves or migrates the guest. */
 gboolean update_is_disturbed(const Update *update, GError **error);
 
+/*
+ * Drops from QEMU's arguments the network cards and emulated disks that it hasn't any more, because
+ * the guest unplugged them; `names` are those that it has. Adds a note for each.
+ */
+void update_drop_unplugged(GStrv *args, const GPtrArray *names, GPtrArray *notes);
+
+/*
+ * Whether the QEMU in standby has the vcpus, PCI devices and drives that the guest's QEMU has now. With
+ * others the guest would lose some, or find some again.
+ */
+gboolean update_compare_parts(Update *update, GError **error);
+
 /* The QEMU that serves the guest when the update is undone. */
 const ProcessId *update_current(const Update *update);
 

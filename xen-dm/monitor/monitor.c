@@ -40,6 +40,21 @@ static const char *string_in(JsonNode *node, const char *name)
                : NULL;
 }
 
+static JsonNode *member_in(JsonNode *node, const char *name)
+{
+    return node && JSON_NODE_HOLDS_OBJECT(node)
+               ? json_object_get_member(json_node_get_object(node), name)
+               : NULL;
+}
+
+static gint64 number_in(JsonNode *node, const char *name)
+{
+    JsonNode *member = member_in(node, name);
+
+    return member && json_node_get_value_type(member) == G_TYPE_INT64 ? json_node_get_int(member)
+                                                                      : -1;
+}
+
 gboolean monitor_running(QmpClient *qmp, gboolean *running, GError **error)
 {
     g_autoptr(JsonNode) result = qmp_client_execute(qmp, "query-status", NULL, TIMEOUT_MS, error);
@@ -57,9 +72,10 @@ gboolean monitor_cont(QmpClient *qmp, GError **error)
     return run(qmp, "cont", NULL, TIMEOUT_MS, error);
 }
 
-static gboolean save_to_set(QmpClient *qmp, gint64 set, GError **error)
+/* Not /dev/fdset/N: QEMU truncates what it opens by that, and a pipe can't be. */
+static gboolean save_to_fd(QmpClient *qmp, gint64 fd, GError **error)
 {
-    g_autofree char *file = g_strdup_printf("/dev/fdset/%" G_GINT64_FORMAT, set);
+    g_autofree char *file = g_strdup_printf("/proc/self/fd/%" G_GINT64_FORMAT, fd);
     JsonNode *arguments = qmp_argument("filename", file);
 
     json_object_set_boolean_member(json_node_get_object(arguments), "live", TRUE);
@@ -70,22 +86,21 @@ gboolean monitor_save(QmpClient *qmp, int fd, GError **error)
 {
     g_autoptr(JsonNode) added = NULL;
     g_autoptr(JsonObject) arguments = json_object_new();
-    JsonNode *set;
+    gint64 set, theirs;
     gboolean saved;
 
     if (!run(qmp, "stop", NULL, SAVE_TIMEOUT_MS, error) ||
         !(added = qmp_client_execute_with_fd(qmp, "add-fd", NULL, fd, TIMEOUT_MS, error))) {
         return FALSE;
     }
-    set = JSON_NODE_HOLDS_OBJECT(added)
-              ? json_object_get_member(json_node_get_object(added), "fdset-id")
-              : NULL;
-    if (!set || json_node_get_value_type(set) != G_TYPE_INT64) {
+    set = number_in(added, "fdset-id");
+    theirs = number_in(added, "fd");
+    if (set < 0 || theirs < 0) {
         return unexpected("add-fd", error);
     }
-    saved = save_to_set(qmp, json_node_get_int(set), error);
+    saved = save_to_fd(qmp, theirs, error);
     /* A QEMU that goes on must not keep the file open. */
-    json_object_set_int_member(arguments, "fdset-id", json_node_get_int(set));
+    json_object_set_int_member(arguments, "fdset-id", set);
     run(qmp, "remove-fd", json_node_init_object(json_node_alloc(), arguments), TIMEOUT_MS, NULL);
     return saved;
 }
@@ -116,6 +131,112 @@ GPtrArray *monitor_blocked_reasons(QmpClient *qmp, GError **error)
                                                     -1));
     }
     return g_steal_pointer(&reasons);
+}
+
+void monitor_parts_free(MonitorParts *parts)
+{
+    if (parts) {
+        g_ptr_array_unref(parts->lines);
+        g_ptr_array_unref(parts->names);
+        g_free(parts);
+    }
+}
+
+/* Calls `add` for each element of an answer, or of a member of one, that is an array. */
+static void each_element(MonitorParts *parts, JsonNode *array,
+                         void (*add)(MonitorParts *parts, JsonNode *element))
+{
+    for (guint i = 0; array && JSON_NODE_HOLDS_ARRAY(array) &&
+                      i < json_array_get_length(json_node_get_array(array));
+         i++) {
+        add(parts, json_array_get_element(json_node_get_array(array), i));
+    }
+}
+
+static void add_line(MonitorParts *parts, const char *name, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+
+static void add_line(MonitorParts *parts, const char *name, const char *format, ...)
+{
+    g_autofree char *line = NULL;
+    va_list args;
+
+    va_start(args, format);
+    line = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_ptr_array_add(parts->lines, xen_physmap_escape(line, -1));
+    if (name && *name) {
+        g_ptr_array_add(parts->names, g_strdup(name));
+    }
+}
+
+static void add_vcpu(MonitorParts *parts, JsonNode *vcpu)
+{
+    add_line(parts, NULL, "vcpu %" G_GINT64_FORMAT, number_in(vcpu, "cpu-index"));
+}
+
+/* Behind a bridge, the buses' numbers are the guest's, so no machine with one is looked into. */
+static void add_pci_device(MonitorParts *parts, JsonNode *device)
+{
+    JsonNode *id = member_in(device, "id");
+
+    add_line(parts, string_in(device, "qdev_id"),
+             "PCI device %02" G_GINT64_MODIFIER "x:%02" G_GINT64_MODIFIER "x.%" G_GINT64_FORMAT
+             " (%04" G_GINT64_MODIFIER "x:%04" G_GINT64_MODIFIER "x)",
+             number_in(device, "bus"), number_in(device, "slot"), number_in(device, "function"),
+             number_in(id, "vendor"), number_in(id, "device"));
+}
+
+static void add_pci_bus(MonitorParts *parts, JsonNode *bus)
+{
+    each_element(parts, member_in(bus, "devices"), add_pci_device);
+}
+
+/* A drive without a name has a device with a path, which is none of xl's. */
+static void add_drive(MonitorParts *parts, JsonNode *drive)
+{
+    const char *name = string_in(drive, "device");
+    const char *device = string_in(drive, "qdev");
+    const char *file = string_in(member_in(drive, "inserted"), "file");
+
+    add_line(parts, name, "drive %s with %s",
+             name && *name ? name
+             : device      ? device
+                           : "",
+             file ? file : "nothing in it");
+}
+
+static gint compare_lines(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+MonitorParts *monitor_parts(QmpClient *qmp, GError **error)
+{
+    static const struct {
+        const char *command;
+        void (*add)(MonitorParts *parts, JsonNode *element);
+    } questions[] = { { "query-cpus-fast", add_vcpu },
+                      { "query-pci", add_pci_bus },
+                      { "query-block", add_drive } };
+    g_autoptr(MonitorParts) parts = g_new0(MonitorParts, 1);
+
+    parts->lines = g_ptr_array_new_with_free_func(g_free);
+    parts->names = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < G_N_ELEMENTS(questions); i++) {
+        g_autoptr(JsonNode) result =
+            qmp_client_execute(qmp, questions[i].command, NULL, TIMEOUT_MS, error);
+
+        if (!result || !JSON_NODE_HOLDS_ARRAY(result)) {
+            if (result) {
+                unexpected(questions[i].command, error);
+            }
+            return NULL;
+        }
+        each_element(parts, result, questions[i].add);
+    }
+    g_ptr_array_sort(parts->lines, compare_lines);
+    return g_steal_pointer(&parts);
 }
 
 static void image_free(gpointer data)

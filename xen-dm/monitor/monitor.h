@@ -13,7 +13,8 @@ gboolean monitor_cont(QmpClient *qmp, GError **error);
 
 /*
  * Stops the virtual machine, which completes its disk requests and flushes its images, and writes
- * the device state to `fd`, open for writing only. QEMU needs no rights to any path for that.
+ * the device state to `fd`, the writing end of a pipe. QEMU opens it anew, by /proc/self/fd, and has to
+ * have the rights to that.
  */
 gboolean monitor_save(QmpClient *qmp, int fd, GError **error);
 
@@ -22,6 +23,17 @@ gboolean monitor_save(QmpClient *qmp, int fd, GError **error);
  * it saves nevertheless. Before version 6.0 QEMU doesn't say. Free with g_ptr_array_unref.
  */
 GPtrArray *monitor_blocked_reasons(QmpClient *qmp, GError **error);
+
+/* What QEMU has now, which can be more or less than what it was started with. */
+typedef struct MonitorParts {
+    GPtrArray *lines; /* one for each vcpu, PCI device and drive, in order; escaped */
+    GPtrArray *names; /* the ids of its PCI devices, and the names of its drives */
+} MonitorParts;
+
+MonitorParts *monitor_parts(QmpClient *qmp, GError **error);
+
+/* NULL is allowed. */
+void monitor_parts_free(MonitorParts *parts);
 
 typedef struct MonitorImage {
     char *path;
@@ -46,6 +58,7 @@ void monitor_vnc_free(MonitorVnc *vnc);
 
 gboolean monitor_set_vnc_password(QmpClient *qmp, const char *password, GError **error);
 
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MonitorParts, monitor_parts_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MonitorVnc, monitor_vnc_free)
 
 #endif

@@ -126,6 +126,32 @@ static int connect_path(const char *path, gint64 deadline, GError **error)
     }
 }
 
+static QmpClient *client_of(int fd)
+{
+    QmpClient *client = qmp_client_new(fd);
+
+    client->stop = stop_of_new;
+    qmp_client_limit(client, QMP_CONVERSATION_MS);
+    return client;
+}
+
+QmpClient *qmp_client_connect_standby(guint32 domid, GError **error)
+{
+    g_autofree char *path = g_strdup_printf(QMP_SOCKET_FORMAT STANDBY_SUFFIX, domid);
+    gint64 deadline = g_get_monotonic_time() + CONNECT_TIMEOUT_MS * G_TIME_SPAN_MILLISECOND;
+    g_autoptr(GError) problem = NULL;
+    int fd = connect_path(path, deadline, &problem);
+
+    if (fd < 0 && !problem) {
+        fail(&problem, "can't connect to the new QEMU: %s: %s", path, g_strerror(errno));
+    }
+    if (fd < 0) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return NULL;
+    }
+    return client_of(fd);
+}
+
 QmpClient *qmp_client_connect(guint32 domid, GError **error)
 {
     g_autofree char *ours = g_strdup_printf(QMP_SOCKET_FORMAT, domid);
@@ -134,7 +160,6 @@ QmpClient *qmp_client_connect(guint32 domid, GError **error)
     g_autoptr(GError) problem = NULL;
     int fd = connect_path(ours, deadline, &problem);
     int errnum = errno;
-    QmpClient *client;
 
     if (fd < 0 && !problem) {
         fd = connect_path(libxls, deadline, &problem);
@@ -147,10 +172,7 @@ QmpClient *qmp_client_connect(guint32 domid, GError **error)
         g_propagate_error(error, g_steal_pointer(&problem));
         return NULL;
     }
-    client = qmp_client_new(fd);
-    client->stop = stop_of_new;
-    qmp_client_limit(client, QMP_CONVERSATION_MS);
-    return client;
+    return client_of(fd);
 }
 
 void qmp_client_free(QmpClient *client)

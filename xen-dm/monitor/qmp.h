@@ -21,6 +21,9 @@ QmpClient *qmp_client_new(int fd);
 #define QMP_CONVERSATION_MS 120000
 QmpClient *qmp_client_connect(guint32 domid, GError **error);
 
+/* To the one in standby beside it (preload/standby.h). */
+QmpClient *qmp_client_connect_standby(guint32 domid, GError **error);
+
 /* The same limit for a socket that was connected by somebody else. */
 void qmp_client_limit(QmpClient *client, int total_ms);
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The vcpus, cards and disks that a guest has now: not those that it was started with. */
+#include "update.h"
+
+#include <string.h>
+
+#include <xen-physmap/record.h>
+
+#include "monitor.h"
+
+/* The value of `name` in "DRIVER,name=VALUE,...", or NULL. */
+static char *property(const char *argument, const char *name)
+{
+    g_auto(GStrv) parts = g_strsplit(argument, ",", -1);
+    gsize length = strlen(name);
+
+    for (guint i = 0; parts[i]; i++) {
+        if (strncmp(parts[i], name, length) == 0 && parts[i][length] == '=') {
+            return g_strdup(parts[i] + length + 1);
+        }
+    }
+    return NULL;
+}
+
+static gboolean is_among(const char *name, const GPtrArray *names)
+{
+    return g_ptr_array_find_with_equal_func((GPtrArray *)names, name, g_str_equal, NULL);
+}
+
+/* The id of the network card that this "-device" is, or NULL. */
+static char *card_of(const char *option, const char *value)
+{
+    g_autofree char *netdev = strcmp(option, "-device") == 0 ? property(value, "netdev") : NULL;
+
+    return netdev ? property(value, "id") : NULL;
+}
+
+/* QEMU's name of the emulated disk that this "-drive" is, or NULL. */
+static char *disk_of(const char *option, const char *value)
+{
+    gboolean is_drive = strcmp(option, "-drive") == 0;
+    g_autofree char *interface = is_drive ? property(value, "if") : NULL;
+    g_autofree char *media = is_drive ? property(value, "media") : NULL;
+    g_autofree char *index = is_drive ? property(value, "index") : NULL;
+    char *id = is_drive ? property(value, "id") : NULL;
+    guint64 number;
+
+    if (g_strcmp0(interface, "ide") != 0 || g_strcmp0(media, "cdrom") == 0 || !index ||
+        !g_ascii_string_to_unsigned(index, 10, 0, 3, &number, NULL)) {
+        g_free(id);
+        return NULL;
+    }
+    return id ? id : g_strdup_printf("ide%d-hd%d", (int)number / 2, (int)number % 2);
+}
+
+static gboolean is_netdev(const char *option, const char *value, const GPtrArray *dropped)
+{
+    g_autofree char *id = strcmp(option, "-netdev") == 0 ? property(value, "id") : NULL;
+
+    return id && is_among(id, dropped);
+}
+
+/* Drops each option with a value that `should` says, together with it. */
+static void drop_if(GStrv *args,
+                    gboolean (*should)(const char *option, const char *value, gpointer data),
+                    gpointer data)
+{
+    GPtrArray *kept = g_ptr_array_new();
+
+    for (guint i = 0; (*args)[i]; i++) {
+        if ((*args)[i + 1] && should((*args)[i], (*args)[i + 1], data)) {
+            g_free((*args)[i]);
+            g_free((*args)[++i]);
+        } else {
+            g_ptr_array_add(kept, (*args)[i]);
+        }
+    }
+    g_ptr_array_add(kept, NULL);
+    g_free(*args);
+    *args = (GStrv)g_ptr_array_free(kept, FALSE);
+}
+
+typedef struct Dropping {
+    const GPtrArray *names;
+    GPtrArray *netdevs, *notes;
+} Dropping;
+
+static gboolean is_unplugged(const char *option, const char *value, gpointer data)
+{
+    Dropping *dropping = data;
+    g_autofree char *card = card_of(option, value);
+    g_autofree char *disk = disk_of(option, value);
+    const char *name = card ? card : disk;
+    g_autofree char *shown = name ? xen_physmap_escape(name, -1) : NULL;
+
+    if (!name || is_among(name, dropping->names)) {
+        return FALSE;
+    }
+    if (card) {
+        g_ptr_array_add(dropping->netdevs, property(value, "netdev"));
+    }
+    g_ptr_array_add(dropping->notes,
+                    g_strdup_printf("the guest unplugged its emulated %s %s, and doesn't get it "
+                                    "again",
+                                    card ? "network card" : "disk", shown));
+    return TRUE;
+}
+
+static gboolean is_left_over(const char *option, const char *value, gpointer data)
+{
+    return is_netdev(option, value, ((Dropping *)data)->netdevs);
+}
+
+void update_drop_unplugged(GStrv *args, const GPtrArray *names, GPtrArray *notes)
+{
+    g_autoptr(GPtrArray) netdevs = g_ptr_array_new_with_free_func(g_free);
+    Dropping dropping = { names, netdevs, notes };
+
+    drop_if(args, is_unplugged, &dropping);
+    drop_if(args, is_left_over, &dropping);
+}
+
+static char *first_missing(const GPtrArray *lines, const GPtrArray *among)
+{
+    for (guint i = 0; i < lines->len; i++) {
+        if (!is_among(g_ptr_array_index(lines, i), among)) {
+            return g_strdup(g_ptr_array_index(lines, i));
+        }
+    }
+    return NULL;
+}
+
+gboolean update_compare_parts(Update *update, GError **error)
+{
+    const UpdateOps *ops = update->ops;
+    guint32 domid = update->domain->domid;
+    g_autoptr(MonitorParts) old = ops->monitor_parts(ops->opaque, domid, FALSE, error);
+    g_autoptr(MonitorParts) new = old ? ops->monitor_parts(ops->opaque, domid, TRUE, error) : NULL;
+    g_autofree char *lost = new ? first_missing(old->lines, new->lines) : NULL;
+    g_autofree char *found = new ? first_missing(new->lines, old->lines) : NULL;
+
+    if (lost || found) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "the guest was changed since its start: its QEMU has %s, and the new one %s",
+                    lost ? lost : "no more", found ? found : "hasn't");
+    }
+    return new && !lost && !found;
+}
