@@ -3,7 +3,9 @@
 #include "expect.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -198,13 +200,52 @@ static void test_many(void **state)
     close(out[0]);
 }
 
+static void *live_on(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        pause();
+    }
+    return NULL;
+}
+
+/* A process whose first thread has ended, but not the others. */
+static void test_thread(void **state)
+{
+    ProcessId id = { 0 };
+    g_autofree char *path = NULL, *text = NULL;
+    g_autoptr(GError) error = NULL;
+    pid_t child = fork();
+    int status = 0;
+
+    (void)state;
+    if (child == 0) {
+        pthread_t thread;
+
+        alarm(60);
+        pthread_create(&thread, NULL, live_on, NULL);
+        pthread_exit(NULL);
+    }
+    path = g_strdup_printf("/proc/%d/stat", (int)child);
+    do {
+        g_clear_pointer(&text, g_free);
+        assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    } while (!strstr(text, ") Z "));
+    id = process_identify(child);
+    assert_int_equal(id.pid, child);
+    process_end(&id, &error);
+    expect_no_error(error);
+    assert_int_equal(process_identify(child).pid, 0);
+    waitpid(child, &status, 0); /* if process_end hasn't */
+    assert_true(!status || WTERMSIG(status) == SIGKILL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_own_user),
-        cmocka_unit_test(test_shared_user),
-        cmocka_unit_test(test_no_user),
-        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_own_user), cmocka_unit_test(test_shared_user),
+        cmocka_unit_test(test_no_user),  cmocka_unit_test(test_many),
+        cmocka_unit_test(test_thread),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,15 +32,19 @@ ProcessId process_identify(pid_t pid)
     g_autofree char *text = NULL;
     const char *after_name;
     char state;
+    long threads;
     guint64 started;
 
     if (pid <= 0 || !g_file_get_contents(path, &text, NULL, NULL) ||
         !(after_name = strrchr(text, ')')) ||
         sscanf(after_name,
-               ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+               ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld %*s "
                "%" G_GINT64_MODIFIER "u",
-               &state, &started) != 2 ||
-        state == 'Z' || state == 'X') {
+               &state, &threads, &started) != 3) {
+        return (ProcessId){ 0 };
+    }
+    /* The first thread of a process can end before the others, and looks like this then. */
+    if ((state == 'Z' || state == 'X') && threads <= 1) {
         return (ProcessId){ 0 };
     }
     return (ProcessId){ pid, started };
