@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -37,10 +38,11 @@ static const char *build;
 static XenPhysmapOps *ops;
 static AttackCounts *counts;
 
-/* The guest of this case, the QEMU's process group, and what the command said. */
+/* The guest of this case, the QEMU's process group, what the command said and how much memory it had. */
 static guint domid = 6;
 static pid_t qemu;
 static char *said;
+static glong peak_kib;
 
 static void must(gboolean done, const char *what)
 {
@@ -256,13 +258,14 @@ static int run_command(int signal_number, ...)
     g_autofree char *reached = g_strdup_printf(ATTACK_REACHED_FORMAT, domid);
     gint64 deadline = g_get_monotonic_time() + PATIENCE_US;
     va_list words;
+    struct rusage usage;
     int status;
     pid_t pid;
 
     va_start(words, signal_number);
     pid = start_command(output, words);
     va_end(words);
-    while (waitpid(pid, &status, WNOHANG) != pid) {
+    while (wait4(pid, &status, WNOHANG, &usage) != pid) {
         if (signal_number && there_is(reached)) {
             kill(pid, signal_number);
             signal_number = 0;
@@ -274,6 +277,7 @@ static int run_command(int signal_number, ...)
         }
         g_usleep(POLL_US);
     }
+    peak_kib = usage.ru_maxrss;
     g_free(said);
     must(g_file_get_contents(output, &said, NULL, NULL), output);
     if (strstr(said, "runtime error:") || strstr(said, "Sanitizer")) {
@@ -505,6 +509,16 @@ static void test_endless_state(void **state)
     expect_unharmed();
 }
 
+static void test_many_words(void **state)
+{
+    (void)state;
+    start_qemu("many-words", &vram);
+    run_command(0, "check", NULL);
+    /* A reply is 8 MiB at most, and several copies are made of it. Sanitizers take more. */
+    assert_true(getenv("ASAN_OPTIONS") || peak_kib < 64 * 1024);
+    expect_unharmed();
+}
+
 static void test_huge_block(void **state)
 {
     (void)state;
@@ -587,6 +601,7 @@ int main(void)
         ATTACK(flood),
         ATTACK(huge_block),
         ATTACK(many_ranges),
+        ATTACK(many_words),
         ATTACK(duplicate_keys),
         ATTACK(link_in_folder),
         ATTACK(file_of_others),

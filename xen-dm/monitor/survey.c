@@ -75,9 +75,14 @@ static gboolean parse_0x(const char *text, guint64 *value)
  */
 static char *parse_ramblock(const char *line, guint64 *offset, guint64 *total)
 {
-    g_auto(GStrv) words = g_strsplit_set(line, " \t", -1);
+    g_auto(GStrv) words = NULL;
     guint n = 0;
     guint64 used;
+
+    if (strlen(line) > LINE_MAX_BYTES) {
+        return NULL;
+    }
+    words = g_strsplit_set(line, " \t", -1);
 
     for (guint i = 0; words[i]; i++) { /* without the empty ones between two blanks */
         char *word = words[i];
@@ -87,7 +92,7 @@ static char *parse_ramblock(const char *line, guint64 *offset, guint64 *total)
             words[n++] = word;
         }
     }
-    for (guint i = 2; strlen(line) <= LINE_MAX_BYTES && i + 2 < n; i++) {
+    for (guint i = 2; i + 2 < n; i++) {
         if (parse_0x(words[i], offset) && parse_0x(words[i + 1], &used) &&
             parse_0x(words[i + 2], total)) {
             char *page_size = words[i - 2], *name;
