@@ -88,8 +88,14 @@ static char *describe(const XenPhysmapFinding *finding)
     case XEN_PHYSMAP_MISSING:
         return g_strdup_printf("%s: at " HEX ", size " HEX " in A, not in B", a->name,
                                a->start_addr, a->size);
+    case XEN_PHYSMAP_UNPLUGGED:
+        a = finding->has_recorded ? a : b;
+        return g_strdup_printf("%s: at " HEX ", size " HEX " in %s; left by a device that was "
+                               "unplugged",
+                               a->name, a->start_addr, a->size, finding->has_recorded ? "A" : "B");
     case XEN_PHYSMAP_EXTRA:
     case XEN_PHYSMAP_UNSEEN:
+    case XEN_PHYSMAP_UNRECORDED:
         return g_strdup_printf("%s: at " HEX ", size " HEX " in B, not in A", b->name,
                                b->start_addr, b->size);
     case XEN_PHYSMAP_RESIZED:

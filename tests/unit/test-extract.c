@@ -396,7 +396,7 @@ static void test_usage(void **unused)
         { { "--at=0x1000", "-", "out" }, "--at wants ADDRESS,SIZE" },
         { { "--at=0x1000,12", "-", "out" }, "--at: " },
         { { "-", "vga.vram", "out" },
-          "without --at ADDRESS,SIZE: in a stream the records come behind" },
+          "without --at ADDRESS,SIZE: in a stream the records come after" },
     };
 
     (void)unused;

@@ -6,7 +6,7 @@
 #include <xen-physmap/error.h>
 
 /* How far byte_source_peek can look ahead. */
-#define SOURCE_AHEAD 16
+#define SOURCE_AHEAD 18
 
 /*
  * A seekable input is only read where it is asked for, with pread. Any other input is read once,

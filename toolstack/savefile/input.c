@@ -4,8 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "foreign-format.h"
 
 /* A verb has two inputs at most. */
 #define INPUTS_MAX 4
@@ -54,6 +57,67 @@ static gboolean goes_into_input(int fd)
            input_is_open(&st);
 }
 
+/* The last input that is compressed. */
+static struct {
+    int fd; /* the end of a pipe; -1: none */
+    const char *program;
+} compressed = { -1, NULL };
+
+const char *input_compressor(int fd)
+{
+    return fd >= 0 && fd == compressed.fd ? compressed.program : NULL;
+}
+
+/* Starts `program` between the file and the writing end of a pipe. */
+static gboolean start(const char *program, int file, int writing_end)
+{
+    char *const arguments[] = { (char *)program, (char *)"-dc", NULL };
+    posix_spawn_file_actions_t actions;
+    pid_t child;
+    int failed;
+
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, file, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, writing_end, STDOUT_FILENO);
+    failed = posix_spawnp(&child, program, &actions, NULL, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    errno = failed;
+    return failed == 0;
+}
+
+/* Puts the compressor's pipe in the place of a compressed file. It ends when it has written all, or
+ * when nobody reads on; a damaged file ends too early, and the compressor says why. */
+static int uncompress(int fd, const struct stat *st, GError **error)
+{
+    guint8 bytes[FOREIGN_FORMAT_BYTES];
+    gssize n = S_ISREG(st->st_mode) ? pread(fd, bytes, sizeof bytes, lseek(fd, 0, SEEK_CUR)) : 0;
+    const char *program = n > 0 ? foreign_format_compressor(bytes, n) : NULL;
+    int ends[2] = { -1, -1 };
+    gboolean ok;
+
+    if (!program) {
+        return fd;
+    }
+    ok = pipe2(ends, O_CLOEXEC) == 0 && start(program, fd, ends[1]);
+    if (!ok) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                    "it is compressed, and %s can't be started to read it: %s", program,
+                    g_strerror(errno));
+    }
+    if (ends[1] >= 0) {
+        close(ends[1]);
+    }
+    if (!ok && ends[0] >= 0) {
+        close(ends[0]);
+    }
+    if (fd != STDIN_FILENO) {
+        close(fd);
+    }
+    compressed.fd = ok ? ends[0] : -1;
+    compressed.program = program;
+    return compressed.fd;
+}
+
 int input_open(const char *name, GError **error)
 {
     int fd = strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
@@ -68,7 +132,7 @@ int input_open(const char *name, GError **error)
     if (identify(&st, &inputs[n_inputs % INPUTS_MAX])) {
         n_inputs++;
     }
-    /* Then not even a message may be written there. */
+    /* Not even a message may go there. */
     if (goes_into_input(STDERR_FILENO) && (null = open("/dev/null", O_WRONLY | O_CLOEXEC)) >= 0) {
         dup2(null, STDERR_FILENO);
         close(null);
@@ -82,7 +146,7 @@ int input_open(const char *name, GError **error)
         }
         return -1;
     }
-    return fd;
+    return uncompress(fd, &st, error);
 }
 
 gboolean input_is_file(const char *word)

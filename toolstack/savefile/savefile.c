@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "emulator-data.h"
+#include "input.h"
 #include "legacy-blob.h"
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
@@ -311,9 +312,18 @@ Savefile *savefile_read_file(int fd, GError **error)
         return NULL;
     }
     if (!stream_seekable(stream)) {
-        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
-                            "in a stream the records come behind the pages, so that a pipe would "
-                            "have to be read twice: store it in a file");
+        const char *program = input_compressor(fd);
+
+        if (program) {
+            g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                        "it is compressed, and has to be read twice here: uncompress it first, "
+                        "with %s -dk",
+                        program);
+        } else {
+            g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                                "in a stream the records come after the pages, so that a pipe "
+                                "would have to be read twice: store it in a file");
+        }
         return NULL;
     }
     return savefile_read(stream, FALSE, error);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "foreign-format.h"
+
 /* A longer configuration is taken for a forged one. */
 #define CONFIG_MAX (64U << 20)
 
@@ -108,6 +110,32 @@ static gboolean libxc_next(Stream *stream, StreamItem *item, GError **error)
     return stream_next_of(stream, STREAM_LIBXC_HEADER, item, error);
 }
 
+/* It is none of the above; `got` bytes of it were seen. */
+static gboolean refuse(Stream *stream, gsize got, GError **error)
+{
+    const guint8 *bytes;
+    const char *what;
+
+    if (got == 0) {
+        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                            "the input is empty");
+        return FALSE;
+    }
+    if (!byte_source_peek(stream->source, FOREIGN_FORMAT_BYTES, &bytes, &got, error)) {
+        return FALSE;
+    }
+    what = foreign_format_describe(bytes, got);
+    if (what) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "this is no savefile: it is %s", what);
+    } else {
+        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                            "this is no savefile: it starts neither as one of xl, libvirt or "
+                            "XAPI, nor as a libxl or libxc stream");
+    }
+    return FALSE;
+}
+
 static gboolean wrapper_next(Stream *stream, StreamItem *item, GError **error)
 {
     /* Eight bytes are enough to tell all wrappers apart. */
@@ -132,11 +160,7 @@ static gboolean wrapper_next(Stream *stream, StreamItem *item, GError **error)
             return formats[i].next(stream, item, error);
         }
     }
-    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                got == 0 ? "the input is empty"
-                         : "this is no savefile: it starts neither as one of xl, libvirt or XAPI, "
-                           "nor as a libxl or libxc stream");
-    return FALSE;
+    return refuse(stream, got, error);
 }
 
 static const struct {

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What isn't a savefile, and what is one in a compressed file, by the first bytes. */
+#ifndef XEN_PHYSMAP_FOREIGN_FORMAT_H
+#define XEN_PHYSMAP_FOREIGN_FORMAT_H
+
+#include <glib.h>
+
+/* So many bytes are enough. */
+#define FOREIGN_FORMAT_BYTES 18
+
+/* What it is and what to do with it, to be put after "it is"; NULL when it isn't known. */
+const char *foreign_format_describe(const guint8 *bytes, gsize length);
+
+/* The program that uncompresses it; NULL when it isn't compressed. */
+const char *foreign_format_compressor(const guint8 *bytes, gsize length);
+
+#endif
