@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The guest's own pages: whether they are there, and mapping them. */
+/* The guest's pages: tells which ones exist, and maps them. */
 #ifndef XEN_PHYSMAP_GUEST_H
 #define XEN_PHYSMAP_GUEST_H
 
@@ -17,17 +17,17 @@ XEN_PHYSMAP_API void *xen_physmap_guest_map(const XenPhysmapOps *ops, guint32 do
                                             guint64 guest_addr, guint64 size, int prot,
                                             GError **error);
 
-/* Takes back what xen_physmap_guest_map gave. */
+/* Unmaps what xen_physmap_guest_map mapped. */
 XEN_PHYSMAP_API void xen_physmap_guest_unmap(const XenPhysmapOps *ops, void *address, guint64 size);
 
-/* So many missing pages are counted, 1 GiB, and no more. */
+/* The largest number of missing pages that is counted, 1 GiB. */
 #define XEN_PHYSMAP_MISSING_MAX (G_GUINT64_CONSTANT(1) << 18)
 
 /*
- * Counts the pages of [guest_addr, guest_addr + size) that the domain doesn't have, by mapping
- * them for a moment, and stops at XEN_PHYSMAP_MISSING_MAX: a size that no domain has costs no more
- * than the domain's memory. *missing becomes their number, and *first the address of the first one if
- * there is one; `first` may be NULL. Thread-safe as far as `ops` is.
+ * Counts the pages of [guest_addr, guest_addr + size) that the domain doesn't have, by mapping them
+ * for a moment. Stops at XEN_PHYSMAP_MISSING_MAX, so that a size that no domain has doesn't take
+ * longer than the domain's memory. *missing becomes the number, and *first the address of the first
+ * one if there is one; `first` may be NULL. Thread-safe as far as `ops` is.
  */
 XEN_PHYSMAP_API gboolean xen_physmap_guest_missing(const XenPhysmapOps *ops, guint32 domid,
                                                    guint64 guest_addr, guint64 size,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The record: which guest pages belong to which ramblock. All other modules speak in it. */
+/* The record: which guest pages belong to which ramblock. */
 #ifndef XEN_PHYSMAP_RECORD_H
 #define XEN_PHYSMAP_RECORD_H
 
@@ -11,11 +11,11 @@ G_BEGIN_DECLS
 #define XEN_PHYSMAP_PAGE_SHIFT 12
 #define XEN_PHYSMAP_PAGE_SIZE (G_GUINT64_CONSTANT(1) << XEN_PHYSMAP_PAGE_SHIFT)
 
-/* The longest name in bytes, without its NUL; as long as a ramblock id of QEMU can be. */
+/* The longest name in bytes, without its NUL, and the longest ramblock id of QEMU. */
 #define XEN_PHYSMAP_NAME_MAX 255
 
-/* The name in a record of pages that no ramblock has any more: an unplugged device left them in the
- * guest. No ramblock's id, since it has no '/' and QEMU has no region of this name. */
+/* The name in a record of pages that belong to no ramblock any more: an unplugged device left them
+ * in the guest. No ramblock has this id: it has no '/', and QEMU has no region with this name. */
 #define XEN_PHYSMAP_UNPLUGGED_NAME "unplugged"
 
 /*
@@ -26,8 +26,8 @@ G_BEGIN_DECLS
  *     { "0000:00:03.0/vga.vram", 0x2000000, 0xf1000000, 0x1000000 }
  */
 typedef struct XenPhysmapRecord {
-    /* QEMU's ramblock id, e.g. "0000:00:04.0/e1000.rom", or a bare memory region name as device
-     * models before Xen 4.10 wrote it, e.g. "vga.vram". Printable ASCII, not empty. */
+    /* QEMU's ramblock id, e.g. "0000:00:04.0/e1000.rom", or a bare memory region name, as a
+     * QEMU built for Xen before 4.10 wrote it, e.g. "vga.vram". Printable ASCII, not empty. */
     char name[XEN_PHYSMAP_NAME_MAX + 1];
     /* The block's offset in the device model's RAM space (QEMU's ram_addr_t). */
     guint64 phys_offset;
@@ -38,18 +38,18 @@ typedef struct XenPhysmapRecord {
 } XenPhysmapRecord;
 
 /*
- * Fills *record, checked: the name's length and characters, alignment, a size that is not 0, no
- * wrap-around at 2^64. Returns FALSE and sets INVALID, with *record unchanged, when a rule is
- * broken. Thread-safe.
+ * Fills *record, and checks the name's length and characters, the alignment, that the size isn't 0,
+ * and that nothing wraps around at 2^64. INVALID, with *record unchanged, when a rule is broken.
+ * Thread-safe.
  */
 XEN_PHYSMAP_API gboolean xen_physmap_record_init(XenPhysmapRecord *record, const char *name,
                                                  guint64 phys_offset, guint64 start_addr,
                                                  guint64 size, GError **error);
 
 /*
- * For a record from outside that keeps the rules above: INVALID when its block was moved onto pages
- * that every PC has for itself, or Xen. No firmware and no guest that goes on puts a BAR there. A
- * block in place may be anywhere behind the guest's RAM. Thread-safe.
+ * For a valid record from outside: INVALID when its block was moved onto pages that the PC platform
+ * or Xen needs. Neither firmware nor a working guest puts a BAR there. A block in place may be
+ * anywhere after the guest's RAM. Thread-safe.
  */
 XEN_PHYSMAP_API gboolean xen_physmap_record_check_place(const XenPhysmapRecord *record,
                                                         GError **error);
@@ -65,9 +65,9 @@ XEN_PHYSMAP_API gboolean xen_physmap_record_equal(const XenPhysmapRecord *a,
 XEN_PHYSMAP_API const char *xen_physmap_region_name(const char *name);
 
 /*
- * A copy of `length` bytes (-1: up to the NUL) that is safe on a terminal: printable ASCII stays,
- * every other byte and the backslash become \xNN, and what is longer than 128 bytes is cut and
- * ends in "...". Free it with g_free. Thread-safe.
+ * A copy of `length` bytes (-1: up to the NUL) that is safe on a terminal. Printable ASCII stays,
+ * every other byte and the backslash become \xNN. A text of more than 128 bytes is cut, and ends in
+ * "...". Free it with g_free. Thread-safe.
  */
 XEN_PHYSMAP_API char *xen_physmap_escape(const char *bytes, gssize length);
 

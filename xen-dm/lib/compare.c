@@ -8,7 +8,7 @@
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
-/* The device model's blocks, in the guest or absent from it. */
+/* The device model's blocks, in the guest or absent. */
 typedef struct Blocks {
     const XenPhysmapTable *actual, *absent;
 } Blocks;
@@ -28,17 +28,17 @@ static const XenPhysmapRecord *get_block(const Blocks *blocks, guint index, gboo
                    : xen_physmap_table_get(blocks->actual, index);
 }
 
-/* How often a name occurs, and where it did last. */
+/* How often a name occurs, and where it occurred last. */
 typedef struct Count {
     guint n, last;
 } Count;
 
-/* A comparison at work. The tables of names give a Count each, so that nothing is searched for. */
+/* A comparison in progress. Hash tables from names to a Count make searches unnecessary. */
 typedef struct Comparison {
     const XenPhysmapTable *recorded;
     Blocks blocks;
     GHashTable *record_names, *block_names;
-    GHashTable *regions; /* of blocks whose id is no record's name */
+    GHashTable *regions; /* of blocks whose id isn't a record's name */
     gboolean videoram_only;
 } Comparison;
 
@@ -67,8 +67,8 @@ static gboolean is_bare(const char *name)
 }
 
 /*
- * The blocks that the record can stand for: those of its name. A bare name that is no block's (an
- * ISA card's id is bare) fits each block of that region whose id isn't itself a record's name.
+ * The blocks that the record fits: those with its name. A bare name that no block has (an ISA
+ * card's id is bare) fits each block of that region whose id isn't a record's name.
  */
 static Count find_blocks(const Comparison *c, const char *name)
 {
@@ -77,7 +77,7 @@ static Count find_blocks(const Comparison *c, const char *name)
     return exact.n || !is_bare(name) ? exact : get_count(c->regions, name);
 }
 
-/* How many records can stand for the block. */
+/* The number of records that fit the block. */
 static guint count_records(const Comparison *c, const char *block)
 {
     const char *region = xen_physmap_region_name(block);
@@ -89,7 +89,7 @@ static guint count_records(const Comparison *c, const char *block)
     return get_count(c->record_names, region).n;
 }
 
-/* The next record, from this guest-physical address on, that has a byte below `end`. */
+/* The first record with a byte from this guest-physical address on and below `end`. */
 static const XenPhysmapRecord *next_below(const Comparison *c, guint64 start, guint64 end)
 {
     const XenPhysmapRecord *record = xen_physmap_table_next_guest(c->recorded, start);
@@ -97,7 +97,7 @@ static const XenPhysmapRecord *next_below(const Comparison *c, guint64 start, gu
     return record && record->start_addr < end ? record : NULL;
 }
 
-/* Whether pages of another recorded block are at this stretch. */
+/* Whether pages of another recorded block are in this range. */
 static gboolean is_taken(const Comparison *c, const XenPhysmapRecord *but, guint64 start,
                          guint64 size)
 {
@@ -110,7 +110,7 @@ static gboolean is_taken(const Comparison *c, const XenPhysmapRecord *but, guint
     return record != NULL;
 }
 
-/* Whether all of the block's pages are ones that unplugged devices left. */
+/* Whether unplugged devices left all of the block's pages. */
 static gboolean is_left(const Comparison *c, const XenPhysmapRecord *block)
 {
     guint64 place = block->start_addr, end = block->start_addr + block->size;
@@ -127,8 +127,8 @@ static gboolean is_left(const Comparison *c, const XenPhysmapRecord *block)
 }
 
 /*
- * Whether the records are those of a QEMU built for a Xen before 4.10. It recorded nothing but the
- * framebuffer that it had moved, by its region's name.
+ * Whether the records are from a QEMU built for Xen before 4.10. It only recorded the framebuffer
+ * that it had moved, by its region's name.
  */
 static gboolean is_videoram_only(const XenPhysmapTable *recorded)
 {
@@ -150,7 +150,7 @@ static XenPhysmapVerdict judge_record(const Comparison *c, const XenPhysmapRecor
     if (record->phys_offset == actual->phys_offset) {
         return XEN_PHYSMAP_SAME;
     }
-    /* With one record, its offset alone tells whether the blocks without are where they were. */
+    /* With one record, only its offset shows whether the other blocks are where they were. */
     return c->videoram_only || is_taken(c, record, actual->phys_offset, actual->size)
                ? XEN_PHYSMAP_MISPLACED
                : XEN_PHYSMAP_MOVED;

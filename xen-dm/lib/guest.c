@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Maps guest pages and asks which of them are there, through the operations of the host. */
+/* Maps guest pages, and finds out which of them exist, through the operations of the host. */
 #include <xen-physmap/guest.h>
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 
 #include "internal.h"
 
-/* So many pages are asked about at once. */
+/* The number of pages to ask about at once. */
 #define BATCH 1024
 
 static void *map(const XenPhysmapOps *ops, guint32 domid, guint64 guest_addr, gsize num, int prot,

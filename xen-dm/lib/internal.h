@@ -22,13 +22,13 @@ gboolean xen_physmap_table_to_guest(const XenPhysmapTable *table, guint64 phys_o
 gboolean xen_physmap_table_to_phys(const XenPhysmapTable *table, guint64 guest_addr,
                                    guint64 *phys_offset);
 
-/* Whether it records pages that an unplugged device left, and no ramblock. */
+/* Whether it is a record of pages that an unplugged device left, and not of a ramblock. */
 static inline gboolean xen_physmap_record_is_unplugged(const XenPhysmapRecord *record)
 {
     return strcmp(record->name, XEN_PHYSMAP_UNPLUGGED_NAME) == 0;
 }
 
-/* The record that holds this guest-physical byte or else the next one above it; NULL: none. */
+/* The record that contains this guest-physical byte, or the next one above it; NULL: none. */
 const XenPhysmapRecord *xen_physmap_table_next_guest(const XenPhysmapTable *table,
                                                      guint64 guest_addr);
 

@@ -11,7 +11,7 @@
 
 #include "internal.h"
 
-/* Handles that weren't asked for are NULL. */
+/* Handles that aren't needed are NULL. */
 typedef struct Host {
     XenPhysmapOps ops;
     struct xs_handle *xs;
@@ -92,7 +92,7 @@ static int host_unmap(void *opaque, void *address, size_t num)
     return xenforeignmemory_unmap(((Host *)opaque)->fmem, address, num);
 }
 
-/* NULL with errno, which the Xen libraries leave at 0 for some failures, becomes an error. */
+/* Makes an error of NULL and errno, which the Xen libraries leave at 0 for some failures. */
 static gboolean opened(const void *handle, const char *what, GError **error)
 {
     if (!handle) {
@@ -112,7 +112,7 @@ static gboolean opened(const void *handle, const char *what, GError **error)
 
 static gboolean open_hypervisor(Host *host, GError **error)
 {
-    /* Xen's libraries print their own account of a failure, which the error tells better. */
+    /* Suppresses the messages of Xen's libraries; the error says more. */
     errno = 0;
     return opened(host->dmod = xendevicemodel_open(NULL, 0), "the hypervisor (libxendevicemodel)",
                   error) &&

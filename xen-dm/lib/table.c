@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The table of records: three sorted orders over the same records, and the rules between them. */
+/* The table: the records in three sorted orders, and the rules between them. */
 #include <xen-physmap/table.h>
 
 #include <string.h>
@@ -8,7 +8,7 @@
 
 typedef enum { BY_PHYS, BY_GUEST, N_ADDRESSES } Order;
 
-/* Where a record is in one of the two address spaces, for a search that touches nothing else, and
+/* Where a record is in one of the two address spaces, for a search that touches nothing else; and
  * where it is in the other one. */
 typedef struct Range {
     guint64 start, size, other;
@@ -26,8 +26,8 @@ static inline const Range *first_of(const XenPhysmapTable *table, Order order)
 }
 
 /*
- * The last range that starts at or before the address; the first one when none does, and NULL when
- * there is none. The loop's only branch is its end, which the processor can foresee.
+ * The last range that starts at or before the address; the first one if none does, and NULL if
+ * there are none. The only branch is the end of the loop, which the processor can predict.
  */
 static inline const Range *last_before(const XenPhysmapTable *table, Order order, guint64 address)
 {
@@ -46,7 +46,8 @@ static inline const Range *last_before(const XenPhysmapTable *table, Order order
     return range;
 }
 
-/* The range that holds the address. One below the start wraps around, and is beyond every size. */
+/* The range that contains the address. An address below the start wraps around to a large number.
+ * */
 static inline const Range *find_range(const XenPhysmapTable *table, Order order, guint64 address)
 {
     const Range *range = last_before(table, order, address);
@@ -61,7 +62,7 @@ static XenPhysmapRecord *find_address(const XenPhysmapTable *table, Order order,
     return range ? range->record : NULL;
 }
 
-/* How many names sort before this one. */
+/* The number of names that sort before this one. */
 static guint count_before(const XenPhysmapTable *table, const char *name, guint64 phys_offset)
 {
     guint low = 0, high = table->names->len;
@@ -133,7 +134,7 @@ static const XenPhysmapRecord *overlap(const XenPhysmapTable *table, Order order
     return NULL;
 }
 
-/* The rules between *record and the rest; `except` is the one that it is to take the place of. */
+/* Checks *record against the other records; `except` is the one that it will replace. */
 static gboolean check(const XenPhysmapTable *table, const XenPhysmapRecord *record,
                       const XenPhysmapRecord *except, GError **error)
 {
@@ -167,7 +168,7 @@ static gboolean check(const XenPhysmapTable *table, const XenPhysmapRecord *reco
     return TRUE;
 }
 
-/* Puts a record where it belongs in one address order. */
+/* Inserts a record into one address order. */
 static void insert_range(XenPhysmapTable *table, Order order, XenPhysmapRecord *record)
 {
     Range range = { record->phys_offset, record->size, record->start_addr, record };
@@ -182,7 +183,7 @@ static void insert_range(XenPhysmapTable *table, Order order, XenPhysmapRecord *
     g_array_insert_val(table->ranges[order], place, range);
 }
 
-/* Takes a record out of one address order. It is in it. */
+/* Removes a record from one address order, which contains it. */
 static void remove_range(XenPhysmapTable *table, Order order, const XenPhysmapRecord *record)
 {
     guint64 start = order == BY_PHYS ? record->phys_offset : record->start_addr;
@@ -191,7 +192,7 @@ static void remove_range(XenPhysmapTable *table, Order order, const XenPhysmapRe
                          last_before(table, order, start) - first_of(table, order));
 }
 
-/* Puts a copy of the record, which breaks no rule, into all orders. */
+/* Inserts a copy of a valid record into all orders. */
 static void insert(XenPhysmapTable *table, const XenPhysmapRecord *record)
 {
     XenPhysmapRecord *owned = g_memdup2(record, sizeof *record);
@@ -212,7 +213,7 @@ gboolean xen_physmap_table_add(XenPhysmapTable *table, const XenPhysmapRecord *r
                     XEN_PHYSMAP_TABLE_MAX);
         return FALSE;
     }
-    /* Filled by hand, a record may break its own rules; the searches here rely on them. */
+    /* A program may have filled in an invalid record. The searches rely on valid ones. */
     if (!xen_physmap_record_init(&checked, record->name, record->phys_offset, record->start_addr,
                                  record->size, error) ||
         !check(table, &checked, NULL, error)) {
@@ -222,7 +223,7 @@ gboolean xen_physmap_table_add(XenPhysmapTable *table, const XenPhysmapRecord *r
     return TRUE;
 }
 
-/* The record whose phys_offset is exactly this, not only a byte within. */
+/* The record with exactly this phys_offset. */
 static XenPhysmapRecord *find_exact(const XenPhysmapTable *table, guint64 phys_offset,
                                     GError **error)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The survey: the layout as it is, asked of QEMU (what there is) and of Xen (where it is). */
+/* The survey: the real layout. QEMU says which blocks there are, Xen says where they are. */
 #ifndef XEN_PHYSMAP_SURVEY_H
 #define XEN_PHYSMAP_SURVEY_H
 
@@ -8,56 +8,56 @@
 
 #include "qmp.h"
 
-/* A stretch of guest-physical space that shows a whole memory region. */
+/* A range of guest-physical space where QEMU shows a whole memory region. */
 typedef struct SurveyRange {
     char *region;
     guint64 start_addr, size;
 } SurveyRange;
 
-/* A stretch of QEMU's RAM space. */
+/* A range of QEMU's RAM space. */
 typedef struct SurveyStretch {
     guint64 phys_offset, size;
 } SurveyStretch;
 
-/* What QEMU lists, but for the guest's own RAM. */
+/* The blocks that QEMU lists, except the guest's own RAM. */
 typedef struct SurveyBlocks {
     /* Each as if its pages were at its phys_offset. */
     XenPhysmapTable *named;
-    /* Of SurveyStretch: blocks that have no name any more, since their device was unplugged. */
+    /* Of SurveyStretch: blocks without a name, because their device was unplugged. */
     GArray *nameless;
-    /* Of messages: lines that can't be understood. Each costs its own block alone. */
+    /* Of messages: lines that can't be parsed. Only the block of such a line is missing. */
     GPtrArray *problems;
     gboolean understood; /* a line was */
 } SurveyBlocks;
 
-/* The device model's blocks but for the guest's own RAM. */
+/* The device model's blocks, except the guest's own RAM. */
 typedef struct Survey {
     /* Those with pages in the guest, and where the first of them is; and, under the name
      * XEN_PHYSMAP_UNPLUGGED_NAME, the pages that unplugged devices left. */
     XenPhysmapTable *table;
-    /* Those without, at their phys_offset: devices that the saved guest didn't have, and blocks
-     * whose pages another block has taken. */
+    /* Those without pages, at their phys_offset: devices that the saved guest didn't have, and
+     * blocks whose pages another block has. */
     XenPhysmapTable *absent;
-    /* Those of `table` that were moved, and that QEMU doesn't show where they are. */
+    /* Those of `table` that were moved, and that QEMU shows elsewhere or not at all. */
     XenPhysmapTable *hidden;
     /* As in SurveyBlocks. */
     GPtrArray *problems;
 } Survey;
 
-/* What the layout known so far is worth for a block that QEMU doesn't show. */
+/* How to use the known layout for a block that QEMU doesn't show. */
 typedef enum {
-    /* It was found by surveys of this QEMU: the block is where it was, or else where it was
+    /* It is from surveys of this QEMU: the block is where it was, or otherwise where it was
      * allocated. */
     SURVEY_OWN,
-    /* It is what records claim: the block is where it was allocated, if the guest has pages there,
-     * or else where its record says. */
+    /* It is from records: the block is where it was allocated if the guest has pages there,
+     * otherwise where its record says. */
     SURVEY_CLAIMED,
 } SurveyTrust;
 
 /*
- * Asks QEMU, for up to timeout_ms, and Xen. `known` is the layout that was known so far, and may be
- * NULL. The time it takes grows with the size of QEMU's answers, not with the numbers in them. Free
- * the survey with survey_free.
+ * Asks QEMU, for up to timeout_ms, and Xen. `known` is the layout known so far, and may be NULL.
+ * The time depends on the length of QEMU's answers, not on the numbers in them. Free the survey
+ * with survey_free.
  */
 Survey *survey_take(QmpClient *qmp, const XenPhysmapOps *ops, guint32 domid,
                     const XenPhysmapTable *known, SurveyTrust trust, int timeout_ms,
@@ -70,9 +70,9 @@ SurveyBlocks *survey_blocks(QmpClient *qmp, int timeout_ms, GError **error);
 void survey_free(Survey *survey);
 void survey_blocks_free(SurveyBlocks *blocks);
 
-/* The two parsers, for tests and fuzzing: QEMU's text is outside data as well. */
+/* The two parsers, for tests and fuzzing: QEMU's answers are untrusted. */
 
-/* "info ramblock". Fails when not one line can be understood. */
+/* "info ramblock". Fails when no line can be parsed. */
 SurveyBlocks *survey_parse_ramblocks(const char *text, GError **error);
 
 /* "info mtree -f": a GPtrArray of SurveyRange, RAM in the system's address space. */

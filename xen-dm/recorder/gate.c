@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Judges a restored guest's layout, and words the verdict for the owner of an xl.cfg. */
+/* Compares a restored guest's layout, and writes the report for the owner of the xl.cfg. */
 #include "gate.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
-/* Where the hole for PCI begins at the lowest: memory that reaches it goes on above 4 GiB. */
+/* The lowest start of the PCI hole. Memory that reaches it goes on above 4 GiB. */
 #define HOLE G_GUINT64_CONSTANT(0x80000000)
 
 static gboolean is_left(const XenPhysmapRecord *record)
@@ -47,7 +47,7 @@ static char *device_of(const char *id)
     return slash && slash != id ? g_strndup(id, slash - id) : g_strdup(id);
 }
 
-/* The memory in front of the devices, in MiB; 0 when there is none to tell, or it reaches the hole. */
+/* The memory before the devices, in MiB; 0 when it isn't known, or reaches the hole. */
 static guint64 memory_before(const XenPhysmapTable *layout)
 {
     const XenPhysmapRecord *first = xen_physmap_table_get(layout, 0);
@@ -62,7 +62,7 @@ static gboolean is_videoram(const XenPhysmapRecord *record)
 
 /*
  * The `videoram` of the saved guest's config. The standard VGA rounds it up to a power of two. The
- * toolstack takes it out of the memory, so that it shows there if this config has the same memory.
+ * toolstack subtracts it from the memory, so it can be computed if this config has the same memory.
  */
 static guint64 saved_videoram(const XenPhysmapFinding *finding, const XenPhysmapTable *saved,
                               const XenPhysmapTable *here)
@@ -132,7 +132,7 @@ static guint64 videoram_of(const XenPhysmapTable *layout)
     return 0;
 }
 
-/* The lowest offset is the end of the memory. With another videoram it differs for that alone. */
+/* The lowest offset is the end of the memory. Another videoram alone makes it differ too. */
 static void add_memory(GPtrArray *report, const XenPhysmapTable *saved, const XenPhysmapTable *here)
 {
     guint64 was = memory_before(saved), is = memory_before(here), videoram = videoram_of(saved);
@@ -149,7 +149,7 @@ static void add_memory(GPtrArray *report, const XenPhysmapTable *saved, const Xe
     }
 }
 
-/* QEMU allocates in the order of its arguments, and so does the order of the saved offsets. */
+/* QEMU allocates in the order of its arguments, so the saved offsets have that order too. */
 static void add_order(GPtrArray *report, const XenPhysmapTable *saved, const XenPhysmapTable *here)
 {
     const XenPhysmapRecord *record;
