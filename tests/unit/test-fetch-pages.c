@@ -28,6 +28,11 @@ gboolean recorder_saved_place(guint64 size, guint64 *start_addr)
     return fake.saved && size == (guint64)PAGES << 12;
 }
 
+gboolean recorder_saved_over(guint64 start_addr, guint64 size)
+{
+    return fake.saved < start_addr + size && start_addr < fake.saved + ((guint64)PAGES << 12);
+}
+
 void recorder_moved(guint64 from, guint64 to)
 {
     fake.told_from = from;
@@ -189,12 +194,34 @@ static void test_adopted(void **unused)
     assert_false(fetch_pages_adopt(5, 0xf0000000, size));
 }
 
+/* A ROM where the framebuffer went. */
+static void test_anothers(void **unused)
+{
+    const xen_pfn_t over[] = { 0xf0fff, 0xf1000 }, before[] = { 0xefffe, 0xeffff };
+    const xen_pfn_t apart[] = { 0xefffe, 0xf0000 };
+    int errors[] = { -1, -1 };
+    char *pages;
+
+    (void)unused;
+    assert_true(fetch_pages_are_anothers(G_N_ELEMENTS(over), over));
+    assert_false(fetch_pages_are_anothers(G_N_ELEMENTS(before), before));
+    assert_false(fetch_pages_are_anothers(G_N_ELEMENTS(apart), apart));
+    assert_false(fetch_pages_are_anothers(0, over));
+    pages = fetch_pages_private(2, errors);
+    assert_non_null(pages);
+    assert_int_equal(errors[0] | errors[1], 0);
+    pages[0x1fff] = 1;
+    assert_int_equal(munmap(pages, 0x2000), 0);
+    assert_null(fetch_pages_private((size_t)1 << 50, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_no_connection, set_up),
         cmocka_unit_test_setup(test_fetched, set_up),
         cmocka_unit_test_setup(test_not_fetched, set_up),
+        cmocka_unit_test_setup(test_anothers, set_up),
         cmocka_unit_test(test_dummy),
         cmocka_unit_test_setup(test_adopted, set_up),
     };

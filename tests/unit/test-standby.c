@@ -18,6 +18,18 @@
 #include "standby.h"
 
 /* Nothing is loaded here. */
+gboolean fetch_pages_are_anothers(size_t num, const xen_pfn_t *gfns)
+{
+    (void)num, (void)gfns;
+    return FALSE;
+}
+
+void *fetch_pages_private(size_t num, int *errors)
+{
+    (void)num, (void)errors;
+    return NULL;
+}
+
 void fetch_pages_from(xenforeignmemory_handle *fmem)
 {
     (void)fmem;

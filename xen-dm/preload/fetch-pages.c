@@ -55,6 +55,23 @@ void fetch_pages(xenforeignmemory_handle *fmem, uint32_t domid, size_t num, cons
     }
 }
 
+gboolean fetch_pages_are_anothers(size_t num, const xen_pfn_t *gfns)
+{
+    return num && gfns[num - 1] == gfns[0] + num - 1 &&
+           recorder_saved_over(gfns[0] << XC_PAGE_SHIFT, (guint64)num << XC_PAGE_SHIFT);
+}
+
+void *fetch_pages_private(size_t num, int *errors)
+{
+    void *pages = mmap(NULL, num << XC_PAGE_SHIFT, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    for (size_t i = 0; errors && i < num; i++) {
+        errors[i] = 0;
+    }
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
 void *fetch_pages_find_dummy(const char *maps, guint64 size)
 {
     void *found = NULL;

@@ -28,6 +28,16 @@ void fetch_pages(xenforeignmemory_handle *fmem, uint32_t domid, size_t num, cons
  */
 gboolean fetch_pages_adopt(guint32 domid, guint64 start_addr, guint64 size);
 
+/*
+ * QEMU, which restores a saved guest, is about to map a block's pages where the guest had moved
+ * another block: with much memory, the framebuffer to where its ROM was allocated. It would write the
+ * ROM's file into the picture. It gets pages of its own, which the guest doesn't see.
+ */
+gboolean fetch_pages_are_anothers(size_t num, const xen_pfn_t *gfns);
+
+/* `num` such pages, and no error for any of them. NULL with errno. */
+void *fetch_pages_private(size_t num, int *errors);
+
 /* The only mapping of anonymous shared memory of this size in the text of a /proc/PID/maps; NULL
  * when there is none, or several. For tests. */
 void *fetch_pages_find_dummy(const char *maps, guint64 size);

@@ -123,6 +123,8 @@ XEN_PHYSMAP_API void *xenforeignmemory_map2(xenforeignmemory_handle *fmem, uint3
     }
     if (addr) {
         fetch_pages(fmem, dom, num, gfns);
+    } else if ((prot & PROT_WRITE) && fetch_pages_are_anothers(num, gfns)) {
+        return fetch_pages_private(num, err);
     }
     /* With the lock, so that standby_end sees every copy. */
     pthread_mutex_lock(&self.lock);

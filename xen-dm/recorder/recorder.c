@@ -66,7 +66,8 @@ static struct {
     gboolean ended; /* under lock, as the next two */
     RecorderResume resume;
     gpointer resume_data;
-    GArray *saved; /* of SavedPlace, while the state is loaded; under lock, too */
+    GArray *saved;    /* of SavedPlace, for a saved guest; under lock, as the next one */
+    gboolean loading; /* QEMU loads the state, or has done so */
 
     /* Ours alone. */
     XenPhysmapState *state;
@@ -191,6 +192,9 @@ static void note_saved_places(const XenPhysmapTable *saved)
     const XenPhysmapRecord *record;
 
     pthread_mutex_lock(&self.lock);
+    if (self.saved) {
+        g_array_unref(self.saved);
+    }
     self.saved = g_array_new(FALSE, FALSE, sizeof(SavedPlace));
     for (guint i = 0; (record = xen_physmap_table_get(saved, i)); i++) {
         SavedPlace place = { record->size, record->start_addr, record->start_addr };
@@ -217,6 +221,21 @@ gboolean recorder_saved_place(guint64 size, guint64 *start_addr)
     }
     pthread_mutex_unlock(&self.lock);
     return n == 1;
+}
+
+gboolean recorder_saved_over(guint64 start_addr, guint64 size)
+{
+    gboolean over = FALSE;
+
+    pthread_mutex_lock(&self.lock);
+    for (guint i = 0; self.saved && !self.loading && i < self.saved->len; i++) {
+        const SavedPlace *place = &g_array_index(self.saved, SavedPlace, i);
+
+        over =
+            over || (place->saved < start_addr + size && start_addr < place->saved + place->size);
+    }
+    pthread_mutex_unlock(&self.lock);
+    return over;
 }
 
 void recorder_moved(guint64 from, guint64 to)
@@ -473,6 +492,9 @@ static void restore(void)
     if (self.state) {
         note_saved_places(xen_physmap_state_table(self.state));
     }
+    pthread_mutex_lock(&self.lock);
+    self.loading = TRUE;
+    pthread_mutex_unlock(&self.lock);
     if (!qmp_client_migrate_incoming(self.qmp, self.incoming, QMP_TIMEOUT_MS, &error)) {
         say("domain %u: QEMU doesn't load the saved state: %s", self.domid, error->message);
         refuse();
@@ -577,7 +599,10 @@ void recorder_init(guint32 domid, int qmp_fd, const char *incoming, RestorePolic
     self.adopt = adopt;
     self.qmp = qmp_client_new(qmp_fd);
     /* Failing here is no loss: the thread tries again, and has something to say then. */
-    connect_xen(&error);
+    if (connect_xen(&error) && incoming && open_state(NULL) &&
+        xen_physmap_state_load(self.state, NULL)) {
+        note_saved_places(xen_physmap_state_table(self.state));
+    }
     self.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self.wake_fd < 0) {
         say("can't make an eventfd: %s; the layout is not recorded", g_strerror(errno));

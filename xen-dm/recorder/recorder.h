@@ -56,10 +56,16 @@ void recorder_nudge(void);
 gboolean recorder_running(RecorderResume resume, gpointer data);
 
 /*
- * While QEMU loads a saved state: the only block of this size that the saved guest had moved was at
- * *start_addr. FALSE when there is none, or several, or nothing is being loaded.
+ * For a QEMU that restores a saved guest: the only block of this size that the guest had moved was at
+ * *start_addr. FALSE when there is none, or several.
  */
 gboolean recorder_saved_place(guint64 size, guint64 *start_addr);
+
+/*
+ * Until QEMU loads a saved state: the saved guest had moved a block onto one of these pages, so what
+ * QEMU allocated there has none, and must not write to them.
+ */
+gboolean recorder_saved_over(guint64 start_addr, guint64 size);
 
 /* The pages that a saved guest had at the one address were moved to the other, where QEMU looks for
  * them. */

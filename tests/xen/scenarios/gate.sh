@@ -86,6 +86,7 @@ fails "its own config has another maxmem: refused" 1 xl restore /tmp/max.save
 has "and why" "$(qemu_log g1)" "do: set maxmem=48"
 sed 's/^memory=.*/memory=48\nmaxmem=48/' /tmp/same.cfg >/tmp/max.cfg
 accepted "with maxmem=48" /tmp/max.cfg /tmp/max.save "the layout is the one it was saved with"
+rm /tmp/max.save
 xl destroy g1
 
 # The records of a QEMU before Xen 4.10: of the framebuffer alone, by its bare name.
@@ -97,6 +98,7 @@ check "videoram alone: recorded now" xen-physmap check g1
 xl destroy g1
 refused "videoram alone, memory 64" /tmp/memory.cfg /tmp/old.save "misplaced: vga.vram"
 refused "videoram alone, videoram 32" /tmp/videoram.cfg /tmp/old.save "resized: vga.vram"
+rm /tmp/old.save
 accepted "the right config again" /tmp/same.cfg /tmp/g1.save "the layout is the one it was saved with"
 
 # The target of a migration refuses, and the source goes on.
