@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -48,6 +49,7 @@ struct Way {
 
 static unsigned int domid;
 static int trap[2];    /* a byte is for the process from the one who serves its monitor */
+static int asker;      /* the client that is being answered */
 static int given = -1; /* a descriptor that came over the monitor */
 
 static void die(const char *what)
@@ -128,7 +130,8 @@ static const char *honest_answer(const char *command, const char *line)
         return "{\"fdset-id\": 0, \"fd\": 9}";
     }
     if (strcmp(command, "xen-save-devices-state") == 0) {
-        return write(given, "state", 5) == 5 ? "{}" : NULL;
+        write(given, "state", 5);
+        return "{}";
     }
     if (strcmp(command, "remove-fd") == 0) {
         close(given);
@@ -149,6 +152,7 @@ static void answer(int client, const Way *way, const char *line)
     const char *id = strstr(line, "\"id\":"), *result = NULL;
     char command[64] = "";
 
+    asker = client;
     if (at) {
         sscanf(at, "\"execute\":\"%63[^\"]", command);
     }
@@ -207,6 +211,7 @@ static void greet_and_answer(int client, const Way *way)
 /* One client after the other, as QEMU does. */
 static void serve(int listener, const Way *way)
 {
+    signal(SIGPIPE, SIG_IGN);
     for (;;) {
         int client = accept(listener, NULL, NULL);
 
@@ -400,6 +405,19 @@ static const char *image_on_silence(const char *command, const char *line)
                : NULL;
 }
 
+/* The one command that the guest stands still for isn't answered; who gave up may ask again. */
+static const char *silent_save(const char *command, const char *line)
+{
+    struct pollfd pollfd = { .fd = asker, .events = POLLRDHUP };
+
+    (void)line;
+    if (strcmp(command, "xen-save-devices-state") == 0) {
+        reached();
+        poll(&pollfd, 1, -1);
+    }
+    return NULL;
+}
+
 static void wait_for_ever(int client)
 {
     (void)client;
@@ -472,7 +490,6 @@ static const char *endless_state(const char *command, const char *line)
         return NULL;
     }
     reached();
-    signal(SIGPIPE, SIG_IGN);
     while (write(given, block, sizeof block) > 0) {
     }
     return "{}";
@@ -496,15 +513,21 @@ static const char *many_words(const char *command, const char *line)
 
 /* --- replies that no reader should take --- */
 
-/* Of the two, xl opens the first as root, and shows the second on a terminal. */
-static const char *forged_consoles(const char *command, const char *line)
+/* xl opens it as root. */
+static const char *forged_console(const char *command, const char *line)
 {
     (void)line;
-    if (strcmp(command, "query-chardev") == 0) {
-        return "[{\"label\": \"serial0\", \"filename\": \"pty:" ATTACK_FOLDER "/victim\"}]";
-    }
+    return strcmp(command, "query-chardev") == 0
+               ? "[{\"label\": \"serial0\", \"filename\": \"pty:" ATTACK_FOLDER "/victim\"}]"
+               : NULL;
+}
+
+/* xl gives it to a viewer. */
+static const char *forged_display(const char *command, const char *line)
+{
+    (void)line;
     return strcmp(command, "query-vnc") == 0
-               ? "{\"enabled\": true, \"host\": \"\\u001b[2J\", \"service\": \"5900\"}"
+               ? "{\"enabled\": true, \"host\": \"x\\u001b[2J\", \"service\": \"5900;ls\"}"
                : NULL;
 }
 
@@ -524,13 +547,15 @@ static const Way ways[] = {
     { "silent-disk", make_fuse_device, mount_silence, image_on_silence, NULL },
     { "no-accept", NULL, NULL, NULL, NULL },
     { "silent-monitor", NULL, NULL, NULL, wait_for_ever },
+    { "silent-save", NULL, NULL, silent_save, NULL },
     { "dribble", NULL, NULL, NULL, dribble },
     { "flood", NULL, NULL, NULL, flood },
     { "huge-block", NULL, NULL, huge_block, NULL },
     { "many-words", NULL, NULL, many_words, NULL },
     { "many-ranges", NULL, NULL, many_ranges, NULL },
     { "endless-state", NULL, NULL, endless_state, NULL },
-    { "forged-consoles", NULL, NULL, forged_consoles, NULL },
+    { "forged-console", NULL, NULL, forged_console, NULL },
+    { "forged-display", NULL, NULL, forged_display, NULL },
     { "duplicate-keys", NULL, NULL, duplicate_keys, NULL },
     { 0 },
 };
