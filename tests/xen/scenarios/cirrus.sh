@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Cirrus, xl's default card, unmaps its framebuffer for every copy from the processor to the screen.
 # No page moves for it; the guest is checked, saved and migrated in the middle of it.
-# limit: 400
 
 # A part of the picture as a viewer sees it, away from where the guest blits.
 viewed() {

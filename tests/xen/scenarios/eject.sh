@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A guest that ejects a card which its config has: restored with the card, and without it.
-# limit: 300
 guest_config /tmp/e.cfg e eject 'args="-device","e1000,id=c6,addr=6","-device","e1000,id=c7,addr=7"'
 guest_config /tmp/without.cfg e eject 'args="-device","e1000,id=c6,addr=6"'
 guest_config /tmp/other.cfg e eject 'args="-device","e1000,id=c7,addr=7","-device","e1000,id=c6,addr=6"'

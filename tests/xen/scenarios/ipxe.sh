@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # iPXE, as the guest's only program: it draws, and asks the network for an address by its card.
-# limit: 400
 bridge
 guest_config /tmp/p.cfg p none 'boot="n"' 'vif=["bridge=xenbr0,model=e1000"]' 'tsc_mode="native"'
 sed -i '/^device_model_args=/d' /tmp/p.cfg

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A Linux guest without PV drivers for its disk and its card: IDE with a file system, and an e1000 on
 # a tap device.
-# limit: 600
+# limit: 1200
 linux_config /tmp/l.cfg l 'cmdline="console=tty0 console=ttyS0 quiet panic=0 xen_emul_unplug=never"' \
     'disk=["/tmp/l.img,raw,hda,rw"]' 'vif=["bridge=xenbr0,model=e1000"]' 'vga="stdvga"' videoram=16
 check "xl create" xl create /tmp/l.cfg

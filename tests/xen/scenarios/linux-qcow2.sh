@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A Linux guest with a disk in a qcow2 image, whose backend is QEMU.
-# limit: 600
+# limit: 1200
 
 # big BYTES NUMBER...: each in so many bytes, the highest first.
 big() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A Linux guest with xl's defaults: a PV disk, a PV network card beside the emulated one, which the
 # guest unplugs, and a PV keyboard.
-# limit: 600
+# limit: 1200
 linux_config /tmp/l.cfg l
 check "xl create" xl create /tmp/l.cfg
 check "linux is up" wait_for 300 says l "linux up"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A guest whose firmware is OVMF: it places the BARs in its own way, and ends in its shell.
-# limit: 600
+# limit: 900
 cat >/tmp/o.cfg <<C
 type="hvm"
 name="o"

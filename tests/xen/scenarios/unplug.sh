@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A guest that unplugs its emulated network cards, as each one with PV drivers does; its config has
 # them, so a QEMU that restores it has them again, until the guest unplugs them once more.
-# limit: 500
+# limit: 900
 
 unplugs() {   # NAME: what was there, with the cards gone
     check "$1: check agrees" xen-physmap check u
