@@ -176,6 +176,11 @@ qmp() {
     printf '%s\n' "${line%$'\r'}"
 }
 
+# What an update left, beside its locks and the launch records.
+left_over() {
+    find /run/xen-physmap -mindepth 1 ! -name '*.lock' ! -path '/run/xen-physmap/launch*'
+}
+
 # The log of a guest's QEMU, the newest.
 qemu_log() { cat "/var/log/xen/qemu-dm-$1.log"; }
 

@@ -207,9 +207,11 @@ static gboolean await_held(Update *update, gboolean forward, GError **error)
     gint64 deadline = update_now(update) + BACK_TIMEOUT_US;
 
     while (!ops->process_is_held(ops->opaque, &update->held, POLL_MS)) {
+        /* How it ended can be told only when it has. */
+        gboolean alive = is_alive(update, &update->held.id);
         g_autofree char *ending = ops->process_ending(ops->opaque, &update->held.id);
 
-        if (ending || !is_alive(update, &update->held.id)) {
+        if (ending || !alive) {
             return fail(error, "QEMU %s before it was set up", ending ? ending : "ended");
         }
         if (is_over(update, forward, deadline, "QEMU doesn't come up", error)) {
@@ -358,6 +360,7 @@ static gboolean await_running(Update *update, const ProcessId *id, gboolean forw
         g_autoptr(GError) problem = NULL;
         g_autofree char *state = NULL;
         g_autofree char *ending = NULL;
+        gboolean alive = is_alive(update, id);
         gboolean fed =
             update->held.state < 0 ||
             ops->process_feed(ops->opaque, &update->held, update->state, &update->fed, &problem);
@@ -367,7 +370,7 @@ static gboolean await_running(Update *update, const ProcessId *id, gboolean forw
             return TRUE;
         }
         ending = ops->process_ending(ops->opaque, id);
-        if (ending || !is_alive(update, id)) {
+        if (ending || !alive) {
             return fail(error, "QEMU %s before it took the guest over", ending ? ending : "ended");
         }
         if (!fed) {

@@ -23,7 +23,7 @@ whole() {   # CASE
     check "$1: check agrees" xen-physmap check g1
     is "$1: the records are the same" "$(physmap g1)" "$nodes"
     is "$1: the ROMs are the same" "$(rom_hashes g1)" "$hashes"
-    is "$1: nothing is left" "$(find /run/xen-physmap -mindepth 1 ! -name '*.lock')" ""
+    is "$1: nothing is left" "$(left_over)" ""
 }
 
 rolled_back() {   # CASE TEXT OPTION...
@@ -154,4 +154,4 @@ wait $updater || rc=$?
 is "destroyed: exit 1" $rc 1
 has "destroyed: it says so" "$(cat /tmp/slow.out)" "was destroyed meanwhile"
 is "destroyed: no QEMU is left" "$(ps | grep -c '[x]en-qemu-system')" 0
-is "destroyed: nothing is left" "$(find /run/xen-physmap -mindepth 1 ! -name '*.lock')" ""
+is "destroyed: nothing is left" "$(left_over)" ""

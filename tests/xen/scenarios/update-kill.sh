@@ -12,7 +12,7 @@ resumed() {   # CASE
     check "$1: the guest goes on" grows g1
     check "$1: check agrees" xen-physmap check g1
     is "$1: one QEMU" "$(ps | grep -c '[x]en-qemu-system')" 1
-    is "$1: nothing is left" "$(find /run/xen-physmap -mindepth 1 ! -name '*.lock')" ""
+    is "$1: nothing is left" "$(left_over)" ""
 }
 
 # Killed while the new QEMU sets itself up, and resumed at once: it would go on for a while.
@@ -76,4 +76,4 @@ check "left unfinished: xl destroy" xl destroy g1
 fails "resumed, when it was destroyed: exit 1" 1 xen-physmap update-dm --resume "$id"
 has "it says so" "$OUTPUT" "was destroyed meanwhile"
 is "no QEMU is left" "$(ps | grep -c '[x]en-qemu-system')" 0
-is "nothing is left" "$(find /run/xen-physmap -mindepth 1 ! -name '*.lock')" ""
+is "nothing is left" "$(left_over)" ""
