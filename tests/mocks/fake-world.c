@@ -17,6 +17,8 @@
 
 #define SERVERS 8
 #define BACKEND "/local/domain/0/backend/vkbd/1/0/state"
+#define BACKEND_ID "/local/domain/0/backend/vkbd/1/0/frontend-id"
+#define FRONTEND "/local/domain/1/device/vkbd/0"
 #define DM_STATE "/local/domain/0/device-model/1/state"
 #define DM_PID "/local/domain/1/image/device-model-pid"
 #define MONITOR "/run/xen/qmp-physmap-1"
@@ -63,7 +65,8 @@ struct FakeWorld {
     GHashTable *files;   /* path: GBytes */
     GHashTable *sockets; /* path: the QEMU's number + 1 */
     GHashTable *folders;
-    gboolean exists, dying, saver;
+    gboolean exists, dying, saver, connected;
+    gboolean poked; /* QEMU's watch of the backend fires when it looks */
     guint locks;
     int pauses;
     guint generation; /* of the guest's devices: they change while it runs */
@@ -225,6 +228,21 @@ static void set_socket(FakeWorld *world, guint number, const char *path)
     g_hash_table_replace(world->sockets, g_strdup(path), GUINT_TO_POINTER(number + 1));
 }
 
+/* A new QEMU attaches to a guest that is connected when the one before has let go. */
+static void attach(FakeWorld *world, const Qemu *qemu)
+{
+    for (guint i = 0; i < world->qemus->len; i++) {
+        if (qemu_at(world, i) != qemu && qemu_at(world, i)->alive &&
+            qemu_at(world, i)->phase >= RUNNING) {
+            return;
+        }
+    }
+    if (serves(qemu) && node_is(world, BACKEND, "2") && node_is(world, FRONTEND "/state", "4")) {
+        fake_host_write(world->host, BACKEND, "4");
+        world->poked = FALSE;
+    }
+}
+
 static void step_qemu(FakeWorld *world, Qemu *qemu, guint number)
 {
     if (qemu->phase < LOADING && !qemu->held && !qemu->released &&
@@ -327,6 +345,9 @@ static void advance(FakeWorld *world, gint64 us)
     for (guint i = 0; i < world->qemus->len; i++) {
         if (qemu_at(world, i)->alive) {
             step_qemu(world, qemu_at(world, i), i);
+        }
+        if (world->poked) {
+            attach(world, qemu_at(world, i));
         }
     }
     serve(world);
@@ -1107,8 +1128,11 @@ static gboolean fake_write(void *opaque, guint32 transaction, const char *path, 
     FakeWorld *world = opaque;
     const XenPhysmapOps *ops = fake_host_ops(world->host);
 
-    return enter(world, "write") && ops->write(ops->opaque, transaction, path, data, length) &&
-           leave(world);
+    if (!enter(world, "write") || !ops->write(ops->opaque, transaction, path, data, length)) {
+        return FALSE;
+    }
+    world->poked |= strcmp(path, BACKEND_ID) == 0;
+    return leave(world);
 }
 
 static gboolean fake_rm(void *opaque, guint32 transaction, const char *path)
@@ -1214,7 +1238,17 @@ FakeWorld *world_new(void)
     fake_host_write(world->host, DM_PID, "100");
     fake_host_write(world->host, DM_STATE, "running");
     fake_host_write(world->host, BACKEND, "2");
+    fake_host_write(world->host, BACKEND_ID, "1");
+    fake_host_write(world->host, "/local/domain/0/backend/vkbd/1/0/frontend", FRONTEND);
+    fake_host_write(world->host, FRONTEND "/state", "1");
     return world;
+}
+
+void world_connect(FakeWorld *world)
+{
+    world->connected = TRUE;
+    fake_host_write(world->host, BACKEND, "4");
+    fake_host_write(world->host, FRONTEND "/state", "4");
 }
 
 void world_free(FakeWorld *world)
@@ -1359,7 +1393,8 @@ static char *serving_trouble(FakeWorld *world, const char *program)
            : world->pauses                        ? g_strdup("the guest is paused")
            : !node_is(world, DM_STATE, "running") ? g_strdup("libxl isn't told that it runs")
            : !node_is(world, DM_PID, pid)         ? g_strdup("libxl isn't told its pid")
-           : !node_is(world, BACKEND, "2")        ? g_strdup("a backend's state is wrong")
+           : !node_is(world, BACKEND, world->connected ? "4" : "2")
+               ? g_strdup("a backend's state is wrong")
            : GPOINTER_TO_UINT(g_hash_table_lookup(world->sockets, MONITOR)) != number + 1
                ? g_strdup("its monitor isn't at its place")
                : NULL;

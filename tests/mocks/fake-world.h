@@ -31,6 +31,10 @@ typedef struct FakeWorld FakeWorld;
 
 /* A guest that runs on the old program, with an answer of its server not taken yet. */
 FakeWorld *world_new(void);
+
+/* The guest uses its paravirtual keyboard, which QEMU serves. */
+void world_connect(FakeWorld *world);
+
 void world_free(FakeWorld *world);
 
 const UpdateOps *world_ops(FakeWorld *world);

@@ -115,6 +115,18 @@ static char *judge(FakeWorld *world, int end)
 }
 
 /* An update with the first fault; as long as it isn't ended, another updater with the next. */
+static gboolean connected;
+
+static FakeWorld *new_world(void)
+{
+    FakeWorld *world = world_new();
+
+    if (connected) {
+        world_connect(world);
+    }
+    return world;
+}
+
 static char *finish(FakeWorld *world, const Fault *faults, guint n, char **story)
 {
     char *trouble = NULL;
@@ -133,6 +145,7 @@ static char *finish(FakeWorld *world, const Fault *faults, guint n, char **story
         end = run_updater(world, TRUE);
     }
     world_revive(world);
+    world_end_hangs(world);
     trouble = judge(world, end);
     if (trouble) {
         g_autofree char *told = world_story(world);
@@ -145,13 +158,13 @@ static char *finish(FakeWorld *world, const Fault *faults, guint n, char **story
 
 static char *sequence(const Fault *faults, guint n, char **story)
 {
-    return finish(world_new(), faults, n, story);
+    return finish(new_world(), faults, n, story);
 }
 
 /* The same with two faults in the first update. */
 static char *both(const Fault *faults, guint n, char **story)
 {
-    FakeWorld *world = world_new();
+    FakeWorld *world = new_world();
     char *trouble;
 
     world_order_next(world, faults[1].kind, faults[1].at);
@@ -163,7 +176,7 @@ static char *both(const Fault *faults, guint n, char **story)
 /* How many operations an updater makes; with a fault, the one after it, as it resumes. */
 static guint count_after(const Fault *fault, int *end)
 {
-    FakeWorld *world = world_new();
+    FakeWorld *world = new_world();
     guint count;
 
     world_order(world, fault->kind, fault->at);
@@ -308,7 +321,7 @@ static void test_old_again(void **unused)
     (void)unused;
     for (guint at = count / 3; at < count; at++) {
         for (guint after = 0; after < 12; after++) {
-            FakeWorld *world = world_new();
+            FakeWorld *world = new_world();
 
             world_order(world, FAULT_OLD_DIES, at);
             world_order_next(world, FAULT_NEW_DIES, after);
@@ -319,12 +332,22 @@ static void test_old_again(void **unused)
     }
 }
 
+/* The same for a guest that uses its paravirtual keyboard. */
+static void test_connected(void **unused)
+{
+    connected = TRUE;
+    test_plain(unused);
+    test_one_fault(unused);
+    test_two_faults(unused);
+    connected = FALSE;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),      cmocka_unit_test(test_one_fault),
         cmocka_unit_test(test_two_faults), cmocka_unit_test(test_both),
-        cmocka_unit_test(test_old_again),
+        cmocka_unit_test(test_old_again),  cmocka_unit_test(test_connected),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,18 +100,39 @@ static Process *find_qemu(Update *update, GError **error)
     return process_read(pid, update->domain->domid, error);
 }
 
+/*
+ * These keep all their indices in the page that they share with the guest, and take a guest that is
+ * connected already. A disk's begin at 0 when it connects: requests would be done twice.
+ */
+static gboolean is_carried(const char *path)
+{
+    return strstr(path, "/backend/vkbd/") || strstr(path, "/backend/vfb/");
+}
+
 static gboolean look_at_backend(Update *update, const char *path, gpointer data, GError **error)
 {
-    g_autofree char *frontend_node = g_strconcat(path, "/frontend", NULL);
-    g_autofree char *frontend = update_read_node(update, frontend_node);
-    g_autofree char *state_node = g_strconcat(frontend ? frontend : "", "/state", NULL);
-    g_autofree char *state = frontend ? update_read_node(update, state_node) : NULL;
+    g_autofree char *params_node = g_strconcat(path, "/params", NULL);
+    g_autofree char *dev_node = g_strconcat(path, "/dev", NULL);
+    g_autofree char *dev = NULL, *params = NULL, *shown = NULL;
+    gboolean connected;
 
-    /* XenbusStateInitialised and XenbusStateConnected. */
-    if (g_strcmp0(state, "3") == 0 || g_strcmp0(state, "4") == 0) {
-        refuse(data, "QEMU itself serves %s, and the guest is connected to it", path);
+    if (!update_is_connected(update, path, &connected, error)) {
+        return FALSE;
     }
-    (void)error;
+    if (!connected || is_carried(path)) {
+        return TRUE;
+    }
+    if (!strstr(path, "/backend/qdisk/")) {
+        refuse(data, "QEMU itself serves %s, and the guest is connected to it", path);
+        return TRUE;
+    }
+    dev = update_read_node(update, dev_node);
+    params = update_read_node(update, params_node);
+    shown = xen_physmap_escape(params ? params : path, -1);
+    refuse(data,
+           "QEMU itself serves the disk %s (%s), and the guest is connected to it; a raw file or a "
+           "block device is served by the kernel",
+           dev && strspn(dev, G_CSET_a_2_z G_CSET_DIGITS) == strlen(dev) ? dev : "?", shown);
     return TRUE;
 }
 

@@ -142,27 +142,52 @@ static gboolean lose(Update *update, GError **error, const char *what)
 
 /* prepare */
 
-static gboolean change_backend(Update *update, const char *path, const char *from, const char *to,
-                               GError **error)
+/*
+ * A backend in QEMU is in state 2 while it waits for the guest, and in 4 while that is connected. QEMU
+ * sets one up whose state is 1, and only then. The new QEMU does so beside the old one: it gets as far
+ * as to bind the guest's event channel, which the old one has, and tries again when something changes.
+ */
+static gboolean begin_backend(Update *update, const char *path, gpointer data, GError **error)
 {
     g_autofree char *node = g_strconcat(path, "/state", NULL);
     g_autofree char *state = NULL;
 
-    return update_look_node(update, node, &state, error) &&
-           (g_strcmp0(state, from) != 0 || update_write_node(update, node, to, error));
-}
-
-/* QEMU sets up a backend that waits for its beginning, and complains of any other. */
-static gboolean begin_backend(Update *update, const char *path, gpointer data, GError **error)
-{
     (void)data;
-    return change_backend(update, path, "2", "1", error);
+    if (!update_look_node(update, node, &state, error)) {
+        return FALSE;
+    }
+    return (g_strcmp0(state, "2") != 0 && g_strcmp0(state, "4") != 0) ||
+           update_write_node(update, node, "1", error);
 }
 
+/* As the old QEMU has it. */
 static gboolean set_backend_up(Update *update, const char *path, gpointer data, GError **error)
 {
+    g_autofree char *node = g_strconcat(path, "/state", NULL);
+    g_autofree char *state = NULL;
+    gboolean connected;
+
     (void)data;
-    return change_backend(update, path, "1", "2", error);
+    if (!update_look_node(update, node, &state, error) ||
+        !update_is_connected(update, path, &connected, error)) {
+        return FALSE;
+    }
+    if (connected && g_strcmp0(state, "2") == 0 && !update->returner.pid) {
+        return update_write_node(update, node, "4", error);
+    }
+    return g_strcmp0(state, "1") != 0 ||
+           update_write_node(update, node, connected ? "4" : "2", error);
+}
+
+/* QEMU looks at a backend again when something below it is written, be it the same. */
+static gboolean poke_backend(Update *update, const char *path, gpointer data, GError **error)
+{
+    g_autofree char *node = g_strconcat(path, "/frontend-id", NULL);
+    g_autofree char *value = NULL;
+
+    (void)data;
+    return update_look_node(update, node, &value, error) &&
+           (!value || update_write_node(update, node, value, error));
 }
 
 /* A QEMU that was killed has no chance to remove its server from Xen. */
@@ -474,7 +499,8 @@ static gboolean go_on(Update *update, GError **error)
     if (update->returner.pid) {
         /* Which an earlier run may have started, and been cut off. */
         if (!await_running(update, &update->returner, FALSE, error) ||
-            !each_socket(update, take_socket, error)) {
+            !each_socket(update, take_socket, error) ||
+            !update_each_backend(update, poke_backend, NULL, error)) {
             return FALSE;
         }
     }
@@ -486,7 +512,8 @@ static gboolean go_on(Update *update, GError **error)
 
 static gboolean end_old(Update *update, GError **error)
 {
-    return end_current(update, error) && each_socket(update, take_socket, error);
+    return end_current(update, error) && each_socket(update, take_socket, error) &&
+           update_each_backend(update, poke_backend, NULL, error);
 }
 
 /* tidy: what libxl keeps of a QEMU. It is QEMU's word, so only what has the form of it counts. */

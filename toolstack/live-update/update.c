@@ -106,6 +106,49 @@ gboolean update_write_node(const Update *update, const char *path, const char *v
     return TRUE;
 }
 
+gboolean update_is_connected(const Update *update, const char *backend, gboolean *connected,
+                             GError **error)
+{
+    g_autofree char *frontend_node = g_strconcat(backend, "/frontend", NULL);
+    g_autofree char *frontend = NULL, *state_node = NULL, *state = NULL;
+
+    *connected = FALSE;
+    if (!update_look_node(update, frontend_node, &frontend, error)) {
+        return FALSE;
+    }
+    if (!frontend) {
+        return TRUE;
+    }
+    state_node = g_strconcat(frontend, "/state", NULL);
+    if (!update_look_node(update, state_node, &state, error)) {
+        return FALSE;
+    }
+    /* XenbusStateInitialised and XenbusStateConnected. */
+    *connected = g_strcmp0(state, "3") == 0 || g_strcmp0(state, "4") == 0;
+    return TRUE;
+}
+
+/* A console says in its frontend who serves it: QEMU ("ioemu") or xenconsoled. */
+static gboolean is_qemus(const Update *update, const char *path, gboolean *ours, GError **error)
+{
+    g_autofree char *frontend_node = g_strconcat(path, "/frontend", NULL);
+    g_autofree char *frontend = NULL, *type_node = NULL, *type = NULL;
+
+    *ours = TRUE;
+    if (!strstr(path, "/backend/console/")) {
+        return TRUE;
+    }
+    if (!update_look_node(update, frontend_node, &frontend, error)) {
+        return FALSE;
+    }
+    type_node = g_strconcat(frontend ? frontend : path, "/type", NULL);
+    if (!update_look_node(update, type_node, &type, error)) {
+        return FALSE;
+    }
+    *ours = g_strcmp0(type, "ioemu") == 0;
+    return TRUE;
+}
+
 static gboolean each_device(Update *update, const char *folder, UpdateBackendFunc func,
                             gpointer data, GError **error)
 {
@@ -121,8 +164,9 @@ static gboolean each_device(Update *update, const char *folder, UpdateBackendFun
     }
     for (unsigned int i = 0; devices && done && i < num; i++) {
         g_autofree char *path = g_strdup_printf("%s/%s", folder, devices[i]);
+        gboolean ours;
 
-        done = func(update, path, data, error);
+        done = is_qemus(update, path, &ours, error) && (!ours || func(update, path, data, error));
     }
     free(devices);
     return done;
@@ -130,8 +174,10 @@ static gboolean each_device(Update *update, const char *folder, UpdateBackendFun
 
 gboolean update_each_backend(Update *update, UpdateBackendFunc func, gpointer data, GError **error)
 {
-    /* The kinds that QEMU can serve. Consoles are xenconsoled's, but for those of stub domains. */
-    static const char *const kinds[] = { "9pfs", "qdisk", "qnic", "qusb", "vfb", "vkbd" };
+    /* The kinds that QEMU can serve; of the consoles, those that aren't xenconsoled's. */
+    static const char *const kinds[] = {
+        "9pfs", "console", "qdisk", "qnic", "qusb", "vfb", "vkbd"
+    };
 
     for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
         g_autofree char *folder =
@@ -558,6 +604,10 @@ UpdateOutcome update_run(Update *update, GError **error)
 {
     g_autoptr(GError) problem = NULL;
 
+    /* Destroyed since somebody named it; nothing was touched. */
+    if (!update->uuid) {
+        return UPDATE_GONE;
+    }
     update->deadline = update_now(update) + update->timeout_s * G_TIME_SPAN_SECOND;
     if (!take_libxl_lock(update, &problem)) {
         note_failure(update, update_steps, problem->message);

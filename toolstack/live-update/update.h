@@ -178,6 +178,10 @@ gboolean update_was_interrupted(Update *update, GError **error);
 /* TRUE, with an error, when somebody saves or migrates the guest. */
 gboolean update_is_disturbed(const Update *update, GError **error);
 
+/* Whether the guest has a backend's frontend connected, or is about to. */
+gboolean update_is_connected(const Update *update, const char *backend, gboolean *connected,
+                             GError **error);
+
 /*
  * Drops from QEMU's arguments the network cards and emulated disks that it hasn't any more, because
  * the guest unplugged them; `names` are those that it has. Adds a note for each.
