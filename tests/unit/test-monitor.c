@@ -126,13 +126,53 @@ static void test_unplugged(void **unused)
     assert_non_null(strstr(notes->pdata[1], "disk ide0-hd0"));
 }
 
+static void expect_machine(const char *type, const char *old, const char *new, const char *wanted)
+{
+    GError *error = NULL;
+    g_autofree char *found = update_machine_type(type, old, new, &error);
+
+    if (wanted) {
+        expect_no_error(error);
+        assert_string_equal(found, wanted);
+    } else {
+        assert_null(found);
+        expect_error(&error, XEN_PHYSMAP_ERROR_INVALID, "doesn't know the machine type");
+    }
+}
+
+/* As QEMU 7.2, 10 and 11 have them. */
+static void test_machine_types(void **unused)
+{
+    static const char old[] = "xenfv                Xen Fully-virtualized PC (alias of xenfv-3.1)\n"
+                              "xenfv-4.2            Xen Fully-virtualized PC\n"
+                              "xenfv-3.1            Xen Fully-virtualized PC\n"
+                              "pc                   Standard PC (alias of pc-i440fx-7.2)\n"
+                              "pc-i440fx-7.2        Standard PC\n";
+    static const char middle[] = "xenfv             Xen Fully-virtualized PC (alias of xenfv-4.2)\n"
+                                 "xenfv-4.2         Xen Fully-virtualized PC\n"
+                                 "xenfv-3.1         Xen Fully-virtualized PC (deprecated)\n"
+                                 "pc                Standard PC (alias of pc-i440fx-10.0)\n"
+                                 "pc-i440fx-7.2     Standard PC\n";
+    static const char new[] = "xenfv                Xen Fully-virtualized PC (alias of xenfv-4.2)\n"
+                              "xenfv-4.2            Xen Fully-virtualized PC\n";
+
+    (void)unused;
+    expect_machine("xenfv", old, old, "xenfv");
+    expect_machine("xenfv", old, middle, "xenfv-3.1");
+    expect_machine("pc", old, middle, "pc-i440fx-7.2");
+    expect_machine("xenfv-4.2", old, middle, "xenfv-4.2");
+    expect_machine("xenfv", middle, new, "xenfv");
+    expect_machine("xenfv", old, new, NULL);
+    expect_machine("pc", middle, new, NULL);
+    expect_machine("xenfv", "", new, "xenfv");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocked_reasons),
-        cmocka_unit_test(test_no_vnc),
-        cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_unplugged),
+        cmocka_unit_test(test_blocked_reasons), cmocka_unit_test(test_no_vnc),
+        cmocka_unit_test(test_parts),           cmocka_unit_test(test_unplugged),
+        cmocka_unit_test(test_machine_types),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -307,17 +307,37 @@ static char *alias_in(const char *line)
                : NULL;
 }
 
+char *update_machine_type(const char *type, const char *old_help, const char *new_help,
+                          GError **error)
+{
+    g_autofree char *old_line = line_of(old_help, type), *new_line = line_of(new_help, type);
+    g_autofree char *old_alias = old_line ? alias_in(old_line) : NULL;
+    g_autofree char *new_alias = new_line ? alias_in(new_line) : NULL;
+    const char *meant = old_alias ? old_alias : type;
+    g_autofree char *same = line_of(new_help, meant);
+    g_autofree char *shown = xen_physmap_escape(meant, -1);
+
+    /* As it was given, if that means the same; an old program that isn't asked is believed to. */
+    if (new_line && (!old_line || g_strcmp0(old_alias, new_alias) == 0)) {
+        return g_strdup(type);
+    }
+    if (!same) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "it doesn't know the machine type %s", shown);
+        return NULL;
+    }
+    return g_strdup(meant);
+}
+
 static void look_at_machine(Ready *ready)
 {
     Update *update = ready->update;
-    const char *given = qemu_args_value((const char *const *)update->new_args, "-machine");
+    const char *const *args = (const char *const *)update->new_args;
+    const char *option = qemu_args_value(args, "-machine") ? "-machine" : "-M";
+    const char *given = qemu_args_value(args, option);
     g_autoptr(GError) problem = NULL;
-    g_autofree char *type = NULL, *old = NULL, *new = NULL, *old_line = NULL, *new_line = NULL;
-    g_autofree char *old_alias = NULL, *new_alias = NULL;
+    g_autofree char *type = NULL, *old = NULL, *new = NULL, *same = NULL, *value = NULL;
 
-    if (!given) {
-        given = qemu_args_value((const char *const *)update->new_args, "-M");
-    }
     if (!given) {
         return;
     }
@@ -328,20 +348,18 @@ static void look_at_machine(Ready *ready)
         refuse(ready, "%s", problem->message);
         return;
     }
-    if (!(new_line = line_of(new, type))) {
-        refuse(ready, "%s doesn't know the machine type %s", update->new_program, type);
-        return;
-    }
     old =
         process_ask((const char *[]){ update->old_program, "-machine", "help", NULL }, NULL, NULL);
-    old_line = old ? line_of(old, type) : NULL;
-    old_alias = old_line ? alias_in(old_line) : NULL;
-    new_alias = alias_in(new_line);
-    if (old_line && g_strcmp0(old_alias, new_alias) != 0) {
-        refuse(ready,
-               "the machine type %s is %s to the old QEMU and %s to the new one; name the "
-               "old one's in --set-arg '-machine ...'",
-               type, old_alias ? old_alias : type, new_alias ? new_alias : type);
+    same = update_machine_type(type, old ? old : "", new, &problem);
+    if (!same) {
+        refuse(ready, "%s: %s", update->new_program, problem->message);
+        return;
+    }
+    if (strcmp(same, type) != 0) {
+        note(update, "the machine type %s means %s to the old QEMU, and the new one gets that",
+             type, same);
+        value = g_strconcat(same, given + strlen(type), NULL);
+        process_set_argument(&update->new_args, option, value);
     }
 }
 

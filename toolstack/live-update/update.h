@@ -183,6 +183,13 @@ gboolean update_is_connected(const Update *update, const char *backend, gboolean
                              GError **error);
 
 /*
+ * The machine type that means to the new program what `type` means to the old one: itself, or what it
+ * is an alias of. Takes what each prints for "-machine help". Free with g_free.
+ */
+char *update_machine_type(const char *type, const char *old_help, const char *new_help,
+                          GError **error);
+
+/*
  * Drops from QEMU's arguments the network cards and emulated disks that it hasn't any more, because
  * the guest unplugged them; `names` are those that it has. Adds a note for each.
  */
