@@ -4,13 +4,20 @@
 
 #include "domain.h"
 #include "record-text.h"
+#include "update.h"
 #include "verb.h"
 
 /* The heading of a domain's table, and the reason if it is empty. */
-static void print_text(const Domain *domain, const XenPhysmapTable *table)
+static void print_text(XenPhysmapOps *ops, const Domain *domain, const XenPhysmapTable *table)
 {
+    gboolean outdated;
+
     printf("domain %u (%s), device model in domain %u\n", domain->domid, domain->name,
            domain->dm_domid);
+    if (update_is_outdated(ops, domain, &outdated, NULL) && outdated) {
+        printf("its QEMU's program was replaced since it started: xen-physmap update-dm %u\n",
+               domain->domid);
+    }
     if (xen_physmap_table_size(table) == 0) {
         puts("no records: its QEMU was started without xen-physmap-qemu, or has no ramblocks");
     } else {
@@ -19,7 +26,7 @@ static void print_text(const Domain *domain, const XenPhysmapTable *table)
 }
 
 /* Prints the domains that can be read, and an error for each other one. */
-static int list(const XenPhysmapOps *ops, GPtrArray *domains, gboolean one, gboolean json)
+static int list(XenPhysmapOps *ops, GPtrArray *domains, gboolean one, gboolean json)
 {
     g_autoptr(GPtrArray) tables =
         g_ptr_array_new_with_free_func((GDestroyNotify)xen_physmap_table_free);
@@ -53,7 +60,7 @@ static int list(const XenPhysmapOps *ops, GPtrArray *domains, gboolean one, gboo
             if (i > 0) {
                 putchar('\n');
             }
-            print_text(domain, table);
+            print_text(ops, domain, table);
         }
     }
     if (json && one) {

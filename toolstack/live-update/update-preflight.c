@@ -490,23 +490,26 @@ static void set_arguments(Update *update, const char *vnc_service, char **set_ar
     }
 }
 
-/* The QEMU's program; NULL when it runs what is on the disk. An error when that can't be told. */
-static char *not_outdated(const UpdateOps *ops, const Domain *domain, GError **error)
+gboolean update_is_outdated(XenPhysmapOps *xenstore, const Domain *domain, gboolean *outdated,
+                            GError **error)
 {
-    Update update = { .ops = ops, .domain = (Domain *)domain };
+    const UpdateOps ops = { .xenstore = xenstore };
+    Update update = { .ops = &ops, .domain = (Domain *)domain };
     g_autoptr(Process) old = find_qemu(&update, error);
 
-    if (!old || old->replaced) {
-        return NULL;
+    *outdated = old && old->replaced;
+    if (old && old->distrust) {
+        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID, old->distrust);
+        return FALSE;
     }
-    /* What can't be relied on is refused with its reason later. */
-    return old->distrust ? NULL : g_strdup("its QEMU runs the program that is on the disk");
+    return old != NULL;
 }
 
 char *update_unfit(const UpdateOps *ops, const Domain *domain, gboolean outdated, GError **error)
 {
     g_autoptr(GError) problem = NULL;
     g_autoptr(XenPhysmapTable) table = NULL;
+    gboolean is_outdated;
     IoreqInfo info;
 
     if (domain->domid == 0) {
@@ -532,7 +535,10 @@ char *update_unfit(const UpdateOps *ops, const Domain *domain, gboolean outdated
         return g_strdup("it has no records: a PVH guest, or its QEMU wasn't started through "
                         "xen-physmap-qemu");
     }
-    return outdated ? not_outdated(ops, domain, error) : NULL;
+    /* What can't be told is refused with its reason later. */
+    return outdated && update_is_outdated(ops->xenstore, domain, &is_outdated, NULL) && !is_outdated
+               ? g_strdup("its QEMU runs the program that is on the disk")
+               : NULL;
 }
 
 GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **error)
