@@ -9,7 +9,7 @@ more() { [ "$(lines "$1")" -gt "$2" ]; }
 linux_config /tmp/l.cfg l
 check "xl create" xl create /tmp/l.cfg
 check "linux is up" wait_for 300 says l "linux up"
-check "it has connected its keyboard" says l "vkbd-0 state Connected"
+check "it has connected its keyboard" wait_for 30 says l "vkbd-0 state Connected"
 check "its network answers" wait_for 60 says l "net answers"
 is "QEMU has it connected" "$(vkbd)" 4
 

@@ -57,11 +57,13 @@ both "afterwards"
 
 # A disk that QEMU serves itself, as a paravirtual driver would have connected to it.
 id=$(domid g2)
-xenstore-write "/local/domain/0/backend/vkbd/$id/0/frontend" "/local/domain/$id/device/vkbd/0"
-xenstore-write "/local/domain/$id/device/vkbd/0/state" 4
-fails "a connected backend" 1 xen-physmap update-dm g2
-has "it is named" "$OUTPUT" "QEMU itself serves /local/domain/0/backend/vkbd/$id/0"
-xenstore-write "/local/domain/$id/device/vkbd/0/state" 1
+backend=/local/domain/0/backend/qdisk/$id/51728
+xenstore-write "$backend/frontend" "/local/domain/$id/device/vbd/51728" "$backend/state" 4 \
+    "$backend/dev" xvdb "$backend/params" "aio:/tmp/b.qcow2" "/local/domain/$id/device/vbd/51728/state" 4
+fails "a disk that QEMU serves" 1 xen-physmap update-dm g2
+has "it is named" "$OUTPUT" "QEMU itself serves the disk xvdb (aio:/tmp/b.qcow2), and the guest is connected"
+xenstore-rm "/local/domain/0/backend/qdisk/$id"
+xenstore-rm "/local/domain/$id/device/vbd/51728"
 
 # A new QEMU would write to a file that isn't the guest's disk any more.
 mv /tmp/g2.img /tmp/moved.img
