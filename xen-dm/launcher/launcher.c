@@ -215,7 +215,8 @@ static gboolean attach(GPtrArray *args, const char *domid, guint incoming, Resto
     setenv(ENV_POLICY, restore_policy_name(policy), 1);
     if (incoming && policy != RESTORE_OFF) {
         setenv(ENV_INCOMING, args->pdata[incoming], 1);
-        args->pdata[incoming] = (gpointer) "defer";
+        g_free(args->pdata[incoming]);
+        args->pdata[incoming] = g_strdup("defer");
     }
     remove_abandoned_sockets();
     add_monitor(args, MONITOR_ID_PREFIX "component",
@@ -385,7 +386,7 @@ static void become(const char *qemu, char **args, gboolean held)
 int main(int argc, char **argv)
 {
     const char *qemu = find_qemu();
-    g_autoptr(GPtrArray) args = g_ptr_array_new();
+    g_autoptr(GPtrArray) args = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(LaunchRecord) record = NULL;
     const char *hold = NULL, *domid = NULL;
     const char *const *given;
@@ -408,9 +409,9 @@ int main(int argc, char **argv)
         hold = *argv++ + strlen(HOLD_OPTION);
     }
     given = (const char *const *)argv;
-    g_ptr_array_add(args, (gpointer)qemu);
+    g_ptr_array_add(args, g_strdup(qemu));
     for (guint i = 0; argv[i]; i++) {
-        g_ptr_array_add(args, argv[i]);
+        g_ptr_array_add(args, g_strdup(argv[i]));
     }
     policy = find_policy();
     record = describe(qemu, argv);
