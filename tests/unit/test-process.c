@@ -238,6 +238,52 @@ static void test_alone(void **state)
     end(&root);
 }
 
+/* As many launchers at once, when a host starts its guests. Nothing is there before. */
+static void test_together(void **state)
+{
+    enum { MANY = 24, ROUNDS = 10 };
+    pid_t children[MANY];
+
+    (void)state;
+    for (guint round = 0; round < ROUNDS; round++) {
+        int gate[2], done[2];
+        char byte;
+
+        assert_int_equal(system("rm -rf /run/xen-physmap"), 0);
+        assert_int_equal(pipe(gate), 0);
+        assert_int_equal(pipe(done), 0);
+        for (guint i = 0; i < MANY; i++) {
+            children[i] = fork();
+            if (children[i] == 0) {
+                g_autoptr(LaunchRecord) record = record_of(plain);
+
+                close(gate[1]);
+                alarm(60);
+                byte = read(gate[0], &byte, 1) == 0 && launch_record_write(record, NULL);
+                if (write(done[1], &byte, 1) == 1) {
+                    pause();
+                }
+                _exit(1);
+            }
+        }
+        close(gate[0]);
+        close(gate[1]);
+        for (guint i = 0; i < MANY; i++) {
+            assert_int_equal(read(done[0], &byte, 1), 1);
+            assert_int_equal(byte, 1);
+        }
+        for (guint i = 0; i < MANY; i++) {
+            Actor actor = { .id = process_identify(children[i]) };
+            g_autoptr(LaunchRecord) record = launch_record_read(&actor.id, NULL);
+
+            assert_non_null(record);
+            end(&actor);
+        }
+        close(done[0]);
+        close(done[1]);
+    }
+}
+
 /* Whatever is in the file instead. */
 static void test_broken_records(void **state)
 {
@@ -623,6 +669,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(test_record, put_program),
         cmocka_unit_test_setup(test_users, put_program),
         cmocka_unit_test_setup(test_alone, put_program),
+        cmocka_unit_test_setup(test_together, put_program),
         cmocka_unit_test_setup(test_broken_records, put_program),
         cmocka_unit_test_setup(test_replaced, put_program),
         cmocka_unit_test_setup(test_another_program, put_program),

@@ -214,6 +214,40 @@ static void test_folders(void **state)
     expect_error(&error, XEN_PHYSMAP_ERROR_ACCESS, "/file: Not a directory");
 }
 
+/* Makes folders that another process makes at the same time; how many that fails for. */
+static guint make_many(const char *path)
+{
+    enum { MANY = 3000 };
+    guint failed = 0;
+
+    for (guint i = 0; i < MANY; i++) {
+        g_autofree char *folder = g_strdup_printf("%s/%u/deep", path, i);
+        int fd = trusted_folder_open(folder, TRUE, NULL);
+
+        failed += fd < 0;
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    return failed;
+}
+
+static void test_together(void **state)
+{
+    const Place *place = *state;
+    pid_t child = fork();
+    guint failed;
+    int status;
+
+    if (child == 0) {
+        _exit(make_many(place->path) != 0);
+    }
+    failed = make_many(place->path);
+    waitpid(child, &status, 0);
+    assert_int_equal(failed, 0);
+    assert_int_equal(status, 0);
+}
+
 static char *identity_of(const char *path)
 {
     int fd = open(path, O_PATH);
@@ -253,6 +287,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_owners, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_exec, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_folders, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_identity, set_up, tear_down),
     };
 

@@ -120,7 +120,9 @@ static int find(Walk *walk, const char *word)
 {
     int fd = openat(walk->folder, word, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
-    if (fd < 0 && errno == ENOENT && walk->make && mkdirat(walk->folder, word, 0700) == 0) {
+    /* Another process may make it at the same time. */
+    if (fd < 0 && errno == ENOENT && walk->make &&
+        (mkdirat(walk->folder, word, 0700) == 0 || errno == EEXIST)) {
         fd = openat(walk->folder, word, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     }
     return fd;
