@@ -196,9 +196,9 @@ static void start_qemu(const char *way, const XenPhysmapRecord *record)
 }
 
 /* What it tells about itself is what the attacker wants, from when this returns on. */
-static void await_program(const char *program)
+static void await_program(pid_t pid, const char *program)
 {
-    g_autofree char *link = g_strdup_printf("/proc/%d/exe", (int)qemu);
+    g_autofree char *link = g_strdup_printf("/proc/%d/exe", (int)pid);
     gint64 deadline = g_get_monotonic_time() + PATIENCE_US;
 
     for (;;) {
@@ -208,7 +208,7 @@ static void await_program(const char *program)
             return;
         }
         if (g_get_monotonic_time() > deadline) {
-            fail_msg("the hostile QEMU is still %s", now);
+            fail_msg("process %d is still %s", (int)pid, now);
         }
         g_usleep(POLL_US);
     }
@@ -405,7 +405,7 @@ static void test_setuid_program(void **state)
 {
     (void)state;
     start_qemu("setuid-program", &vram);
-    await_program(ATTACK_BIN "/waits");
+    await_program(qemu, ATTACK_BIN "/waits");
     run_command(0, "update-dm", "--dry-run", NULL);
     expect_unharmed();
 }
@@ -422,7 +422,7 @@ static void test_bind_mount(void **state)
 {
     (void)state;
     start_qemu("bind-mount", &vram);
-    await_program(ATTACK_EVIL "/d/sleep");
+    await_program(qemu, ATTACK_EVIL "/d/sleep");
     run_command(0, "update-dm", "--dry-run", NULL);
     expect_unharmed();
 }
@@ -573,6 +573,28 @@ static void expect_victim_whole(void)
     assert_string_equal(data, "precious");
 }
 
+/* A process has the words of a save, which nobody is told to wait for. */
+static void test_false_save(void **state)
+{
+    g_autofree char *number = g_strdup_printf("%u", domid);
+    pid_t pid;
+
+    (void)state;
+    start_qemu("honest", &vram);
+    pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        must(setresuid(ATTACK_UID, ATTACK_UID, ATTACK_UID) == 0, "setresuid");
+        execl(ATTACK_EVIL "/payload", "libxl-save-helper", "--save-domain", "3", "4", number, "0",
+              (char *)NULL);
+        _exit(127);
+    }
+    await_program(pid, ATTACK_EVIL "/payload");
+    expect_exit(run_command(0, "update-dm", "--dry-run", NULL), EXIT_FINE);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
 /* In a folder of the attacker's a file has the name that the verb is going to write. */
 static void test_link_in_folder(void **state)
 {
@@ -632,6 +654,7 @@ int main(void)
         ATTACK(endless_state),
         ATTACK(forged_console),
         ATTACK(forged_display),
+        ATTACK(false_save),
         ATTACK(link_in_folder),
         ATTACK(file_of_others),
     };

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -111,7 +112,20 @@ static void host_process_let_go(void *opaque, ProcessStart *start)
     process_let_go(start);
 }
 
-/* The kernel's word, not the process's. */
+/* The beginning of a file of the kernel's; "" when it can't be read. */
+static void read_beginning(const char *path, char *text, gsize size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    text[MAX(n, 0)] = '\0';
+}
+
+/* The kernel's word, not the process's. The line is among the first; other descriptors can have more
+ * than there is memory for, those of epoll for example. */
 static gboolean host_process_has_pty(void *opaque, const ProcessId *id, guint number)
 {
     g_autofree char *folder = g_strdup_printf("/proc/%d/fdinfo", (int)id->pid);
@@ -123,9 +137,10 @@ static gboolean host_process_has_pty(void *opaque, const ProcessId *id, guint nu
     (void)opaque;
     while (!found && dir && (name = g_dir_read_name(dir))) {
         g_autofree char *path = g_build_filename(folder, name, NULL);
-        g_autofree char *text = NULL;
+        char text[1024];
 
-        found = g_file_get_contents(path, &text, NULL, NULL) && strstr(text, line);
+        read_beginning(path, text, sizeof text);
+        found = strstr(text, line) != NULL;
     }
     return found && process_is_alive(id);
 }
@@ -167,9 +182,9 @@ static char *host_other_at_work(void *opaque, guint32 domid)
         g_autofree char *cmdline = NULL;
         gsize length;
 
-        /* What is read ends with a NUL of GLib's. */
+        /* What is read ends with a NUL of GLib's. Anybody can have these words, but not root's ids. */
         if (g_ascii_isdigit(*name) && g_file_get_contents(path, &cmdline, &length, NULL) &&
-            saves_domain(cmdline, length, domid)) {
+            saves_domain(cmdline, length, domid) && process_has_ids(atoi(name), "Uid", geteuid())) {
             return g_strdup_printf("libxl-save-helper, process %s, saves or migrates it", name);
         }
     }
