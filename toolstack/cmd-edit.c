@@ -10,6 +10,7 @@
 #include "emulator-data.h"
 #include "input.h"
 #include "legacy-blob.h"
+#include "number.h"
 #include "raw-records.h"
 #include "atomic-file.h"
 #include "verb.h"
@@ -50,7 +51,6 @@ static gboolean invalid(GError **error, const char *format, ...)
 /* The value as it is to be in a record. What it makes of the layout is checked at the end. */
 static char *spell(const char *field, const char *value, GError **error)
 {
-    const char *digits = g_str_has_prefix(value, "0x") ? value + 2 : value;
     g_autofree char *shown = NULL;
     guint64 number;
 
@@ -61,11 +61,11 @@ static char *spell(const char *field, const char *value, GError **error)
         }
         return g_strdup(value);
     }
-    if (g_ascii_string_to_unsigned(digits, 16, 0, G_MAXUINT64, &number, NULL)) {
+    if (number_parse(value, 16, &number)) {
         return g_strdup_printf("%" G_GINT64_MODIFIER "x", number);
     }
     shown = xen_physmap_escape(value, -1);
-    invalid(error, "'%s' is no hexadecimal number", shown);
+    invalid(error, "'%s' is no number: it is hexadecimal, or has K, M, G or T behind it", shown);
     return NULL;
 }
 
@@ -528,11 +528,6 @@ int verb_edit(int argc, char **argv)
     if (!check_orders(&orders, &error)) {
         xen_physmap_table_free(orders.import);
         return verb_misused(g_steal_pointer(&error));
-    }
-    if (strcmp(argv[2], "-") == 0 && isatty(STDOUT_FILENO)) {
-        xen_physmap_table_free(orders.import);
-        fprintf(stderr, "%s: a savefile is nothing for a terminal; name a file\n", g_get_prgname());
-        return EXIT_TROUBLE;
     }
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is said, and not died of */
     in = input_open(argv[1], &error);

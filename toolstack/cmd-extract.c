@@ -12,6 +12,7 @@
 #include "savefile.h"
 #include "input.h"
 #include "atomic-file.h"
+#include "number.h"
 #include "record-text.h"
 #include "verb.h"
 
@@ -105,9 +106,9 @@ static void add_target(GArray *targets, const XenPhysmapRecord *record)
 /* TRUE when `block` is this record's name, its region's name or its offset. */
 static gboolean is_meant(const XenPhysmapRecord *record, const char *block, gboolean whole_name)
 {
-    g_autofree char *offset = g_strdup_printf(HEX, record->phys_offset);
+    guint64 offset;
 
-    return strcmp(block, offset) == 0 ||
+    return (number_parse(block, 16, &offset) && offset == record->phys_offset) ||
            strcmp(block, whole_name ? record->name : xen_physmap_region_name(record->name)) == 0;
 }
 
@@ -144,23 +145,15 @@ static gboolean find_block(GArray *targets, const XenPhysmapTable *table, const 
 /* "ADDRESS,SIZE" as a block of its own. */
 static gboolean parse_range(GArray *targets, const char *text, GError **error)
 {
+    g_auto(GStrv) parts = g_strsplit(text, ",", -1);
     g_autofree char *name = NULL;
     XenPhysmapRecord record;
     guint64 address, size;
-    char *end;
 
-    address = g_ascii_strtoull(text, &end, 0);
-    if (end == text || *end != ',' || text[0] == '-') {
-        end = NULL;
-    } else {
-        const char *second = end + 1;
-
-        size = g_ascii_strtoull(second, &end, 0);
-        end = end == second || *end || *second == '-' ? NULL : end;
-    }
-    if (!end) {
+    if (g_strv_length(parts) != 2 || !number_parse(parts[0], 10, &address) ||
+        !number_parse(parts[1], 10, &size)) {
         g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
-                            "--at wants ADDRESS,SIZE in bytes, e.g. 0xf1000000,0x1000000");
+                            "--at wants ADDRESS,SIZE, each " NUMBER_FORMS ", e.g. 0xf1000000,16M");
         return FALSE;
     }
     name = g_strdup_printf("%" G_GINT64_MODIFIER "x", address);
@@ -528,8 +521,6 @@ static gboolean parse_arguments(int argc, char **argv, gboolean json, Wish *wish
         wish->out = positional == 2 ? argv[argc - 1] : NULL;
         if (json && g_strcmp0(wish->out, "-") == 0) {
             problem = "standard output can't take both the block and --json";
-        } else if (g_strcmp0(wish->out, "-") == 0 && isatty(STDOUT_FILENO)) {
-            problem = "a block's bytes are nothing for a terminal: name a file, or pipe them on";
         }
     }
     if (problem) {

@@ -412,6 +412,10 @@ int verb_map(int argc, char **argv)
             1, 1)) {
         return EXIT_TROUBLE;
     }
+    if (g_strcmp0(svg, "-") == 0 && g_strcmp0(png, "-") == 0) {
+        fprintf(stderr, "%s: standard output can't take two pictures\n", g_get_prgname());
+        return EXIT_TROUBLE;
+    }
     saved = input_is_file(argv[1]);
     if (saved ? read_saved(&layout, argv[1], &error) : read_live(&layout, argv[1], &error)) {
         cells = map_cells(layout.table, layout.populated, layout.ram);

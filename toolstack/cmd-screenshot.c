@@ -295,6 +295,11 @@ int verb_screenshot(int argc, char **argv)
         fprintf(stderr, "%s: name a file for the picture, or give --text\n", g_get_prgname());
         return EXIT_TROUBLE;
     }
+    if (argc > 2 && text && strcmp(argv[2], "-") == 0) {
+        fprintf(stderr, "%s: standard output can't take both the text and the picture\n",
+                g_get_prgname());
+        return EXIT_TROUBLE;
+    }
     shot.source = argv[1];
     shot.saved = input_is_file(argv[1]);
     shot.size = size;

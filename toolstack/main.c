@@ -58,6 +58,19 @@ static void occupy_closed_streams(void)
     }
 }
 
+/* `help VERB` is `VERB --help`. */
+static char **take_help(int *argc, char **argv)
+{
+    static char option[] = "--help";
+
+    if (*argc >= 3 && strcmp(argv[1], "help") == 0) {
+        argv[1] = argv[2];
+        argv[2] = option;
+        *argc = 3;
+    }
+    return argv;
+}
+
 int main(int argc, char **argv)
 {
     g_autofree char *shown = NULL;
@@ -65,6 +78,7 @@ int main(int argc, char **argv)
     occupy_closed_streams();
     setlocale(LC_ALL, "");
     g_set_prgname("xen-physmap");
+    argv = take_help(&argc, argv);
     if (argc < 2) {
         usage(stderr);
         return EXIT_TROUBLE;
@@ -74,7 +88,7 @@ int main(int argc, char **argv)
         usage(stdout);
         return verb_end(EXIT_FINE);
     }
-    if (strcmp(argv[1], "--version") == 0) {
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         puts("xen-physmap " XEN_PHYSMAP_VERSION);
         return verb_end(EXIT_FINE);
     }

@@ -45,6 +45,44 @@ check "a file may be given by name for both" cmp "$savefile" "$work/same"
 (cd "$work" && cp same ./-- && "$command" show -- -- >"$work/printed" 2>"$work/error")
 check "behind -- each word is a file" grep -q vga.vram "$work/printed"
 
+"$command" show --help >"$work/wanted"
+"$command" help show >"$work/got"
+check "help VERB is VERB --help" cmp "$work/wanted" "$work/got"
+"$command" help nothing >"$work/got" 2>"$work/error"
+check "help of no verb is wrong" [ $? = 2 ]
+"$command" -V >"$work/got"
+check "-V is --version" grep -q '^xen-physmap [0-9]' "$work/got"
+
+# What a terminal gets, and what it doesn't.
+if command -v script >"$work/got"; then
+    cp "$savefile" "$work/small"
+    on_terminal() { (cd "$work" && script -qec "$*" typescript >screen 2>&1 </dev/null); }
+    for line in "edit small -" "extract small vga.rom -" "extract --at 0,4K small -" \
+        "convert --to libxl-body small -" "map --png - small" "map --svg - small" \
+        "screenshot --size 8x8x32 small -" "map --png /dev/stdout small"; do
+        on_terminal "$command" $line
+        check "$line: not on a terminal" [ $? = 2 ]
+        check "$line: says so" grep -q "not for a terminal" "$work/screen"
+    done
+    on_terminal "$command" convert small -
+    check "text may go to one" [ $? = 0 ]
+    head -c 10000 "$savefile" >"$work/first"
+    tail -c +10001 "$savefile" >"$work/second"
+    printf '(cat first; sleep 1.1; cat second) | %s show - >shown\n' "$command" >"$work/slowly"
+    on_terminal sh slowly
+    check "progress is on a terminal" grep -q "MiB read" "$work/screen"
+    check "and not in the output" sh -c "! grep -q 'MiB read' '$work/shown'"
+else
+    number=$((number + 1))
+    echo "ok $number - a terminal # SKIP script (bsdutils) isn't there"
+fi
+for line in "map --png - --svg - $savefile" "screenshot --text --size 80x25xtext $savefile -" \
+    "extract --json $savefile vga.rom -"; do
+    "$command" $line >"$work/got" 2>"$work/error"
+    check "${line%% *}: two outputs don't go to one pipe" [ $? = 2 ]
+    check "${line%% *}: and nothing is written" test ! -s "$work/got"
+done
+
 # Another version of Xen changes the names of its libraries; savefiles are read all the same.
 needed() { LD_TRACE_LOADED_OBJECTS=1 "$1"; }
 for program in "$command" "$command-qemu"; do

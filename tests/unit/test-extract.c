@@ -137,7 +137,7 @@ static Run extract_vram(const Maker *maker, const char *fills)
     close(file);
 
     end = maker_pipe(maker, &writer);
-    piped = RUN(verb_extract, end, "extract", "--at", "0xf1000000,0x4000", "-", "-", NULL);
+    piped = RUN(verb_extract, end, "extract", "--at", "0xf1000000,16K", "-", "-", NULL);
     maker_pipe_end(end, writer);
     assert_int_equal(piped.end, run.end);
     assert_pages(piped.out, piped.bytes->len, fills);
@@ -292,7 +292,7 @@ static void test_checkpoints(void **unused)
     run_clear(&run);
     close(file);
     end = maker_pipe(&maker, &writer);
-    run = RUN(verb_extract, end, "extract", "--at", "0xf1000000,0x4000", "-", "-", NULL);
+    run = RUN(verb_extract, end, "extract", "--at", "0xf1000000,16K", "-", "-", NULL);
     maker_pipe_end(end, writer);
     assert_int_equal(run.end, EXIT_FINDING);
     assert_int_equal(run.bytes->len, 0);
@@ -395,6 +395,7 @@ static void test_usage(void **unused)
         { { "--at", "1", "/dev/null" }, "--at wants" },
         { { "--at=0x1000", "-", "out" }, "--at wants ADDRESS,SIZE" },
         { { "--at=0x1000,12", "-", "out" }, "--at: " },
+        { { "--at=0x1000,4K,1", "-", "out" }, "--at wants ADDRESS,SIZE" },
         { { "-", "vga.vram", "out" },
           "without --at ADDRESS,SIZE: in a stream the records come after" },
     };

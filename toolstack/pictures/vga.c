@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "number.h"
 
 /* The start of a section: its type, its number, and its name, preceded by its length. */
 #define SECTION_FULL 4
@@ -204,53 +205,48 @@ static void default_colours(VgaMode *mode)
     }
 }
 
-/* Parses a decimal or 0x number, and what must follow it. */
-static gboolean take_number(const char **text, const char *behind, guint64 most, guint64 *number)
+/* WIDTHxHEIGHTxBPP, of which the last can be "text". */
+static gboolean parse_dimensions(const char *text, VgaMode *mode)
 {
-    char *end;
+    g_auto(GStrv) parts = g_strsplit(text, "x", 3);
+    guint64 width, height, bpp = 0;
 
-    *number = g_ascii_strtoull(*text, &end, 0);
-    if (end == *text || !g_ascii_isdigit(**text) || *number > most ||
-        !g_str_has_prefix(end, behind)) {
+    if (g_strv_length(parts) != 3 ||
+        !g_ascii_string_to_unsigned(parts[0], 10, 1, VGA_PIXELS_MAX, &width, NULL) ||
+        !g_ascii_string_to_unsigned(parts[1], 10, 1, VGA_PIXELS_MAX, &height, NULL)) {
         return FALSE;
     }
-    *text = end + strlen(behind);
-    return TRUE;
-}
-
-gboolean vga_parse_mode(const char *text, VgaMode *mode, GError **error)
-{
-    guint64 width, height, bpp = 0, stride, offset = 0;
-    gboolean ok;
-
-    memset(mode, 0, sizeof *mode);
-    ok = take_number(&text, "x", VGA_PIXELS_MAX, &width) &&
-         take_number(&text, "x", VGA_PIXELS_MAX, &height) && width > 0 && height > 0;
-    if (ok && g_str_has_prefix(text, "text")) {
-        mode->text = TRUE;
-        text += strlen("text");
-    } else if (ok) {
-        ok = take_number(&text, "", 32, &bpp) &&
-             (bpp == 8 || bpp == 15 || bpp == 16 || bpp == 24 || bpp == 32);
-    }
-    stride = ok ? width * (mode->text ? 4 : (bpp + 7) / 8) : 0;
-    if (ok && *text == ',') {
-        text++;
-        ok = take_number(&text, "", G_MAXUINT32, &stride);
-    }
-    if (ok && *text == ',') {
-        text++;
-        ok = take_number(&text, "", G_MAXUINT32, &offset);
-    }
-    if (!ok || *text) {
-        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
-                            "--size wants WIDTHxHEIGHTxBPP[,STRIDE[,OFFSET]] with a BPP of 8, 15, "
-                            "16, 24, 32 or text, e.g. 1024x768x32 or 80x25xtext");
+    mode->text = strcmp(parts[2], "text") == 0;
+    if (!mode->text && (!g_ascii_string_to_unsigned(parts[2], 10, 8, 32, &bpp, NULL) ||
+                        (bpp != 8 && bpp != 15 && bpp != 16 && bpp != 24 && bpp != 32))) {
         return FALSE;
     }
     mode->width = width;
     mode->height = height;
     mode->bpp = bpp;
+    return TRUE;
+}
+
+gboolean vga_parse_mode(const char *text, VgaMode *mode, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit(text, ",", -1);
+    guint n = g_strv_length(parts);
+    guint64 stride = 0, offset = 0;
+    gboolean ok;
+
+    memset(mode, 0, sizeof *mode);
+    ok = n >= 1 && n <= 3 && parse_dimensions(parts[0], mode) &&
+         (n < 2 || (number_parse(parts[1], 10, &stride) && stride <= G_MAXUINT32)) &&
+         (n < 3 || (number_parse(parts[2], 10, &offset) && offset <= G_MAXUINT32));
+    if (ok && n < 2) {
+        stride = (guint64)mode->width * (mode->text ? 4 : (mode->bpp + 7) / 8);
+    }
+    if (!ok) {
+        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                            "--size wants WIDTHxHEIGHTxBPP[,STRIDE[,OFFSET]] with a BPP of 8, 15, "
+                            "16, 24, 32 or text, e.g. 1024x768x32 or 80x25xtext");
+        return FALSE;
+    }
     mode->stride = stride;
     mode->offset = offset;
     mode->cell_width = 9;

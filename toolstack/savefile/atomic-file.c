@@ -18,6 +18,7 @@
 
 struct AtomicFile {
     int fd;
+    gboolean binary;   /* not for a terminal */
     gboolean borrowed; /* the descriptor isn't ours */
     char *shown;       /* the name, safe to print */
     int folder;        /* -1: it is written directly */
@@ -63,6 +64,10 @@ static gboolean open_descriptor(AtomicFile *output, int fd, gboolean borrowed, G
     output->borrowed = borrowed;
     if (fd < 0 || fstat(fd, &st) < 0) {
         return set_errno(error, output, "can't open it");
+    }
+    if (output->binary && isatty(fd)) {
+        return refuse(error, output,
+                      "binary data is not for a terminal: name a file, or pipe it on");
     }
     return !input_is_open(&st) || refuse_input(error, output);
 }
@@ -198,6 +203,7 @@ static AtomicFile *open_in(int folder, const char *base, const char *shown, Atom
     output->shown = xen_physmap_escape(shown, -1);
     output->base = g_strdup(base);
     output->replaces = replaces;
+    output->binary = kind != ATOMIC_FILE_TEXT;
     output->mode = kind == ATOMIC_FILE_PUBLIC ? 0666 & ~mask : 0600;
     output->group = (gid_t)-1;
     if (folder < 0) {
@@ -231,6 +237,7 @@ static AtomicFile *open_name(const char *name, AtomicFileKind kind, int replaces
         g_autoptr(AtomicFile) output = g_new0(AtomicFile, 1);
 
         output->folder = -1;
+        output->binary = kind != ATOMIC_FILE_TEXT;
         output->shown = xen_physmap_escape(name, -1);
         return open_descriptor(output, descriptor, TRUE, error) ? g_steal_pointer(&output) : NULL;
     }

@@ -23,6 +23,8 @@ typedef enum {
     ATOMIC_FILE_PRIVATE,
     /* A new file gets the permissions that the umask allows. */
     ATOMIC_FILE_PUBLIC,
+    /* As private, and text: the only kind that a terminal gets. */
+    ATOMIC_FILE_TEXT,
 } AtomicFileKind;
 
 /* SYSTEM or ACCESS when it can't be created. */

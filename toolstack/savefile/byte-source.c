@@ -111,6 +111,11 @@ guint64 byte_source_offset(const ByteSource *source)
     return source->offset;
 }
 
+guint64 byte_source_size(const ByteSource *source)
+{
+    return source->seekable ? source->size : 0;
+}
+
 gboolean byte_source_ended(const ByteSource *source)
 {
     return source->ended;

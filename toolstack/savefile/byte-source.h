@@ -25,6 +25,9 @@ gboolean byte_source_seekable(const ByteSource *source);
 /* The position in the input, counted from its beginning. */
 guint64 byte_source_offset(const ByteSource *source);
 
+/* How long the input is; 0 when it can't be told. */
+guint64 byte_source_size(const ByteSource *source);
+
 /* TRUE once a call has failed because the input had ended. */
 gboolean byte_source_ended(const ByteSource *source);
 

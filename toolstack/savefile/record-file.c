@@ -259,9 +259,9 @@ XenPhysmapTable *record_file_load(const char *name, RecordForm format, GError **
 gboolean record_file_save(const char *name, const XenPhysmapTable *table, RecordForm format,
                           gint64 domid, const char *source, GError **error)
 {
+    AtomicFileKind kind = format == RECORD_FORM_JSON ? ATOMIC_FILE_TEXT : ATOMIC_FILE_PRIVATE;
     g_autoptr(GByteArray) bytes = record_file_encode(table, format, domid, source, error);
-    g_autoptr(AtomicFile) output =
-        bytes ? atomic_file_open(name, ATOMIC_FILE_PRIVATE, error) : NULL;
+    g_autoptr(AtomicFile) output = bytes ? atomic_file_open(name, kind, error) : NULL;
 
     return output && atomic_file_write(output, bytes->data, bytes->len, error) &&
            atomic_file_commit(output, error);

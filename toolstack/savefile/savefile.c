@@ -2,9 +2,6 @@
 /* Reads whole streams, and keeps what belongs to the device model. */
 #include "savefile.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
 #include "emulator-data.h"
 #include "input.h"
 #include "legacy-blob.h"
@@ -244,21 +241,8 @@ static void complete_state(Savefile *contents, gboolean all)
     }
 }
 
-/* Prints the progress, once a second, on a terminal. */
-static void progress(const Stream *stream, gint64 *last)
-{
-    gint64 now = g_get_monotonic_time();
-
-    if (now - *last >= G_USEC_PER_SEC) {
-        fprintf(stderr, "\r%" G_GUINT64_FORMAT " MiB read", stream_offset(stream) >> 20);
-        *last = now;
-    }
-}
-
 static gboolean read_items(Savefile *contents, Stream *stream, gboolean all, GError **error)
 {
-    gboolean talk = !stream_seekable(stream) && isatty(STDERR_FILENO);
-    gint64 start = g_get_monotonic_time(), last = start;
     gboolean ok;
     StreamItem item;
 
@@ -274,12 +258,6 @@ static gboolean read_items(Savefile *contents, Stream *stream, gboolean all, GEr
             contents->checkpoints = stream_checkpoints(stream);
             contents->end = item.offset + item.head + item.length + item.padding;
         }
-        if (talk) {
-            progress(stream, &last);
-        }
-    }
-    if (last != start) {
-        fputs("\r\033[K", stderr);
     }
     return ok;
 }

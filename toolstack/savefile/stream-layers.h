@@ -21,6 +21,8 @@ struct Stream {
     StreamLayer layer;   /* the layer of the next item */
     StreamItem item;     /* the item that was returned last */
     guint64 left;        /* bytes of it that weren't taken, padding included */
+    gint64 shown_at;     /* when progress was shown last; 0: it isn't to be shown */
+    gboolean shown;      /* it is on the terminal */
     gboolean heads_only; /* the source keeps the item's head after reading it */
     gboolean in_xapi;    /* after the stream, XAPI's records go on */
     gboolean xapi_stream_seen;

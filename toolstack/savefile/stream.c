@@ -2,7 +2,9 @@
 /* The walker: returns each item, and skips what isn't wanted. The layers do the rest. */
 #include "stream-layers.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
@@ -50,12 +52,39 @@ Stream *stream_new(ByteSource *source)
 
     stream->source = source;
     stream->layer = STREAM_WRAPPER;
+    stream->shown_at = isatty(STDERR_FILENO) ? g_get_monotonic_time() : 0;
     return stream;
+}
+
+/* Shows how far it is, once a second. */
+static void show_progress(Stream *stream)
+{
+    gint64 now = g_get_monotonic_time();
+
+    if (now - stream->shown_at >= G_USEC_PER_SEC) {
+        guint64 done = byte_source_offset(stream->source), size = byte_source_size(stream->source);
+
+        fprintf(stderr, "\r%" G_GUINT64_FORMAT " MiB read", done >> 20);
+        if (size > 0) {
+            fprintf(stderr, ", %d %%", (int)(100.0 * done / size));
+        }
+        stream->shown_at = now;
+        stream->shown = TRUE;
+    }
+}
+
+static void clear_progress(Stream *stream)
+{
+    if (stream->shown) {
+        fputs("\r\033[K", stderr);
+        stream->shown = FALSE;
+    }
 }
 
 void stream_close(Stream *stream)
 {
     if (stream) {
+        clear_progress(stream);
         byte_source_close(stream->source);
         g_free(stream->batch);
         g_free(stream);
@@ -197,7 +226,7 @@ gboolean stream_next_of(Stream *stream, StreamLayer layer, StreamItem *item, GEr
     return layers[layer]->next(stream, item, error);
 }
 
-gboolean stream_next(Stream *stream, StreamItem *item, GError **error)
+static gboolean next_item(Stream *stream, StreamItem *item, GError **error)
 {
     if (!finish_item(stream, error)) {
         return FALSE;
@@ -212,6 +241,18 @@ gboolean stream_next(Stream *stream, StreamItem *item, GError **error)
     stream->left = item->length + item->padding;
     stream->item = *item;
     return TRUE;
+}
+
+gboolean stream_next(Stream *stream, StreamItem *item, GError **error)
+{
+    gboolean ok = next_item(stream, item, error);
+
+    if (!ok || item->layer == STREAM_END) {
+        clear_progress(stream);
+    } else if (stream->shown_at) {
+        show_progress(stream);
+    }
+    return ok;
 }
 
 guint8 *stream_body(Stream *stream, gsize most, GError **error)
