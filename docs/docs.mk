@@ -33,7 +33,7 @@ export SOURCE_DATE_EPOCH ?= $(shell date -u -d "$$(sed -n \
 build/man/%: docs/man/%.scd docs/man/fill toolstack/savefile/verify-rules.def $(wildcard docs/man/*.scd include/xen-physmap/*.h) \
 		build/config.mk CHANGELOG.md
 	@mkdir -p $(@D)
-	$(call say,MAN,$@)docs/man/fill $< $(VERSION) docdir=$(docdir) exampledir=$(exampledir) includedir=$(includedir) \
+	$(call say,MAN,$@)docs/man/fill $< $(VERSION) docdir=$(docdir) exampledir=$(exampledir) includedir=$(includedir) datarootdir=$(datarootdir) \
 		sysconfdir=$(sysconfdir) pkglibexecdir=$(pkglibexecdir) >$@.scd && \
 		scdoc <$@.scd >$@.new && rm $@.scd && mv $@.new $@
 
@@ -44,15 +44,18 @@ man_sections = $(sort $(subst .,,$(suffix $(PAGES))))
 
 define install_docs
 install -d $(DESTDIR)$(bashcompletiondir) $(DESTDIR)$(zshcompletiondir) \
+	$(DESTDIR)$(datarootdir)/xen-physmap \
 	$(DESTDIR)$(exampledir) $(addprefix $(DESTDIR)$(mandir)/man,$(man_sections))
 $(foreach s,$(man_sections),install -m 644 $(filter %.$(s),$(PAGES)) \
 	$(DESTDIR)$(mandir)/man$(s) && ) :
 install -m 644 docs/completion/xen-physmap.bash $(DESTDIR)$(bashcompletiondir)/xen-physmap
 install -m 644 docs/completion/_xen-physmap $(DESTDIR)$(zshcompletiondir)
+install -m 644 docs/xen-physmap.schema.json $(DESTDIR)$(datarootdir)/xen-physmap
 install -m 644 $(wildcard docs/examples/*.c) $(DESTDIR)$(exampledir)
 endef
 
 define uninstall_docs
+rm -rf $(DESTDIR)$(datarootdir)/xen-physmap
 rm -f $(DESTDIR)$(bashcompletiondir)/xen-physmap $(DESTDIR)$(zshcompletiondir)/_xen-physmap \
 	$(foreach p,$(PAGES),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(p)))/$(notdir $(p)))
 endef

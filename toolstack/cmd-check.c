@@ -28,27 +28,27 @@ static gboolean hash_blocks(const XenPhysmapOps *ops, guint32 domid, const XenPh
     return TRUE;
 }
 
-static void add_strings(JsonObject *object, const char *member, const GPtrArray *lines)
-{
-    JsonArray *array = json_array_new();
-
-    for (guint i = 0; i < lines->len; i++) {
-        json_array_add_string_element(array, g_ptr_array_index(lines, i));
-    }
-    json_object_set_array_member(object, member, array);
-}
-
 static void print_json(const Domain *domain, const XenPhysmapTable *table,
                        const GPtrArray *findings, const GPtrArray *notes, const GPtrArray *hashes)
 {
-    JsonNode *node = record_text_json(table, domain->domid, "xenstore");
+    JsonObject *answer = record_text_answer("check");
+    JsonObject *object = record_text_domain(domain->domid, domain->name);
+    JsonArray *domains = json_array_new(), *found = json_array_new();
 
-    add_strings(json_node_get_object(node), "findings", findings);
-    add_strings(json_node_get_object(node), "notes", notes);
-    if (hashes->len) {
-        add_strings(json_node_get_object(node), "sha256", hashes);
+    record_text_add_records(object, table);
+    for (guint i = 0; i < hashes->len; i++) {
+        json_object_set_string_member(
+            json_array_get_object_element(json_object_get_array_member(object, "records"), i),
+            "sha256", hashes->pdata[i]);
     }
-    record_text_print_json(stdout, node);
+    for (guint i = 0; i < findings->len; i++) {
+        json_array_add_object_element(found, record_text_finding("error", findings->pdata[i]));
+    }
+    json_object_set_array_member(object, "findings", found);
+    json_object_set_array_member(object, "notes", record_text_strings(notes));
+    json_array_add_object_element(domains, object);
+    json_object_set_array_member(answer, "domains", domains);
+    record_text_print_json(stdout, answer);
 }
 
 static void print_text(const Domain *domain, const XenPhysmapTable *table,

@@ -150,7 +150,7 @@ static void add_side(JsonObject *object, const char *member, gboolean has,
                      const XenPhysmapRecord *record)
 {
     if (has) {
-        json_object_set_object_member(object, member, record_text_record_json(record));
+        json_object_set_object_member(object, member, record_text_record(record));
     } else {
         json_object_set_null_member(object, member);
     }
@@ -158,14 +158,11 @@ static void add_side(JsonObject *object, const char *member, gboolean has,
 
 static void print_json(const GArray *findings, Safety safety, char **sides)
 {
-    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
-    JsonObject *root = json_object_new();
+    JsonObject *root = record_text_answer("diff");
     JsonArray *blocks = json_array_new();
 
     for (guint i = 0; i < 2; i++) {
-        g_autofree char *utf8 = g_utf8_make_valid(sides[i], -1);
-
-        json_object_set_string_member(root, i ? "b" : "a", utf8);
+        record_text_add_bytes(root, i ? "b" : "a", sides[i]);
     }
     if (safety == UNKNOWN) {
         json_object_set_null_member(root, "safe");
@@ -184,8 +181,7 @@ static void print_json(const GArray *findings, Safety safety, char **sides)
         json_array_add_object_element(blocks, block);
     }
     json_object_set_array_member(root, "blocks", blocks);
-    json_node_take_object(node, root);
-    record_text_print_json(stdout, node);
+    record_text_print_json(stdout, root);
 }
 
 int verb_diff(int argc, char **argv)

@@ -391,32 +391,22 @@ static void print_text(FILE *out, const GArray *targets)
 
 static void print_json(const GArray *targets, const char *source)
 {
-    JsonNode *node;
-    JsonObject *object = json_object_new();
-    JsonArray *blocks = json_array_new();
-    g_autofree char *utf8 = g_utf8_make_valid(source, -1);
+    JsonObject *answer = record_text_answer("extract");
+    JsonArray *records = json_array_new();
 
-    json_object_set_string_member(object, "source", utf8);
+    record_text_add_bytes(answer, "source", source);
     for (guint i = 0; i < targets->len; i++) {
         const Target *target = &g_array_index(targets, Target, i);
-        JsonObject *block = record_text_record_json(&target->record);
-        g_autofree char *first = g_strdup_printf(HEX, target->first);
-        g_autofree char *file = g_utf8_make_valid(target->path, -1);
+        JsonObject *record = record_text_record(&target->record);
 
-        json_object_set_string_member(block, "file", file);
-        json_object_set_int_member(block, "pages", target->record.size / PAGE - target->missing);
-        json_object_set_int_member(block, "missing", target->missing);
-        if (target->missing) {
-            json_object_set_string_member(block, "first_missing", first);
-        } else {
-            json_object_set_null_member(block, "first_missing");
-        }
-        json_array_add_object_element(blocks, block);
+        record_text_add_bytes(record, "file", target->path);
+        json_object_set_int_member(record, "pages", target->record.size / PAGE - target->missing);
+        json_object_set_int_member(record, "missing", target->missing);
+        record_text_add_address(record, "first_missing", target->missing ? &target->first : NULL);
+        json_array_add_object_element(records, record);
     }
-    json_object_set_array_member(object, "blocks", blocks);
-    node = json_node_init_object(json_node_alloc(), object);
-    json_object_unref(object);
-    record_text_print_json(stdout, node);
+    json_object_set_array_member(answer, "records", records);
+    record_text_print_json(stdout, answer);
 }
 
 /* --- the command --- */

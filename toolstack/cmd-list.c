@@ -30,7 +30,7 @@ static int list(XenPhysmapOps *ops, GPtrArray *domains, gboolean one, gboolean j
 {
     g_autoptr(GPtrArray) tables =
         g_ptr_array_new_with_free_func((GDestroyNotify)xen_physmap_table_free);
-    g_autoptr(JsonArray) array = json ? json_array_new() : NULL;
+    g_autoptr(JsonArray) array = json_array_new();
     int end = EXIT_FINE;
 
     for (guint i = 0; i < domains->len;) {
@@ -55,7 +55,10 @@ static int list(XenPhysmapOps *ops, GPtrArray *domains, gboolean one, gboolean j
         const XenPhysmapTable *table = g_ptr_array_index(tables, i);
 
         if (json) {
-            json_array_add_element(array, record_text_json(table, domain->domid, "xenstore"));
+            JsonObject *object = record_text_domain(domain->domid, domain->name);
+
+            record_text_add_records(object, table);
+            json_array_add_object_element(array, object);
         } else {
             if (i > 0) {
                 putchar('\n');
@@ -63,14 +66,11 @@ static int list(XenPhysmapOps *ops, GPtrArray *domains, gboolean one, gboolean j
             print_text(ops, domain, table);
         }
     }
-    if (json && one) {
-        record_text_print_json(stdout, json_array_dup_element(array, 0));
-    } else if (json) {
-        JsonObject *object = json_object_new();
+    if (json) {
+        JsonObject *answer = record_text_answer("list");
 
-        json_object_set_array_member(object, "domains", json_array_ref(array));
-        record_text_print_json(stdout, json_node_init_object(json_node_alloc(), object));
-        json_object_unref(object);
+        json_object_set_array_member(answer, "domains", json_array_ref(array));
+        record_text_print_json(stdout, answer);
     } else if (domains->len == 0 && end == EXIT_FINE) {
         puts("no domain has a device model");
     }

@@ -182,10 +182,7 @@ static JsonObject *carrier_json(const Carrier *carrier, gboolean all)
         json_object_set_null_member(object, "index");
     }
     if (all && carrier->table) {
-        g_autoptr(JsonNode) node = record_text_json(carrier->table, RECORD_TEXT_NO_DOMID, "");
-
-        json_object_set_member(object, "records",
-                               json_object_dup_member(json_node_get_object(node), "records"));
+        record_text_add_records(object, carrier->table);
     }
     return object;
 }
@@ -193,10 +190,11 @@ static JsonObject *carrier_json(const Carrier *carrier, gboolean all)
 static void print_json(const Savefile *contents, const char *source, const char *written,
                        gboolean all)
 {
-    JsonNode *node = record_text_json(contents->table, RECORD_TEXT_NO_DOMID, source);
-    JsonObject *object = json_node_get_object(node), *pages = json_object_new();
+    JsonObject *object = record_text_answer("show"), *pages = json_object_new();
     JsonArray *streams = json_array_new(), *carriers = json_array_new();
 
+    record_text_add_bytes(object, "source", source);
+    record_text_add_records(object, contents->table);
     if (contents->config) {
         json_object_set_object_member(object, "config", config_json(contents->config));
     } else {
@@ -220,7 +218,7 @@ static void print_json(const Savefile *contents, const char *source, const char 
         json_array_add_object_element(carriers, carrier_json(contents->carriers->pdata[i], all));
     }
     json_object_set_array_member(object, "emulators", carriers);
-    record_text_print_json(stdout, node);
+    record_text_print_json(stdout, object);
 }
 
 /* All of the configuration, as it is in the file; on a terminal without what could act on it. */

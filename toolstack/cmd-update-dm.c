@@ -25,23 +25,20 @@ static void on_signal(int number)
 static void report(JsonArray *results, const Update *update, const Domain *domain,
                    const char *outcome, const GPtrArray *reasons, const GError *error)
 {
-    JsonObject *object = json_object_new();
-    JsonArray *notes = json_array_new(), *refusals = json_array_new();
+    JsonObject *object = record_text_domain(domain->domid, domain->name);
+    JsonArray *findings = json_array_new();
 
-    json_object_set_int_member(object, "domid", domain->domid);
-    json_object_set_string_member(object, "name", domain->name);
     json_object_set_string_member(object, "outcome", outcome);
     for (guint i = 0; reasons && i < reasons->len; i++) {
-        json_array_add_string_element(refusals, g_ptr_array_index(reasons, i));
+        json_array_add_object_element(findings, record_text_finding("error", reasons->pdata[i]));
     }
-    json_object_set_array_member(object, "reasons", refusals);
+    json_object_set_array_member(object, "findings", findings);
+    json_object_set_array_member(object, "notes",
+                                 record_text_strings(update ? update->notes : NULL));
     if (error) {
         json_object_set_string_member(object, "error", error->message);
     }
     if (update) {
-        for (guint i = 0; i < update->notes->len; i++) {
-            json_array_add_string_element(notes, g_ptr_array_index(update->notes, i));
-        }
         if (update->failed_step) {
             json_object_set_string_member(object, "failed_step", update->failed_step);
             json_object_set_string_member(object, "reason", update->reason);
@@ -55,7 +52,6 @@ static void report(JsonArray *results, const Update *update, const Domain *domai
             json_object_set_double_member(object, "pause_ms", update->pause_us / 1000.0);
         }
     }
-    json_object_set_array_member(object, "notes", notes);
     json_array_add_object_element(results, object);
 }
 
@@ -325,10 +321,10 @@ int verb_update_dm(int argc, char **argv)
     wish.options.set_args = set_args;
     results = json_array_new();
     end = update_chosen(&wish, argc == 2 ? argv[1] : NULL, results);
-    answer = json_object_new();
+    answer = record_text_answer("update-dm");
     json_object_set_array_member(answer, "domains", results);
     if (wish.json) {
-        record_text_print_json(stdout, json_node_init_object(json_node_alloc(), answer));
+        record_text_print_json(stdout, json_object_ref(answer));
     }
     json_object_unref(answer);
     return end;

@@ -42,28 +42,27 @@ static void print_text(const Verify *verify, const char *source)
 static void print_json(const Verify *verify, const char *source)
 {
     g_autoptr(XenPhysmapTable) none = xen_physmap_table_new();
-    JsonNode *node =
-        record_text_json(verify->table ? verify->table : none, RECORD_TEXT_NO_DOMID, source);
-    JsonObject *object = json_node_get_object(node);
-    JsonArray *array = json_array_new();
+    JsonObject *answer = record_text_answer("verify"), *counts = json_object_new();
+    JsonArray *findings = json_array_new();
 
+    record_text_add_bytes(answer, "source", source);
+    record_text_add_records(answer, verify->table ? verify->table : none);
     for (guint i = 0; i < verify->findings->len; i++) {
         const VerifyFinding *finding = verify->findings->pdata[i];
-        JsonObject *element = json_object_new();
+        JsonObject *element =
+            record_text_finding(verify_severities[finding->rule->severity], finding->text);
         g_autofree char *rule = rule_name(finding->rule);
 
         json_object_set_int_member(element, "offset", finding->offset);
-        json_object_set_string_member(element, "severity",
-                                      verify_severities[finding->rule->severity]);
         json_object_set_string_member(element, "rule", rule);
-        json_object_set_string_member(element, "text", finding->text);
-        json_array_add_object_element(array, element);
+        json_array_add_object_element(findings, element);
     }
-    json_object_set_array_member(object, "findings", array);
-    json_object_set_int_member(object, "errors", verify->counts[VERIFY_ERROR]);
-    json_object_set_int_member(object, "warnings", verify->counts[VERIFY_WARNING]);
-    json_object_set_int_member(object, "notes", verify->counts[VERIFY_NOTE]);
-    record_text_print_json(stdout, node);
+    json_object_set_array_member(answer, "findings", findings);
+    for (guint i = 0; i < VERIFY_SEVERITIES; i++) {
+        json_object_set_int_member(counts, verify_severities[i], verify->counts[i]);
+    }
+    json_object_set_object_member(answer, "counts", counts);
+    record_text_print_json(stdout, answer);
 }
 
 int verb_verify(int argc, char **argv)

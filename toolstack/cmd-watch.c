@@ -54,29 +54,19 @@ static void followed_free(gpointer data)
 /* --- what it says --- */
 
 static void say_json(const char *time, const Domain *domain, const char *event,
-                     const XenPhysmapRecord *record, const char *from, const char *to)
+                     const XenPhysmapRecord *before, const XenPhysmapRecord *after)
 {
-    g_autofree char *size = g_strdup_printf(HEX, record->size);
-    JsonObject *object = json_object_new();
-    JsonNode *node;
+    JsonObject *object = record_text_answer("watch");
     g_autofree char *text = NULL;
 
     json_object_set_string_member(object, "time", time);
     json_object_set_int_member(object, "domid", domain->domid);
-    json_object_set_string_member(object, "domain", domain->name);
+    json_object_set_string_member(object, "name", domain->name);
     json_object_set_string_member(object, "event", event);
-    json_object_set_string_member(object, "name", record->name);
-    json_object_set_string_member(object, "size", size);
-    json_object_set_member(object, "from",
-                           from ? json_node_init_string(json_node_alloc(), from)
-                                : json_node_init_null(json_node_alloc()));
-    json_object_set_member(object, "to",
-                           to ? json_node_init_string(json_node_alloc(), to)
-                              : json_node_init_null(json_node_alloc()));
-    node = json_node_init_object(json_node_alloc(), object);
-    json_object_unref(object);
-    text = json_to_string(node, FALSE);
-    json_node_unref(node);
+    json_object_set_object_member(object, "record", record_text_record(after ? after : before));
+    record_text_add_address(object, "from", before ? &before->start_addr : NULL);
+    record_text_add_address(object, "to", after ? &after->start_addr : NULL);
+    text = record_text_json(object, FALSE);
     printf("%s\n", text);
 }
 
@@ -95,7 +85,7 @@ static void say(const Watch *watch, const Domain *domain, const XenPhysmapRecord
                                          : "present";
 
     if (watch->json) {
-        say_json(time, domain, event, record, from, to);
+        say_json(time, domain, event, before, after);
     } else {
         g_autofree char *size = record_text_size(record->size);
 

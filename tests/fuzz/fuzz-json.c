@@ -14,9 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     g_assert((read == NULL) == (error != NULL));
     if (read) {
-        g_autoptr(JsonNode) node = record_text_json(read, RECORD_TEXT_NO_DOMID, "");
-        g_autofree char *text = json_to_string(node, FALSE);
+        JsonObject *object = record_text_answer("save");
+        g_autofree char *text = NULL;
 
+        record_text_add_records(object, read);
+        text = record_text_json(object, FALSE);
         again = record_text_parse_json(text, strlen(text), NULL);
         g_assert(again && xen_physmap_table_equal(read, again));
     }

@@ -119,16 +119,26 @@ static void test_json(void **unused)
     static const struct {
         const char *text, *wanted;
     } cases[] = {
-        { "[]", "no object with an array \"records\"" },
+        { "[]", "no array \"records\"" },
         { "{", "JSON: " },
         { "{} {}", "JSON: " },
-        { "{}", "no object with an array \"records\"" },
-        { "{\"records\":{}}", "no object with an array" },
+        { "{}", "no array \"records\"" },
+        { "{\"records\":{}}", "no array" },
+        { "{\"domains\":[]}", "it has 0 domains" },
+        { "{\"domains\":[" JSON("") "," JSON("") "]}", "it has 2 domains" },
+        { "{\"domains\":[7]}", "no array \"records\"" },
         { JSON("7"), "records[0]: JSON: it is no object" },
         { JSON("{}"), "\"name\" is not there" },
         { JSON("{\"name\":7}"), "\"name\" is not there, or no string" },
         { JSON("{\"name\":\"a\"}"), "\"phys_offset\" is not there" },
-        { JSON(RECORD("4096")), "\"size\" is not there, or no string" },
+        { JSON(RECORD("true")), "\"size\" is not there, or neither" },
+        { JSON(RECORD("4096.0")), "\"size\" is not there, or neither" },
+        { JSON(RECORD("null")), "\"size\" is not there, or neither" },
+        { JSON(RECORD("-4096")), "\"size\" is negative" },
+        { JSON(RECORD("9223372036854775808")), "\"size\"" },
+        { JSON(RECORD("18446744073709547520")), "\"size\"" },
+        { JSON(RECORD("4096,\"size_hex\":\"0x2000\"")), "\"size\" and \"size_hex\" differ" },
+        { JSON(RECORD("4096,\"size_hex\":\"4096\"")), "\"size_hex\" is \"4096\", and not 0x" },
         { JSON(RECORD("\"4096\"")), "and not 0x" },
         { JSON(RECORD("\"0x\"")), "and not 0x" },
         { JSON(RECORD("\"0x-1\"")), "and not 0x" },
@@ -154,7 +164,13 @@ static void test_json(void **unused)
                "\"size\":\"0x1000\"}"),
           "covers the I/O APIC" },
     };
-    g_autoptr(XenPhysmapTable) fine = NULL;
+    static const char *const fine[] = {
+        JSON(RECORD("\"0x1000\"")),
+        JSON(RECORD("4096")),
+        JSON(RECORD("4096,\"size_hex\":\"0x1000\"")),
+        JSON(RECORD("null,\"size_hex\":\"0x1000\"")),
+        "{\"domains\":[" JSON(RECORD("4096")) "]}",
+    };
     g_autofree char *deep = g_malloc(100001);
 
     (void)unused;
@@ -170,9 +186,29 @@ static void test_json(void **unused)
     /* For json-glib the quote is in a comment, and for who looks ahead of it in a string. */
     memcpy(deep, "{\"records\":/*\"*/", 16);
     expect_invalid(deep, 100000, RECORD_FORM_UNKNOWN, "has a comment");
-    fine = record_text_parse_json(JSON(RECORD("\"0x1000\"")), strlen(JSON(RECORD("\"0x1000\""))),
-                                  NULL);
-    assert_true(fine && xen_physmap_table_size(fine) == 1);
+    for (guint i = 0; i < G_N_ELEMENTS(fine); i++) {
+        g_autoptr(XenPhysmapTable) table = record_text_parse_json(fine[i], strlen(fine[i]), NULL);
+
+        assert_true(table && xen_physmap_table_get(table, 0)->size == 0x1000);
+    }
+}
+
+/* Above 2^63 - 1 the number is null, and the string has it. */
+static void test_high_address(void **unused)
+{
+    g_autoptr(XenPhysmapTable) table = xen_physmap_table_new(), again = NULL;
+    g_autoptr(GByteArray) bytes = NULL;
+    XenPhysmapRecord record;
+
+    (void)unused;
+    assert_true(xen_physmap_record_init(&record, "a", 0x1000, 1ULL << 63, 0x1000, NULL));
+    assert_true(xen_physmap_table_add(table, &record, NULL));
+    bytes = record_file_encode(table, RECORD_FORM_JSON, 7, "xenstore", NULL);
+    g_byte_array_append(bytes, (const guint8 *)"", 1);
+    assert_non_null(strstr((char *)bytes->data, "\"start_addr\" : null,"));
+    assert_non_null(strstr((char *)bytes->data, "\"start_addr_hex\" : \"0x8000000000000000\""));
+    again = record_text_parse_json((char *)bytes->data, bytes->len - 1, NULL);
+    assert_true(again && xen_physmap_table_equal(again, table));
 }
 
 static void test_damaged(void **unused)
@@ -303,9 +339,10 @@ static void test_diff(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_json),       cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_verbs),      cmocka_unit_test(test_diff),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_json),         cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_verbs),        cmocka_unit_test(test_diff),
+        cmocka_unit_test(test_high_address),
     };
 
     return cmocka_run_group_tests_name("record-file", tests, NULL, NULL);

@@ -167,12 +167,15 @@ static void test_json(void **state)
     /* When it reports a change, it has started. */
     expect_silence(&watcher, 300);
     store(&vram);
-    expect_line(&watcher, "\"domid\":5,\"domain\":\"guest\",\"event\":\"appeared\","
-                          "\"name\":\"0000:00:03.0/vga.vram\",\"size\":\"0x1000000\","
-                          "\"from\":null,\"to\":\"0x2000000\"}\n");
+    expect_line(&watcher, "\"domid\":5,\"name\":\"guest\",\"event\":\"appeared\",\"record\":{"
+                          "\"name\":\"0000:00:03.0/vga.vram\",\"phys_offset\":33554432,"
+                          "\"phys_offset_hex\":\"0x2000000\",\"start_addr\":33554432,"
+                          "\"start_addr_hex\":\"0x2000000\",\"size\":16777216,"
+                          "\"size_hex\":\"0x1000000\"},\"from\":null,\"from_hex\":null,"
+                          "\"to\":33554432,\"to_hex\":\"0x2000000\"}\n");
     store(NULL);
-    expect_line(&watcher, "\"event\":\"gone\",\"name\":\"0000:00:03.0/vga.vram\","
-                          "\"size\":\"0x1000000\",\"from\":\"0x2000000\",\"to\":null}\n");
+    expect_line(&watcher, "\"size_hex\":\"0x1000000\"},\"from\":33554432,"
+                          "\"from_hex\":\"0x2000000\",\"to\":null,\"to_hex\":null}\n");
     /* With a domid, it ends when the domain is gone. */
     ops->rm(ops->opaque, 0, "/local/domain/5");
     ops->rm(ops->opaque, 0, DM);

@@ -15,6 +15,7 @@
 
 #include "elf-core.h"
 #include "guest-memory.h"
+#include "record-file.h"
 #include "record-text.h"
 #include "savefile.h"
 
@@ -180,12 +181,11 @@ static void add_block(MountTree *tree, MountNode blocks, const XenPhysmapRecord 
 
 static void add_records(MountTree *tree, const XenPhysmapTable *table)
 {
-    g_autoptr(JsonNode) node = record_text_json(table, RECORD_TEXT_NO_DOMID, tree->name);
-    g_autofree char *text = json_to_string(node, TRUE);
-    char *line = g_strconcat(text, "\n", NULL);
+    g_autoptr(GByteArray) bytes =
+        record_file_encode(table, RECORD_FORM_JSON, RECORD_TEXT_NO_DOMID, tree->name, NULL);
     File *file = add_file(tree, MOUNT_ROOT, "records.json", KIND_BYTES);
 
-    file->bytes = g_bytes_new_take(line, strlen(line));
+    file->bytes = g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
 }
 
 static void add_part(MountTree *tree, const char *name, const StreamItem *item)

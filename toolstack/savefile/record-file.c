@@ -74,8 +74,8 @@ GByteArray *record_file_encode(const XenPhysmapTable *table, RecordForm format, 
                                const char *source, GError **error)
 {
     g_autoptr(GByteArray) body = NULL;
-    g_autoptr(JsonNode) node = NULL;
     g_autofree char *text = NULL;
+    JsonObject *object;
     GByteArray *bytes;
 
     switch (format) {
@@ -89,8 +89,13 @@ GByteArray *record_file_encode(const XenPhysmapTable *table, RecordForm format, 
     case RECORD_FORM_LEGACY32:
         return legacy_blob(table, 32);
     default:
-        node = record_text_json(table, domid, source);
-        text = json_to_string(node, TRUE);
+        object = record_text_answer(domid == RECORD_TEXT_NO_DOMID ? "convert" : "save");
+        if (domid != RECORD_TEXT_NO_DOMID) {
+            json_object_set_int_member(object, "domid", domid);
+        }
+        record_text_add_bytes(object, "source", source);
+        record_text_add_records(object, table);
+        text = record_text_json(object, TRUE);
         bytes = g_byte_array_new();
         g_byte_array_append(bytes, (const guint8 *)text, strlen(text));
         g_byte_array_append(bytes, (const guint8 *)"\n", 1);

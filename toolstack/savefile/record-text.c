@@ -40,53 +40,109 @@ void record_text_text(FILE *out, const XenPhysmapTable *table)
     }
 }
 
-static void add_hex(JsonObject *object, const char *member, guint64 value)
+JsonObject *record_text_answer(const char *verb)
 {
-    g_autofree char *text = g_strdup_printf(HEX, value);
+    JsonObject *object = json_object_new();
 
-    json_object_set_string_member(object, member, text);
+    json_object_set_int_member(object, "version", RECORD_TEXT_VERSION);
+    json_object_set_string_member(object, "verb", verb);
+    return object;
 }
 
-JsonObject *record_text_record_json(const XenPhysmapRecord *record)
+JsonObject *record_text_domain(guint32 domid, const char *name)
+{
+    JsonObject *object = json_object_new();
+
+    json_object_set_int_member(object, "domid", domid);
+    json_object_set_string_member(object, "name", name);
+    return object;
+}
+
+JsonObject *record_text_finding(const char *severity, const char *text)
+{
+    JsonObject *object = json_object_new();
+
+    json_object_set_string_member(object, "severity", severity);
+    json_object_set_string_member(object, "text", text);
+    return object;
+}
+
+static void add_number(JsonObject *object, const char *member, guint64 value)
+{
+    if (value <= G_MAXINT64) {
+        json_object_set_int_member(object, member, value);
+    } else {
+        json_object_set_null_member(object, member);
+    }
+}
+
+void record_text_add_address(JsonObject *object, const char *member, const guint64 *address)
+{
+    g_autofree char *hex_member = g_strconcat(member, "_hex", NULL);
+
+    if (address) {
+        g_autofree char *hex = g_strdup_printf(HEX, *address);
+
+        add_number(object, member, *address);
+        json_object_set_string_member(object, hex_member, hex);
+    } else {
+        json_object_set_null_member(object, member);
+        json_object_set_null_member(object, hex_member);
+    }
+}
+
+void record_text_add_bytes(JsonObject *object, const char *member, const char *bytes)
+{
+    g_autofree char *utf8 = g_utf8_make_valid(bytes, -1);
+
+    json_object_set_string_member(object, member, utf8);
+}
+
+JsonObject *record_text_record(const XenPhysmapRecord *record)
 {
     JsonObject *object = json_object_new();
 
     json_object_set_string_member(object, "name", record->name);
-    add_hex(object, "phys_offset", record->phys_offset);
-    add_hex(object, "start_addr", record->start_addr);
-    add_hex(object, "size", record->size);
+    record_text_add_address(object, "phys_offset", &record->phys_offset);
+    record_text_add_address(object, "start_addr", &record->start_addr);
+    record_text_add_address(object, "size", &record->size);
     return object;
 }
 
-JsonNode *record_text_json(const XenPhysmapTable *table, gint64 domid, const char *source)
+JsonArray *record_text_strings(const GPtrArray *strings)
 {
-    /* A source can be a file name, with any bytes. JSON is UTF-8. */
-    g_autofree char *utf8 = g_utf8_make_valid(source, -1);
-    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
-    JsonObject *object = json_object_new();
+    JsonArray *array = json_array_new();
+
+    for (guint i = 0; strings && i < strings->len; i++) {
+        json_array_add_string_element(array, strings->pdata[i]);
+    }
+    return array;
+}
+
+void record_text_add_records(JsonObject *object, const XenPhysmapTable *table)
+{
     JsonArray *records = json_array_new();
     const XenPhysmapRecord *record;
 
-    if (domid == RECORD_TEXT_NO_DOMID) {
-        json_object_set_null_member(object, "domid");
-    } else {
-        json_object_set_int_member(object, "domid", domid);
-    }
-    json_object_set_string_member(object, "source", utf8);
     for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
-        json_array_add_object_element(records, record_text_record_json(record));
+        json_array_add_object_element(records, record_text_record(record));
     }
     json_object_set_array_member(object, "records", records);
-    json_node_take_object(node, object);
-    return node;
 }
 
-void record_text_print_json(FILE *out, JsonNode *node)
+char *record_text_json(JsonObject *object, gboolean indented)
 {
-    g_autofree char *text = json_to_string(node, TRUE);
+    g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), object);
+
+    json_object_unref(object);
+    return json_to_string(node, indented);
+}
+
+void record_text_print_json(FILE *out, JsonObject *object)
+{
+    g_autofree char *text = record_text_json(object, TRUE);
 
     fprintf(out, "%s\n", text);
-    json_node_unref(node);
 }
 
 static gboolean invalid(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -111,19 +167,43 @@ static const char *string_member(JsonObject *object, const char *name)
                                                                    : NULL;
 }
 
-static gboolean hex_member(JsonObject *object, const char *name, guint64 *value, GError **error)
+static gboolean hex_member(const char *text, const char *name, guint64 *value, GError **error)
 {
-    const char *text = string_member(object, name);
-
-    if (!text) {
-        return invalid(error, "\"%s\" is not there, or no string", name);
-    }
-    /* strtoull accepts a sign; here it isn't valid. */
+    /* strtoull would accept a sign. */
     if (!g_str_has_prefix(text, "0x") || !g_ascii_isxdigit(text[2]) ||
         !g_ascii_string_to_unsigned(text + 2, 16, 0, G_MAXUINT64, value, NULL)) {
         g_autofree char *shown = xen_physmap_escape(text, -1);
 
         return invalid(error, "\"%s\" is \"%s\", and not 0x and a hexadecimal number", name, shown);
+    }
+    return TRUE;
+}
+
+/* NAME is a number, a hexadecimal string, or null. NAME_hex is not there or agrees. */
+static gboolean address_member(JsonObject *object, const char *name, guint64 *value, GError **error)
+{
+    g_autofree char *hex_name = g_strconcat(name, "_hex", NULL);
+    JsonNode *node = json_object_get_member(object, name);
+    const char *text = string_member(object, name), *hex = string_member(object, hex_name);
+    gboolean is_number = node && json_node_get_value_type(node) == G_TYPE_INT64;
+    guint64 number = 0;
+
+    if (is_number && json_node_get_int(node) < 0) {
+        return invalid(error, "\"%s\" is negative, or too large for a number", name);
+    }
+    if (is_number) {
+        number = json_node_get_int(node);
+    } else if (text && !hex_member(text, name, &number, error)) {
+        return FALSE;
+    } else if (!text && !(hex && node && JSON_NODE_HOLDS_NULL(node))) {
+        return invalid(error, "\"%s\" is not there, or neither an integer nor a string", name);
+    }
+    *value = number;
+    if (hex && !hex_member(hex, hex_name, value, error)) {
+        return FALSE;
+    }
+    if ((is_number || text) && *value != number) {
+        return invalid(error, "\"%s\" and \"%s\" differ: change both", name, hex_name);
     }
     return TRUE;
 }
@@ -141,9 +221,9 @@ static gboolean parse_record(XenPhysmapTable *table, JsonNode *node, GError **er
     if (!name) {
         return invalid(error, "\"name\" is not there, or no string");
     }
-    return hex_member(object, "phys_offset", &phys_offset, error) &&
-           hex_member(object, "start_addr", &start_addr, error) &&
-           hex_member(object, "size", &size, error) &&
+    return address_member(object, "phys_offset", &phys_offset, error) &&
+           address_member(object, "start_addr", &start_addr, error) &&
+           address_member(object, "size", &size, error) &&
            xen_physmap_record_init(&record, name, phys_offset, start_addr, size, error) &&
            xen_physmap_record_check_place(&record, error) &&
            xen_physmap_table_add(table, &record, error);
@@ -189,21 +269,35 @@ JsonNode *record_text_load_json(const char *text, gsize length, GError **error)
     return json_parser_steal_root(parser);
 }
 
+/* Where the records are: in the object, or in the one domain of an array of them. */
+static JsonNode *find_records(JsonNode *root, GError **error)
+{
+    JsonObject *object = JSON_NODE_HOLDS_OBJECT(root) ? json_node_get_object(root) : NULL;
+    JsonNode *domains = object ? json_object_get_member(object, "domains") : NULL;
+
+    if (domains && JSON_NODE_HOLDS_ARRAY(domains)) {
+        JsonArray *array = json_node_get_array(domains);
+        guint n = json_array_get_length(array);
+        JsonNode *domain = n == 1 ? json_array_get_element(array, 0) : NULL;
+
+        if (n != 1) {
+            invalid(error, "it has %u domains, and the records of one are wanted", n);
+            return NULL;
+        }
+        object = JSON_NODE_HOLDS_OBJECT(domain) ? json_node_get_object(domain) : NULL;
+    }
+    root = object ? json_object_get_member(object, "records") : NULL;
+    if (!root || !JSON_NODE_HOLDS_ARRAY(root)) {
+        invalid(error, "it has no array \"records\", as save, list and show print it");
+        return NULL;
+    }
+    return root;
+}
+
 XenPhysmapTable *record_text_parse_json(const char *text, gsize length, GError **error)
 {
     g_autoptr(JsonNode) root = record_text_load_json(text, length, error);
-    JsonNode *records;
+    JsonNode *records = root ? find_records(root, error) : NULL;
 
-    if (!root) {
-        return NULL;
-    }
-    records = JSON_NODE_HOLDS_OBJECT(root)
-                  ? json_object_get_member(json_node_get_object(root), "records")
-                  : NULL;
-    if (!records || !JSON_NODE_HOLDS_ARRAY(records)) {
-        invalid(error, "it is no object with an array \"records\", as list --json prints for one "
-                       "domain");
-        return NULL;
-    }
-    return parse_records(json_node_get_array(records), error);
+    return records ? parse_records(json_node_get_array(records), error) : NULL;
 }

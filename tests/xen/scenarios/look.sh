@@ -12,6 +12,8 @@ watch=$!
 guest_config /tmp/g1.cfg g1 picture "$(cards 4 5)"
 check "xl create" xl create /tmp/g1.cfg
 check "the guest draws" wait_for 240 says g1 "picture drawn"
+check "check as JSON, with hashes" eval 'xen-physmap check --json --hash g1 >/out/check.json'
+check "list as JSON" eval 'xen-physmap list --json >/out/list.json'
 check "map of a running domain" xen-physmap map g1
 has "map names the framebuffer" "$(xen-physmap map g1)" \
     '0000:00:03.0/vga.vram, 16 MiB at 0xf1000000, allocated at 0x2000000'
@@ -35,12 +37,12 @@ cp /tmp/live.png /tmp/mode.png /tmp/map.png /out/
 
 check "xl restore" xl restore /tmp/g1.cfg /tmp/g1.save
 check "watch saw the second life" wait_for 20 eval \
-    '[ $(grep -c "\"event\":\"appeared\",\"name\":\"0000:00:03.0/vga.vram\"" /out/watch.json) = 2 ]'
+    '[ $(grep -c "\"event\":\"appeared\",\"record\":{\"name\":\"0000:00:03.0/vga.vram\"" /out/watch.json) = 2 ]'
 check "xl destroy" xl destroy g1
 check "watch saw it go" wait_for 20 eval \
-    '[ $(grep -c "\"event\":\"gone\",\"name\":\"0000:00:03.0/vga.vram\"" /out/watch.json) = 2 ]'
+    '[ $(grep -c "\"event\":\"gone\",\"record\":{\"name\":\"0000:00:03.0/vga.vram\"" /out/watch.json) = 2 ]'
 check "watch saw the relocation" grep -q \
-    '"event":"moved","name":"0000:00:03.0/vga.vram","size":"0x1000000","from":"0x2000000","to":"0xf1000000"' \
+    '"event":"moved",.*vga.vram.*"from_hex":"0x2000000",.*"to_hex":"0xf1000000"' \
     /out/watch.json
 # Not by SIGINT, which a shell has its background jobs ignore.
 kill -TERM $watch

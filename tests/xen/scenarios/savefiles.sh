@@ -11,7 +11,7 @@ saved() {
     has "$name: it is a savefile of xl" "$(xen-physmap show "/tmp/$name.save")" \
         "xl savefile, libxl v2, libxc v3"
     is "$name: the blocks in it" "$(xen-physmap show --json "/tmp/$name.save" |
-        sed -n 's/.*"name" : "\(.*\)".*/\1/p')" "$(printf '%s\n' "$@")"
+        sed -n '/"records"/,/^ *\]/s/.*"name" : "\(.*\)".*/\1/p')" "$(printf '%s\n' "$@")"
     cp "/tmp/$name.save" /out/
 }
 

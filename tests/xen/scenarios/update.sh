@@ -9,7 +9,7 @@ nodes=$(physmap g1)
 dm_pid() { xenstore-read "/local/domain/$(domid g1)/image/device-model-pid"; }
 first=$(dm_pid)
 
-check "a dry run" xen-physmap update-dm --dry-run g1
+check "a dry run" eval 'xen-physmap update-dm --dry-run --json g1 >/out/dry-run.json'
 is "touches nothing" "$(dm_pid)" "$first"
 
 xen-physmap update-dm g1 >/tmp/update.out 2>&1
@@ -22,7 +22,7 @@ is "the records are the same" "$(physmap g1)" "$nodes"
 check "check agrees" xen-physmap check g1
 is "no backend complains" "$(qemu_log g1 | grep -i 'backend state')" ""
 
-check "a second update" xen-physmap update-dm g1
+check "a second update" eval 'xen-physmap update-dm --json g1 >/out/update-dm.json'
 check "xl save" xl save g1 /tmp/g1.save
 check "xl restore" xl restore /tmp/g1.cfg /tmp/g1.save
 check "the restored guest goes on" wait_for 60 says g1 "[A-Z]"
