@@ -16,6 +16,7 @@
 #include "update.h"
 
 #define SERVERS 8
+#define LIBXL_LOCK 2 /* of the locks */
 #define BACKEND "/local/domain/0/backend/vkbd/1/0/state"
 #define BACKEND_ID "/local/domain/0/backend/vkbd/1/0/frontend-id"
 #define FRONTEND "/local/domain/1/device/vkbd/0"
@@ -65,7 +66,7 @@ struct FakeWorld {
     GHashTable *files;   /* path: GBytes */
     GHashTable *sockets; /* path: the QEMU's number + 1 */
     GHashTable *folders;
-    gboolean exists, dying, saver, connected;
+    gboolean exists, dying, destroying, saver, connected;
     gboolean poked; /* QEMU's watch of the backend fires when it looks */
     guint locks;
     int pauses;
@@ -263,10 +264,11 @@ static void step_qemu(FakeWorld *world, Qemu *qemu, guint number)
         if (world->now > qemu->since + SERVER_US && server_of(world, number) < 0) {
             make_server(world, number, FALSE);
             set_socket(world, number, MONITOR ".next");
-            if (!node_is(world, BACKEND, "1")) {
+            if (node_is(world, BACKEND, "1")) {
+                fake_host_write(world->host, BACKEND, "2");
+            } else if (!node_is(world, BACKEND, NULL)) {
                 violate(world, "a QEMU found a backend that doesn't wait for its beginning");
             }
-            fake_host_write(world->host, BACKEND, "2");
         }
         if (world->now > qemu->since + SETUP_US) {
             set_phase(world, qemu, HELD);
@@ -339,9 +341,21 @@ static void serve(FakeWorld *world)
     }
 }
 
+/* The end of xl destroy, for which it waits for libxl's lock. */
+static void finish_destroy(FakeWorld *world)
+{
+    world->exists = world->destroying = FALSE;
+    if (!world->mapped) {
+        destroy_servers(world);
+    }
+}
+
 static void advance(FakeWorld *world, gint64 us)
 {
     world->now += us;
+    if (world->destroying && !(world->locks & LIBXL_LOCK)) {
+        finish_destroy(world);
+    }
     for (guint i = 0; i < world->qemus->len; i++) {
         if (qemu_at(world, i)->alive) {
             step_qemu(world, qemu_at(world, i), i);
@@ -395,13 +409,12 @@ static void destroy_domain(FakeWorld *world)
             die(qemu_at(world, i));
         }
     }
-    world->exists = FALSE;
-    if (!world->mapped) {
-        destroy_servers(world);
-    }
+    world->pauses++;
     fake_host_rm(world->host, "/local/domain/1");
     fake_host_rm(world->host, "/local/domain/0/backend/vkbd/1");
     fake_host_rm(world->host, "/local/domain/0/device-model/1");
+    world->destroying = TRUE;
+    world->lost_qemu |= !has_state(world);
 }
 
 static void kill_updater(FakeWorld *world)
@@ -1415,6 +1428,9 @@ char *world_trouble(FakeWorld *world, const char *program)
     /* An empty folder that couldn't be removed does no harm. */
     if (!world->happened_at && g_hash_table_contains(world->folders, UPDATE_FOLDER "/1")) {
         return g_strdup("a folder is left");
+    }
+    if (!world->exists && !node_is(world, DM_PID, NULL)) {
+        return g_strdup("nodes of a domain that is gone are left");
     }
     if (g_hash_table_contains(world->sockets, MONITOR ".next")) {
         return g_strdup("a socket is left");

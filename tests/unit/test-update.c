@@ -15,7 +15,7 @@
 enum { ENDED_CUT = 100, ENDED_UNABLE, ENDED_NOTHING };
 
 /* Prime, so that in the end every operation is met. */
-#define STRIDE 23
+#define STRIDE 61
 
 typedef struct Fault {
     FaultKind kind;

@@ -424,15 +424,23 @@ static gboolean start_new(Update *update, GError **error)
 
 static gboolean end_new(Update *update, GError **error)
 {
+    g_autofree char *vm_node = g_strdup_printf("/local/domain/%u/vm", update->domain->domid);
+    g_autofree char *vm = NULL;
     IoreqInfo info;
 
-    /* A write would bring nodes back of a domain that was destroyed meanwhile. */
-    if (!ioreq_info(update->ops, update->domain->domid, &info, error)) {
+    if (!ioreq_info(update->ops, update->domain->domid, &info, error) ||
+        !update_look_node(update, vm_node, &vm, error)) {
         return FALSE;
     }
-    return info.dying ? fail(error, "it was destroyed")
-                      : end_taker(update, error) &&
-                            name_qemu(update, update_current(update), DM_STATE_RUNNING, error);
+    /*
+     * A write would bring nodes back of a domain that was destroyed meanwhile. libxl removes them
+     * first, and waits then for its lock, which we have.
+     */
+    if (info.dying || !vm) {
+        return fail(error, "it was destroyed");
+    }
+    return end_taker(update, error) &&
+           name_qemu(update, update_current(update), DM_STATE_RUNNING, error);
 }
 
 static gboolean end_current(Update *update, GError **error)
@@ -660,20 +668,23 @@ gboolean update_clear(Update *update, GError **error)
            each_socket(update, remove_socket, error) && update_journal_remove(update, error);
 }
 
-gboolean update_abandon(Update *update, GError **error)
+static gboolean remove_nodes(const Update *update, const char *path, GError **error)
 {
     XenPhysmapOps *xenstore = update->ops->xenstore;
+
+    return xenstore->rm(xenstore->opaque, 0, path) || errno == ENOENT ||
+           fail(error, "can't remove %s in xenstore: %s", path, g_strerror(errno));
+}
+
+gboolean update_abandon(Update *update, GError **error)
+{
+    g_autofree char *own = g_strdup_printf("/local/domain/%u", update->domain->domid);
     g_autofree char *folder = g_strdup_printf("/local/domain/%u/device-model/%u",
                                               update->domain->dm_domid, update->domain->domid);
 
-    if (!end_processes(update, error)) {
-        return FALSE;
-    }
-    /* libxl has removed it, and a QEMU or we may have written there since. */
-    if (!xenstore->rm(xenstore->opaque, 0, folder) && errno != ENOENT) {
-        return fail(error, "can't remove %s in xenstore: %s", folder, g_strerror(errno));
-    }
-    return update_clear(update, error);
+    /* libxl has removed these, and a QEMU or we may have written there since. */
+    return end_processes(update, error) && remove_nodes(update, own, error) &&
+           remove_nodes(update, folder, error) && update_clear(update, error);
 }
 
 const UpdateStep update_steps[] = {

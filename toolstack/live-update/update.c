@@ -435,7 +435,16 @@ static UpdateOutcome abandon(Update *update, GError **error)
 /* No QEMU serves the guest, and none can. */
 static UpdateOutcome lose(Update *update, GError **error)
 {
-    return clear_away(update, UPDATE_LOST, update_clear, error);
+    g_autoptr(GError) problem = NULL;
+    IoreqInfo info;
+
+    /* When Xen can't be asked, nothing is sure. */
+    if (ioreq_info(update->ops, update->domain->domid, &info, &problem)) {
+        return clear_away(update, UPDATE_LOST, update_clear, error);
+    }
+    return g_error_matches(problem, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND)
+               ? abandon(update, error)
+               : UPDATE_STUCK;
 }
 
 /* The update came to its end, and this QEMU serves the guest. */
