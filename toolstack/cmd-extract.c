@@ -11,6 +11,7 @@
 #include "bytes.h"
 #include "savefile.h"
 #include "input.h"
+#include "memory-image.h"
 #include "atomic-file.h"
 #include "number.h"
 #include "record-text.h"
@@ -519,15 +520,99 @@ static gboolean parse_arguments(int argc, char **argv, gboolean json, Wish *wish
     return !problem;
 }
 
+/* --- all of the memory --- */
+
+/* FALSE, with a message, when --memory doesn't go with what else was given. */
+static gboolean check_memory(int argc, const char *memory, const char *format, gboolean json,
+                             const Wish *wish)
+{
+    const char *problem = NULL;
+
+    if (memory && (wish->all || wish->at || json)) {
+        problem = "--memory doesn't go together with --all, --at or --json";
+    } else if (memory && argc != 2) {
+        problem = "--memory takes one savefile";
+    } else if (format && !memory) {
+        problem = "--format is for --memory";
+    }
+    if (problem) {
+        fprintf(stderr, "%s: %s\n", g_get_prgname(), problem);
+    }
+    return !problem;
+}
+
+static void print_memory(FILE *out, const char *path, const char *format, const MemoryImage *image)
+{
+    g_autofree char *shown = xen_physmap_escape(path, -1);
+
+    fprintf(out,
+            "memory: %" G_GUINT64_FORMAT " pages in %" G_GUINT64_FORMAT " stretches up to " HEX
+            " to %s, as %s",
+            image->pages, image->stretches, image->end, shown, format);
+    if (image->vcpus > 0) {
+        fprintf(out, " with the registers of %u vcpus", image->vcpus);
+    }
+    fputs("; what lies between the stretches is not in the savefile\n", out);
+    if (image->ram_missing > 0) {
+        fprintf(out,
+                "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                " pages of RAM are not in the savefile\n",
+                image->ram_missing, image->ram);
+    }
+}
+
+static gboolean write_memory(int fd, const char *path, MemoryFormat format, MemoryImage *image,
+                             GError **error)
+{
+    g_autoptr(Savefile) contents = savefile_read_file(fd, error);
+    g_autoptr(AtomicFile) output =
+        contents ? atomic_file_open(path, ATOMIC_FILE_PRIVATE, error) : NULL;
+
+    return output && memory_image_write(fd, contents, format, output, image, error) &&
+           atomic_file_commit(output, error);
+}
+
+/* --memory: needs no size, and only RAM that isn't there is a finding. */
+static int extract_memory(const char *source, const char *path, const char *format_name)
+{
+    g_autoptr(GError) error = NULL;
+    MemoryFormat format = MEMORY_RAW;
+    MemoryImage image;
+    gboolean ok;
+    int fd;
+
+    if (!memory_image_format(format_name, &format, &error)) {
+        return verb_misused(g_steal_pointer(&error));
+    }
+    fd = input_open(source, &error);
+    ok = fd >= 0 && write_memory(fd, path, format, &image, &error);
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (!ok) {
+        g_autofree char *shown = xen_physmap_escape(source, -1);
+
+        g_prefix_error(&error, "%s: ", shown);
+        return verb_fail(g_steal_pointer(&error));
+    }
+    print_memory(strcmp(path, "-") == 0 ? stderr : stdout, path, format_name, &image);
+    return image.ram_missing > 0 ? EXIT_FINDING : EXIT_FINE;
+}
+
 int verb_extract(int argc, char **argv)
 {
     Wish wish = { 0 };
     gboolean json = FALSE, missing = FALSE;
+    g_autofree char *memory = NULL, *format = NULL;
     const GOptionEntry entries[] = {
         { "all", 'a', 0, G_OPTION_ARG_FILENAME, &wish.all,
           "write each recorded block to a file in this directory", "DIR" },
         { "at", 0, 0, G_OPTION_ARG_STRING, &wish.at,
           "write this range of guest-physical memory instead", "ADDRESS,SIZE" },
+        { "memory", 'm', 0, G_OPTION_ARG_FILENAME, &memory,
+          "write all of the guest's memory that is in the savefile to this file", "OUT" },
+        { "format", 'f', 0, G_OPTION_ARG_STRING, &format,
+          "of --memory: raw (the default), elf (a core) or lime", "FORMAT" },
         { "json", 'j', 0, G_OPTION_ARG_NONE, &json, "print a JSON object", NULL },
         { 0 },
     };
@@ -548,12 +633,17 @@ int verb_extract(int argc, char **argv)
             "\n"
             "  xen-physmap extract guest.save vga.vram screen.raw\n"
             "  xen-physmap extract --all blocks guest.save\n"
+            "  xen-physmap extract --memory core --format elf guest.save\n"
             "  xen-physmap extract --at 0xf1000000,0x1000000 - screen.raw <stream",
             1, 3) ||
-        !parse_arguments(argc, argv, json, &wish)) {
+        !check_memory(argc, memory, format, json, &wish) ||
+        (!memory && !parse_arguments(argc, argv, json, &wish))) {
         g_free(wish.all);
         g_free(wish.at);
         return EXIT_TROUBLE;
+    }
+    if (memory) {
+        return extract_memory(argv[1], memory, format ? format : "raw");
     }
     fd = input_open(wish.source, &error);
     if (fd >= 0) {

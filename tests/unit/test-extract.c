@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -470,14 +471,130 @@ static void test_reads_its_own(void **unused)
     maker_clear(&maker);
 }
 
+/* A guest with 2 MiB of RAM, of which this page isn't there (0: none), a page of a block, and a page
+ * that was sent twice. */
+static int memory_file(guint64 without, gboolean config)
+{
+    static const char text[] = "{\"b_info\":{\"max_memkb\":2048,\"type.hvm\":{\"vga\":{\"kind\":"
+                               "\"none\"}}}}";
+    Maker maker = MAKER_INIT;
+    int file;
+
+    if (config) {
+        maker_xl(&maker, 3, text);
+    }
+    maker_libxl_header(&maker);
+    maker_record(&maker, 1, NULL, 0);
+    maker_libxc_headers(&maker, 2, 2);
+    for (guint64 pfn = 0; pfn < 512; pfn++) {
+        if ((pfn < 0xa0 || pfn >= 0xc0) && (without == 0 || pfn != without)) {
+            put_page(&maker, pfn, 0, pfn == 0x101 ? 'x' : 'r');
+        }
+    }
+    put_page(&maker, 0x101, 0, 'R');
+    put_page(&maker, 0xf1000, 0, 'b');
+    put_page(&maker, 0xf1001, 0, 'c');
+    put_page(&maker, 0xf1001, 15, 0);
+    maker_record(&maker, 0, NULL, 0);
+    maker_emulator(&maker, 2, 2,
+                   MAKER_LITERAL("physmap/200000/start_addr\0"
+                                 "f1000000\0"
+                                 "physmap/200000/size\0"
+                                 "1000\0"
+                                 "physmap/200000/name\0"
+                                 "a.rom\0"));
+    maker_record(&maker, 0, NULL, 0);
+    file = maker_file(&maker);
+    maker_clear(&maker);
+    return file;
+}
+
+static int byte_at(const char *name, off_t at)
+{
+    int fd = open(name, O_RDONLY);
+    guint8 byte;
+
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    close(fd);
+    return byte;
+}
+
+static void test_memory(void **unused)
+{
+    g_autofree char *out = g_build_filename(directory, "out", NULL);
+    int file = memory_file(0, TRUE);
+    struct stat st;
+    char *bytes;
+    gsize length;
+    Run run;
+
+    (void)unused;
+    run = RUN(verb_extract, file, "extract", "--memory", out, "-", NULL);
+    assert_string_equal(run.err, "");
+    assert_int_equal(run.end, EXIT_FINE);
+    assert_non_null(strstr(run.out, "memory: 481 pages in 3 stretches up to 0xf1001000 to "));
+    run_clear(&run);
+    assert_int_equal(stat(out, &st), 0);
+    assert_true(st.st_size == 0xf1001000);
+    assert_true(st.st_blocks < 2 * 4096);
+    assert_int_equal(byte_at(out, 0), 'r');
+    assert_int_equal(byte_at(out, 0xa0000), 0);
+    assert_int_equal(byte_at(out, 0x101000), 'R');
+    assert_int_equal(byte_at(out, 0x200000), 0);
+    assert_int_equal(byte_at(out, 0xf1000fff), 'b');
+
+    run = RUN(verb_extract, file, "extract", "--memory", out, "--format", "lime", "-", NULL);
+    assert_int_equal(run.end, EXIT_FINE);
+    run_clear(&run);
+    assert_true(g_file_get_contents(out, &bytes, &length, NULL));
+    assert_int_equal(length, 3 * 32 + 481 * 4096);
+    assert_memory_equal(bytes, "EMiL\1\0\0\0\0\0\0\0\0\0\0\0\xff\xff\x09\0\0\0\0\0", 24);
+    assert_memory_equal(bytes + 32 + 0xa0000,
+                        "EMiL\1\0\0\0\0\0\x0c\0\0\0\0\0\xff\xff\x1f\0\0\0\0\0", 24);
+    g_free(bytes);
+
+    run = RUN(verb_extract, file, "extract", "--memory", "-", "--format", "elf", "-", NULL);
+    assert_int_equal(run.end, EXIT_FINE);
+    assert_memory_equal(run.out, "\177ELF", 4);
+    assert_non_null(strstr(run.err, " to -, as elf"));
+    run_clear(&run);
+    close(file);
+
+    /* What isn't RAM may be missing; RAM may not, if the configuration says how much there is. */
+    file = memory_file(0x1ff, TRUE);
+    run = RUN(verb_extract, file, "extract", "--memory", out, "-", NULL);
+    assert_int_equal(run.end, EXIT_FINDING);
+    assert_non_null(strstr(run.out, "1 of 480 pages of RAM are not in the savefile\n"));
+    run_clear(&run);
+    close(file);
+    file = memory_file(0x1ff, FALSE);
+    run = RUN(verb_extract, file, "extract", "--memory", out, "-", NULL);
+    assert_int_equal(run.end, EXIT_FINE);
+    run_clear(&run);
+
+    run = RUN(verb_extract, file, "extract", "--memory", out, "--format", "vmss", "-", NULL);
+    assert_int_equal(run.end, EXIT_TROUBLE);
+    assert_non_null(strstr(run.err, "it is one of raw, elf, lime"));
+    run_clear(&run);
+    run = RUN(verb_extract, file, "extract", "--memory", out, "--all", "x", "-", NULL);
+    assert_int_equal(run.end, EXIT_TROUBLE);
+    run_clear(&run);
+    run = RUN(verb_extract, file, "extract", "--format", "elf", "-", "vga.vram", NULL);
+    assert_int_equal(run.end, EXIT_TROUBLE);
+    run_clear(&run);
+    close(file);
+    empty_directory();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_block),  cmocka_unit_test(test_last_copy),
-        cmocka_unit_test(test_large),  cmocka_unit_test(test_sparse),
-        cmocka_unit_test(test_all),    cmocka_unit_test(test_checkpoints),
-        cmocka_unit_test(test_legacy), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_usage),  cmocka_unit_test(test_reads_its_own),
+        cmocka_unit_test(test_block),         cmocka_unit_test(test_last_copy),
+        cmocka_unit_test(test_large),         cmocka_unit_test(test_sparse),
+        cmocka_unit_test(test_all),           cmocka_unit_test(test_checkpoints),
+        cmocka_unit_test(test_legacy),        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_memory),        cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_reads_its_own),
     };
 
     return cmocka_run_group_tests_name("extract", tests, set_up, tear_down);

@@ -36,6 +36,7 @@ edit --import IN other OUT
 extract IN vga.vram OUT
 extract --at 0,0x1000 IN OUT
 extract --json IN vga.rom other.out
+extract --memory OUT IN
 screenshot --size 8x8x32 IN OUT
 screenshot --text --size 80x25xtext IN
 map IN
@@ -138,6 +139,7 @@ echo precious >target
 writers='
 edit --strip g1.save OUT
 extract g1.save vga.rom OUT
+extract --memory OUT --format elf g1.save
 convert g1.save OUT
 map --png OUT g1.save
 map --svg OUT g1.save
