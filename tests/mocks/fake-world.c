@@ -571,6 +571,16 @@ static gboolean fake_end(void *opaque, const ProcessId *id, GError **error)
     return leave(world) || fail(error, "can't end a process");
 }
 
+static gboolean fake_end_all(void *opaque, const ProcessId *id, uid_t user, gboolean own,
+                             const ProcessId *spare, GPtrArray *notes, GError **error)
+{
+    (void)user;
+    (void)own;
+    (void)spare;
+    (void)notes;
+    return fake_end(opaque, id, error);
+}
+
 static char *fake_ending(void *opaque, const ProcessId *id)
 {
     FakeWorld *world = opaque;
@@ -1210,6 +1220,7 @@ FakeWorld *world_new(void)
         .sleep = fake_sleep,
         .process_is_alive = fake_is_alive,
         .process_end = fake_end,
+        .process_end_all = fake_end_all,
         .process_ending = fake_ending,
         .process_prepare = fake_prepare,
         .process_begin = fake_begin,

@@ -68,6 +68,13 @@ static gboolean host_process_end(void *opaque, const ProcessId *id, GError **err
     return process_end(id, error);
 }
 
+static gboolean host_process_end_all(void *opaque, const ProcessId *id, uid_t user, gboolean own,
+                                     const ProcessId *spare, GPtrArray *notes, GError **error)
+{
+    (void)opaque;
+    return process_end_all(id, user, own, spare, notes, error);
+}
+
 static char *host_process_ending(void *opaque, const ProcessId *id)
 {
     (void)opaque;
@@ -543,6 +550,7 @@ UpdateOps *update_host_open(XenPhysmapOps *xenstore, GError **error)
         .sleep = host_sleep,
         .process_is_alive = host_process_is_alive,
         .process_end = host_process_end,
+        .process_end_all = host_process_end_all,
         .process_ending = host_process_ending,
         .process_prepare = host_process_prepare,
         .process_begin = host_process_begin,

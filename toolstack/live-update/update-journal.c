@@ -93,6 +93,7 @@ gboolean update_journal_write(const Update *update, GError **error)
     set_strings(file, "new-argument", update->new_args);
     set_string(file, "old-program", update->old_program);
     set_process(file, "old-process", &update->old->id);
+    g_key_file_set_uint64(file, GROUP, "user", update->old->uid);
     set_string(file, "folder", update->old->folder);
     set_string(file, "log", update->old->log);
     set_string(file, "launcher", update->old->launcher);
@@ -168,6 +169,7 @@ gboolean update_journal_read(Update *update, GError **error)
     update->new_args = get_strings(file, "new-argument");
     update->old_program = get_string(file, "old-program");
     old->id = get_process(file, "old-process");
+    old->uid = g_key_file_get_uint64(file, GROUP, "user", NULL);
     old->folder = get_string(file, "folder");
     old->log = get_string(file, "log");
     old->launcher = get_string(file, "launcher");

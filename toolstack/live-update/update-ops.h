@@ -5,7 +5,7 @@
 
 #include <xen-physmap/ops.h>
 
-#include "process.h"
+#include "process-rest.h"
 
 /* See monitor.h. */
 typedef struct MonitorVnc MonitorVnc;
@@ -37,6 +37,9 @@ typedef struct UpdateOps {
     /* Processes; see the functions of the same names in process.h. */
     gboolean (*process_is_alive)(void *opaque, const ProcessId *id);
     gboolean (*process_end)(void *opaque, const ProcessId *id, GError **error);
+    /* With all that it started; see process-rest.h. */
+    gboolean (*process_end_all)(void *opaque, const ProcessId *id, uid_t user, gboolean own,
+                                const ProcessId *spare, GPtrArray *notes, GError **error);
     char *(*process_ending)(void *opaque, const ProcessId *id);
     gboolean (*process_prepare)(void *opaque, const Process *model, const char *qemu, GStrv args,
                                 ProcessStart *start, GError **error);

@@ -518,9 +518,26 @@ static gboolean go_on(Update *update, GError **error)
 
 /* end: the old QEMU, which was stopped, and whose images the new one has by now */
 
+/* Whether libxl says that only this guest has the user that its QEMU became. */
+static gboolean has_own_user(Update *update)
+{
+    g_autofree char *node =
+        g_strdup_printf("/local/domain/%u/image/device-model-kill-uid", update->domain->domid);
+    g_autofree char *text = update_read_node(update, node);
+    guint64 user;
+
+    return text && g_ascii_string_to_unsigned(text, 10, 1, G_MAXUINT32, &user, NULL) &&
+           user == update->old->uid;
+}
+
 static gboolean end_old(Update *update, GError **error)
 {
-    return end_current(update, error) && each_socket(update, take_socket, error) &&
+    const UpdateOps *ops = update->ops;
+
+    return end(update, &update->returner, error) &&
+           ops->process_end_all(ops->opaque, &update->old->id, update->old->uid,
+                                has_own_user(update), &update->taker, update->notes, error) &&
+           each_socket(update, take_socket, error) &&
            update_each_backend(update, poke_backend, NULL, error);
 }
 
