@@ -14,6 +14,9 @@
 #define LOOKS 4
 #define LOOK_AGAIN_MS 250
 
+/* For all looks: a QEMU may answer each question just in time. */
+#define TOTAL_US (30 * G_TIME_SPAN_SECOND)
+
 gboolean layout_check_pages(const XenPhysmapOps *ops, guint32 domid, guint64 page_limit,
                             const GArray *findings, GPtrArray *lines, GError **error)
 {
@@ -54,16 +57,19 @@ gboolean layout_check_pages(const XenPhysmapOps *ops, guint32 domid, guint64 pag
 
 /* Surveys once, and appends to the lines and notes. */
 static gboolean look(const XenPhysmapOps *ops, const Domain *domain, const XenPhysmapTable *table,
-                     GPtrArray *lines, GPtrArray *notes, GError **error)
+                     gint64 deadline, GPtrArray *lines, GPtrArray *notes, GError **error)
 {
     g_autoptr(QmpClient) qmp = qmp_client_connect(domain->domid, error);
-    g_autoptr(Survey) actual =
-        qmp ? survey_take(qmp, ops, domain->domid, table, SURVEY_CLAIMED, QMP_TIMEOUT_MS, error)
-            : NULL;
+    g_autoptr(Survey) actual = NULL;
     g_autoptr(GArray) findings = NULL;
     g_autoptr(GPtrArray) blocked = NULL;
     guint64 page_limit;
 
+    if (!qmp) {
+        return FALSE;
+    }
+    qmp_client_limit(qmp, (deadline - g_get_monotonic_time()) / G_TIME_SPAN_MILLISECOND);
+    actual = survey_take(qmp, ops, domain->domid, table, SURVEY_CLAIMED, QMP_TIMEOUT_MS, error);
     if (!actual || !domain_page_limit(domain->domid, &page_limit, error)) {
         return FALSE;
     }
@@ -97,9 +103,11 @@ GPtrArray *layout_check(const XenPhysmapOps *ops, const Domain *domain, XenPhysm
                         GPtrArray *notes, GError **error)
 {
     g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+    gint64 deadline = g_get_monotonic_time() + TOTAL_US;
 
     *table = NULL;
-    for (guint i = 0; i < LOOKS && (i == 0 || lines->len > 0); i++) {
+    for (guint i = 0;
+         i < LOOKS && (i == 0 || (lines->len > 0 && g_get_monotonic_time() < deadline)); i++) {
         if (i > 0) {
             g_usleep(LOOK_AGAIN_MS * G_TIME_SPAN_MILLISECOND);
         }
@@ -107,7 +115,7 @@ GPtrArray *layout_check(const XenPhysmapOps *ops, const Domain *domain, XenPhysm
         g_ptr_array_set_size(notes, 0);
         g_clear_pointer(table, xen_physmap_table_free);
         if (!(*table = domain_records(ops, domain, error)) ||
-            !look(ops, domain, *table, lines, notes, error)) {
+            !look(ops, domain, *table, deadline, lines, notes, error)) {
             return NULL;
         }
     }
