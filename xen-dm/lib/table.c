@@ -46,8 +46,7 @@ static inline const Range *last_before(const XenPhysmapTable *table, Order order
     return range;
 }
 
-/* The range that contains the address. An address below the start wraps around to a large number.
- * */
+/* The range that contains the address. An address below its start wraps to a large number. */
 static inline const Range *find_range(const XenPhysmapTable *table, Order order, guint64 address)
 {
     const Range *range = last_before(table, order, address);
