@@ -176,8 +176,8 @@ static XenPhysmapTable *edit_table(Edit *edit, const StreamItem *item, RawRecord
     after = raw_records_table(records, error);
     edit->carried = TRUE;
     if (!after) {
-        g_prefix_error(
-            error, "the records at 0x%" G_GINT64_MODIFIER "x would be no layout: ", item->offset);
+        g_prefix_error(error, "the records at 0x%" G_GINT64_MODIFIER "x would not make a layout: ",
+                       item->offset);
         return NULL;
     }
     return savefile_add_records(edit->state, item, after, error) ? g_steal_pointer(&after) : NULL;
@@ -200,8 +200,8 @@ static gboolean check_done(const Edit *edit, char **orders, const char *option, 
 static gboolean end_state(Edit *edit, GError **error)
 {
     if (edit->orders->import && !edit->carried) {
-        return invalid(error, "there is no place for records in this kind of stream: a libxl "
-                              "stream or a legacy one has it");
+        return invalid(
+            error, "this kind of stream has no place for records; a libxl or a legacy stream has");
     }
     if (!check_done(edit, edit->orders->removals, "remove", error) ||
         !check_done(edit, edit->orders->renames, "rename", error) ||
@@ -255,9 +255,9 @@ static gboolean edit_item(Edit *edit, const StreamItem *item, GError **error)
     } else if (replace) {
         records = none;
     } else {
-        g_propagate_prefixed_error(error, g_steal_pointer(&problem),
-                                   "these records can't be edited, only replaced by --import or "
-                                   "left out by --strip: ");
+        g_propagate_prefixed_error(
+            error, g_steal_pointer(&problem),
+            "these records can't be edited, only replaced by --import or removed by --strip: ");
         return FALSE;
     }
     /* The first item of a state gets what is imported; further ones have nothing to add to it. */
@@ -420,8 +420,7 @@ static gboolean check_result(int in, const XenPhysmapTable *result, GError **err
         const VerifyFinding *finding = verify->findings->pdata[i];
 
         if (finding->rule->severity == VERIFY_ERROR && !has_finding(verify->findings, n, finding)) {
-            return invalid(error, "after this edit, %s; --force writes it all the same",
-                           finding->text);
+            return invalid(error, "after this edit, %s; --force writes it anyway", finding->text);
         }
     }
     return TRUE;

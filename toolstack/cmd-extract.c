@@ -131,7 +131,7 @@ static gboolean find_block(GArray *targets, const XenPhysmapTable *table, const 
     }
     if (targets->len == 0) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
-                    "there is no record of '%s'; xen-physmap show tells which there are", shown);
+                    "there is no record of '%s'; xen-physmap show lists them", shown);
     } else {
         const Target *first = &g_array_index(targets, Target, 0);
 

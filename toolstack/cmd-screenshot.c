@@ -80,7 +80,7 @@ static gboolean prepare(Shot *shot, const XenPhysmapRecord *record, guint64 *fir
     memory = length + screen_memory(&shot->mode);
     if (memory > MEMORY_MAX) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "a picture of %ux%u with %u bits a pixel and lines of %u bytes takes "
+                    "a picture of %ux%u with %u bits per pixel and lines of %u bytes takes "
                     "%" G_GUINT64_FORMAT " MiB of memory, and more than %u is refused; take the "
                     "videoram out by xen-physmap extract",
                     shot->mode.width, shot->mode.height, shot->mode.bpp, shot->mode.stride,
@@ -176,9 +176,9 @@ static gboolean take_live(Shot *shot, guint64 *first, GError **error)
         return FALSE;
     }
     if (!shot->size) {
-        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
-                            "only QEMU knows the mode of a running domain's screen; give it by "
-                            "--size WxHxBPP");
+        g_set_error_literal(
+            error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+            "only QEMU knows the mode of a running domain's screen; give it with --size WxHxBPP");
         return FALSE;
     }
     if (!(table = domain_records(ops, domain, error)) || !(record = find_videoram(table, error)) ||

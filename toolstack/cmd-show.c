@@ -111,10 +111,10 @@ static void print_text(const Savefile *contents, const char *source, const char 
     }
     if (contents->checkpoints > 0) {
         printf("%u checkpoints%s\n", contents->checkpoints,
-               contents->cut ? ", and the input ends behind the last one" : "");
+               contents->cut ? ", and the input ends after the last one" : "");
     }
     if (contents->lacks) {
-        printf("not whole: %s is missing, so that no restore can succeed\n", contents->lacks);
+        printf("not complete: %s is missing, so no restore can succeed\n", contents->lacks);
     }
     for (guint i = 0; i < contents->carriers->len; i++) {
         print_carrier(contents->carriers->pdata[i], all);

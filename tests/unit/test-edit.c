@@ -503,7 +503,7 @@ static void test_results(void **unused)
     } cases[] = {
         { "--set", "a.rom:start_addr=f2000000",
           "after this edit, a.rom: 1 of 1 pages are not in the stream, the first at 0xf2000000; "
-          "--force writes it all the same" },
+          "--force writes it anyway" },
         { "--set", "a.rom:size=2000",
           "after this edit, a.rom: 1 of 2 pages are not in the stream" },
         { "--set", "a.rom:start_addr=1000",

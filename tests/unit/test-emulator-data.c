@@ -152,7 +152,7 @@ static void test_most(void **unused)
     g_ptr_array_add(data->others, g_strdup("key"));
     g_ptr_array_add(data->others, g_strnfill(EMULATOR_BODY_MAX, 'x'));
     assert_null(emulator_body(data, FALSE, &error));
-    expect_invalid(&error, "and 4194304 is the most");
+    expect_invalid(&error, "the limit is 4194304");
     /* A body of many small pairs would come to dozens of MiB. */
     g_byte_array_set_size(body, 8);
     for (guint i = 0; i <= 4 * XEN_PHYSMAP_TABLE_MAX; i++) {

@@ -174,7 +174,7 @@ static void test_foreign(void **unused)
         run = run_verb(verb_show, reader, (const char *[]){ "show", "-", NULL });
         maker_pipe_end(reader, writer);
         assert_int_equal(run.end, EXIT_FINDING);
-        if (!strstr(run.err, cases[i].wanted) || !strstr(run.err, "this is no savefile: it ")) {
+        if (!strstr(run.err, cases[i].wanted) || !strstr(run.err, "this is not a savefile: it ")) {
             fail_msg("%s", run.err);
         }
         run_clear(&run);

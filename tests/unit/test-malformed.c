@@ -57,23 +57,23 @@ static const struct {
     { DOMAIN, 1, "no place in the stream of a PV guest" },
     { DOMAIN + 4, 13, "page_shift 13" },
     { CPUID + 4, 47, "not 24 and a multiple of 24" },
-    { CPUID + 4, 0, "24 is the least" },
-    { MSR + 4, 15, "16 is the least" },
+    { CPUID + 4, 0, "the minimum is 24" },
+    { MSR + 4, 15, "the minimum is 16" },
     { STATIC + 4, 8, "its length is 8" },
-    { STATIC, 0x0d, "no STATIC_DATA_END ahead of it" },
+    { STATIC, 0x0d, "no STATIC_DATA_END before it" },
     { PAGES + 8, 0, "its pfn count 0" },
     { PAGES + 8, 5, "behind 5 pfns" },
     { PAGES + 8, 1, "behind 1 pfns" },
     { PAGES + 8, 0xffffffff, "its pfn count 4294967295" },
-    { PAGES + 4, 4, "16 is the least" },
-    { PAGES + 4, 0x10000000, "134217728 is the most" },
+    { PAGES + 4, 4, "the minimum is 16" },
+    { PAGES + 4, 0x10000000, "the limit is 134217728" },
     { PAGES + 4, 0x07000000, "behind 3 pfns it has 117440480" },
     { PAGES, 0x13, "its type is 0x13" },
-    { TSC + 4, 23, "24 is the least" },
+    { TSC + 4, 23, "the minimum is 24" },
     { TSC, 2, "no place in the stream of an HVM guest" },
     { TSC, 0x0f, "CHECKPOINT_DIRTY_PFN_LIST" },
     { PARAMS + 4, 20, "not 8 and a multiple of 16" },
-    { HVM + 4, 0, "1 is the least" },
+    { HVM + 4, 0, "the minimum is 1" },
     { LIBXC_END_AT + 4, 1, "its length is 1" },
     { XENSTORE + 4, 4, "8 to 4194304 are allowed" },
     { XENSTORE + 4, 0xffffffff, "8 to 4194304 are allowed" },
@@ -256,7 +256,8 @@ static void refuse_others(GHashTable *messages)
     Maker maker = MAKER_INIT;
 
     expect_refusal(messages, &maker, "");
-    maker_put(&maker, MAKER_LITERAL("#!/bin/sh\necho this is no savefile, but it could be one\n"));
+    maker_put(&maker,
+              MAKER_LITERAL("#!/bin/sh\necho this is not a savefile, but it could be one\n"));
     expect_refusal(messages, &maker, "");
     maker_clear(&maker);
 
@@ -318,12 +319,12 @@ static void refuse_legacy(GHashTable *messages)
 {
     Maker blob = MAKER_INIT;
 
-    refuse_chunk(messages, 1025, 0, "1024 is the most");
+    refuse_chunk(messages, 1025, 0, "the limit is 1024");
     refuse_chunk(messages, -5, 0, "tmem");
     refuse_chunk(messages, -13, 0, "compression can't be read");
     refuse_chunk(messages, -99, 0, "its number is -99");
-    refuse_chunk(messages, -2, 5000, "4095 is the most");
-    refuse_chunk(messages, -18, 0x40000000, "4194304 is the most");
+    refuse_chunk(messages, -2, 5000, "the limit is 4095");
+    refuse_chunk(messages, -18, 0x40000000, "the limit is 4194304");
     refuse_chunk(messages, -7, 0, "too early");
 
     maker_u32(&blob, 2);
@@ -331,7 +332,7 @@ static void refuse_legacy(GHashTable *messages)
     refuse_blob(messages, &blob, "version 1");
     maker_patch(&blob, 0, 1);
     maker_patch(&blob, 4, 5000);
-    refuse_blob(messages, &blob, "4096 is the most");
+    refuse_blob(messages, &blob, "the limit is 4096");
     maker_patch(&blob, 4, 1);
     refuse_blob(messages, &blob, "neither layout");
     maker_legacy_entry(&blob, 64, 0x2000001, 0xf1000000, 0x1000000, "vga.vram");

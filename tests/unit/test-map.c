@@ -319,7 +319,7 @@ static void test_no_file(void **unused)
 
     (void)unused;
     assert_int_equal(run.end, EXIT_TROUBLE);
-    assert_non_null(strstr(run.err, "map: 'absent.save' is no file, and as a domain: "));
+    assert_non_null(strstr(run.err, "map: 'absent.save' is neither a file nor a domain: "));
     run_clear(&run);
     run = RUN(verb_map, -1, "map", "/nonexistent/g1.save", NULL);
     assert_int_equal(run.end, EXIT_TROUBLE);

@@ -313,18 +313,18 @@ static void test_broken_records(void **state)
     }
     assert_true(g_file_set_contents(path, data, length, NULL));
     later.id = (ProcessId){ actor.id.pid, actor.id.started + 1 };
-    expect_no_record(&later, XEN_PHYSMAP_ERROR_INVALID, "no launch record of this process");
+    expect_no_record(&later, XEN_PHYSMAP_ERROR_INVALID, "not the launch record of this process");
     assert_int_equal(g_rename(path, aside), 0);
     expect_no_record(&actor, XEN_PHYSMAP_ERROR_NOT_FOUND, "No such file");
     assert_int_equal(symlink(aside, path), 0);
     expect_no_record(&actor, XEN_PHYSMAP_ERROR_INVALID, "Too many levels of symbolic links");
     assert_int_equal(g_unlink(path), 0);
     assert_int_equal(mkfifo(path, 0600), 0);
-    expect_no_record(&actor, XEN_PHYSMAP_ERROR_INVALID, "no launch record");
+    expect_no_record(&actor, XEN_PHYSMAP_ERROR_INVALID, "not a launch record");
     assert_int_equal(g_unlink(path), 0);
     assert_int_equal(g_rename(aside, path), 0);
     assert_int_equal(chown(path, 12345, 0), 0);
-    expect_no_record(&actor, XEN_PHYSMAP_ERROR_INVALID, "no launch record");
+    expect_no_record(&actor, XEN_PHYSMAP_ERROR_INVALID, "not a launch record");
     assert_int_equal(chown(path, 0, 0), 0);
     assert_int_equal(g_chmod(LAUNCH_FOLDER, 0777), 0);
     expect_no_record(&actor, XEN_PHYSMAP_ERROR_ACCESS, "/launch: others than root may write to it");

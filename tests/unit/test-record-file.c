@@ -127,10 +127,10 @@ static void test_json(void **unused)
         { "{\"domains\":[]}", "it has 0 domains" },
         { "{\"domains\":[" JSON("") "," JSON("") "]}", "it has 2 domains" },
         { "{\"domains\":[7]}", "no array \"records\"" },
-        { JSON("7"), "records[0]: JSON: it is no object" },
-        { JSON("{}"), "\"name\" is not there" },
-        { JSON("{\"name\":7}"), "\"name\" is not there, or no string" },
-        { JSON("{\"name\":\"a\"}"), "\"phys_offset\" is not there" },
+        { JSON("7"), "records[0]: JSON: it is not an object" },
+        { JSON("{}"), "\"name\" is missing" },
+        { JSON("{\"name\":7}"), "\"name\" is missing, or is not a string" },
+        { JSON("{\"name\":\"a\"}"), "\"phys_offset\" is missing" },
         { JSON(RECORD("true")), "\"size\" is not there, or neither" },
         { JSON(RECORD("4096.0")), "\"size\" is not there, or neither" },
         { JSON(RECORD("null")), "\"size\" is not there, or neither" },
@@ -221,7 +221,7 @@ static void test_damaged(void **unused)
     expect_invalid(MAKER_LITERAL("\2\0\0\0\xff\0\0\0\0\0\0\0\0\0\0\0"), RECORD_FORM_LIBXL_RECORD,
                    "not as long as it says");
     expect_invalid(MAKER_LITERAL("\3\0\0\0\0\0\0\0"), RECORD_FORM_LIBXL_RECORD,
-                   "no EMULATOR_XENSTORE");
+                   "not an EMULATOR_XENSTORE");
     expect_invalid(MAKER_LITERAL("\1\0\0\0\1\0\0\0\0\0\0\0"), RECORD_FORM_UNKNOWN,
                    "neither layout");
     expect_invalid(long_one, (8 << 20) + 1, RECORD_FORM_UNKNOWN, "longer than");

@@ -261,7 +261,7 @@ static void test_verb(void **unused)
 
     run = RUN(verb_screenshot, -1, "screenshot", "absent.save", "x", NULL);
     assert_int_equal(run.end, EXIT_TROUBLE);
-    assert_non_null(strstr(run.err, "screenshot: 'absent.save' is no file, and as a domain: "));
+    assert_non_null(strstr(run.err, "screenshot: 'absent.save' is neither a file nor a domain: "));
     run_clear(&run);
     close(file);
 }

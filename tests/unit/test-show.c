@@ -152,7 +152,7 @@ static void test_checkpoints(void **unused)
 
     (void)unused;
     assert_int_equal(run.end, EXIT_FINE);
-    assert_non_null(strstr(run.out, "3 checkpoints, and the input ends behind the last one\n"));
+    assert_non_null(strstr(run.out, "3 checkpoints, and the input ends after the last one\n"));
     assert_non_null(strstr(run.out, "0xf3000000"));
     assert_null(strstr(run.out, "0xf2000000"));
     run_clear(&run);

@@ -395,7 +395,7 @@ static void test_truncated(void **unused)
         maker.bytes->len = length;
         expect_failure(&maker, "error",
                        length == 0  ? "the input is empty"
-                       : length < 8 ? "this is no savefile"
+                       : length < 8 ? "this is not a savefile"
                                     : "too early");
     }
     maker_clear(&maker);
@@ -460,10 +460,10 @@ static void test_contradictions(void **unused)
         { 0x70, 7, "SHARED_INFO at 0x70: it has no place in the stream of an HVM guest" },
         { 0x70, 0xf, "CHECKPOINT_DIRTY_PFN_LIST at 0x70: it has no place" },
         { 0x74, 47, "its length is 47, which is not 24 and a multiple of 24" },
-        { 0x74, 0x08000001, "its length is 134217729, and 134217728 is the most" },
+        { 0x74, 0x08000001, "its length is 134217729; the limit is 134217728" },
         { 0xa8, 0x10, "STATIC_DATA_END at 0xa8: its length is 16, which is not 0" },
-        { 0xc0, 0x0d, "PAGE_DATA at 0xc8: there was no STATIC_DATA_END ahead of it" },
-        { 0xcc, 8, "PAGE_DATA at 0xc8: its length is 8, and 16 is the least" },
+        { 0xc0, 0x0d, "PAGE_DATA at 0xc8: there was no STATIC_DATA_END before it" },
+        { 0xcc, 8, "PAGE_DATA at 0xc8: its length is 8; the minimum is 16" },
         { 0xd0, 0, "its pfn count 0" },
         { 0xd0, 0xffffffff, "its pfn count 4294967295" },
         { 0xd0, 4, "behind 4 pfns it has 8184 bytes" },
@@ -564,7 +564,7 @@ static void test_other_wrappers_refused(void **unused)
     expect_failure(&maker, "error", "wrapper of xl at 0x0: its magic is damaged");
     g_byte_array_set_size(maker.bytes, 0);
     maker_put(&maker, MAKER_LITERAL("#!/bin/sh\n"));
-    expect_failure(&maker, "error", "this is no savefile");
+    expect_failure(&maker, "error", "this is not a savefile");
     maker_clear(&maker);
 }
 

@@ -320,7 +320,7 @@ static void test_qmp_fails(void **unused)
                  { QMP_AWAIT_CLOSE, NULL });
     expect_fails("more than one value", ENOUGH_MS, { QMP_SEND, "\"a\" {\"QMP\": {}}\n" },
                  { QMP_AWAIT_CLOSE, NULL });
-    expect_fails("no JSON object", ENOUGH_MS, { QMP_SEND, "[1, 2]\r\n" },
+    expect_fails("not a JSON object", ENOUGH_MS, { QMP_SEND, "[1, 2]\r\n" },
                  { QMP_AWAIT_CLOSE, NULL });
     expect_fails("'info one' without text", ENOUGH_MS, QMP_HELLO, { QMP_AWAIT, "info one" },
                  { QMP_ANSWER, "{}" }, { QMP_AWAIT_CLOSE, NULL });

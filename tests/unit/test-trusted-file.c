@@ -87,9 +87,9 @@ static void test_modes(void **state)
     assert_int_equal(g_chmod(place->folder, 01777), 0);
     expect_trusted(place->file, place->file);
     assert_int_equal(g_chmod(place->folder, 0755), 0);
-    expect_refused("file", XEN_PHYSMAP_ERROR_ACCESS, "file: it is no absolute path");
-    expect_refused("", XEN_PHYSMAP_ERROR_ACCESS, "it is no absolute path");
-    expect_refused(place->folder, XEN_PHYSMAP_ERROR_ACCESS, "/folder: it is no regular file");
+    expect_refused("file", XEN_PHYSMAP_ERROR_ACCESS, "file: it is not an absolute path");
+    expect_refused("", XEN_PHYSMAP_ERROR_ACCESS, "it is not an absolute path");
+    expect_refused(place->folder, XEN_PHYSMAP_ERROR_ACCESS, "/folder: it is not a regular file");
     expect_refused("/dev/null", XEN_PHYSMAP_ERROR_ACCESS, "/dev/null: ");
     expect_refused("/nonexistent/file", XEN_PHYSMAP_ERROR_NOT_FOUND,
                    "/nonexistent: No such file or directory");

@@ -104,7 +104,7 @@ static const struct {
     { DOMAIN + 6, 1, "error: domain header: reserved bytes are not zero" },
     { PAGES + 12, 1, "error: PAGE_DATA: reserved bytes are not zero" },
     { PAGES + 16 + 6, 0x10, "error: PAGE_DATA: pfn 0 has reserved bits set" },
-    { PAGES + 16 + 7, 0x60, "error: PAGE_DATA: pfn 0 is of type 6" },
+    { PAGES + 16 + 7, 0x60, "error: PAGE_DATA: pfn 0 has type 6" },
     { PAGES + 16 + 7, 0xf0, "PAGE_DATA: by their types 1 pfns have a page, and there are 2" },
     { TSC + 8 + 20, 1, "error: X86_TSC_INFO: reserved bytes are not zero" },
     { PARAMS + 8, 2, "error: HVM_PARAMS: 2 parameters" },
@@ -245,7 +245,7 @@ static void test_whole(void **unused)
             const char *lacks = *cases[i].lacks   ? cases[i].lacks
                                 : wrapper == XAPI ? "Qemu_xen"
                                                   : "EMULATOR_CONTEXT";
-            g_autofree char *wanted = g_strdup_printf(" without %s ahead of it", lacks);
+            g_autofree char *wanted = g_strdup_printf(" without %s before it", lacks);
             Maker maker = MAKER_INIT;
 
             put_guest(&maker, wrapper, cases[i].without);
@@ -478,7 +478,7 @@ static void test_odd(void **unused)
         { put_empty_params, TRUE, "note: HVM_PARAMS is empty [empty-record]" },
         { put_unclaimed, FALSE,
           "16 pages above the guest's RAM belong to no record, the first at 0x3000000" },
-        { put_scattered, FALSE, "note: the pfns are too far apart to keep account of [scattered]" },
+        { put_scattered, FALSE, "note: the pfns are too far apart to keep track of [scattered]" },
     };
 
     (void)unused;
@@ -520,7 +520,7 @@ static void test_pv(void **unused)
     expect_pv((guint8[8]){ 8, 5 }, 0, 1, TRUE, "5 levels of page tables [pv-info]");
     expect_pv((guint8[8]){ 8, 4, 1 }, 0, 1, TRUE, "X86_PV_INFO: reserved bytes are not zero");
     expect_pv((guint8[8]){ 8, 4 }, 2, 1, TRUE, "and the last 0x1 [p2m-frames]");
-    expect_pv((guint8[8]){ 8, 4 }, 0, 1, FALSE, "END without SHARED_INFO ahead of it");
+    expect_pv((guint8[8]){ 8, 4 }, 0, 1, FALSE, "END without SHARED_INFO before it");
 }
 
 /* The order of libxl's records, and what follows the last one. */
@@ -531,7 +531,7 @@ static void test_order(void **unused)
     (void)unused;
     maker_libxl_header(&maker);
     maker_record(&maker, 0, NULL, 0);
-    expect(&maker, "END without LIBXC_CONTEXT ahead of it [libxl-order]");
+    expect(&maker, "END without LIBXC_CONTEXT before it [libxl-order]");
     maker_clear(&maker);
 
     maker = (Maker)MAKER_INIT;

@@ -150,7 +150,7 @@ Domain *domain_open(const char *word, XenPhysmapOpsFlags flags, XenPhysmapOps **
 
     if (!(*ops = xen_physmap_ops_open(flags, error)) ||
         !(domain = domain_find(*ops, word, error))) {
-        g_prefix_error(error, "'%s' is no file, and as a domain: ", shown);
+        g_prefix_error(error, "'%s' is neither a file nor a domain: ", shown);
     }
     return domain;
 }

@@ -96,7 +96,7 @@ static gboolean each_server(const UpdateOps *ops, guint32 domid, guint set,
 
 gboolean ioreq_switch_off(const UpdateOps *ops, guint32 domid, guint set, GError **error)
 {
-    return each_server(ops, domid, set, ops->server_switch_off, "switch off an I/O request server",
+    return each_server(ops, domid, set, ops->server_switch_off, "disable an I/O request server",
                        error);
 }
 

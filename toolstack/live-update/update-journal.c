@@ -151,7 +151,7 @@ gboolean update_journal_read(Update *update, GError **error)
     }
     if (!g_key_file_load_from_data(file, data, length, G_KEY_FILE_NONE, &problem)) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "%s is no journal of this version: %s", path, problem->message);
+                    "%s is not a journal of this version: %s", path, problem->message);
         return FALSE;
     }
     g_free(update->uuid);
@@ -180,7 +180,7 @@ gboolean update_journal_read(Update *update, GError **error)
     if (!is_known_step(update->step) || !update->uuid || !old->launcher || !old->log ||
         !update->old_program || !update->new_program) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "%s is no journal of this version", path);
+                    "%s is not a journal of this version", path);
         return FALSE;
     }
     return TRUE;

@@ -60,7 +60,7 @@ static gboolean look_at_domain(Ready *ready, GError **error)
         return FALSE;
     }
     if (!info.hvm) {
-        refuse(ready, "it is no HVM guest");
+        refuse(ready, "it is not an HVM guest");
     }
     if (update->domain->dm_domid != 0) {
         refuse(ready, "its device model runs in stub domain %u", update->domain->dm_domid);

@@ -239,7 +239,7 @@ static gboolean await_held(Update *update, gboolean forward, GError **error)
         if (ending || !alive) {
             return fail(error, "QEMU %s before it was set up", ending ? ending : "ended");
         }
-        if (is_over(update, forward, deadline, "QEMU doesn't come up", error)) {
+        if (is_over(update, forward, deadline, "QEMU doesn't start", error)) {
             return FALSE;
         }
     }

@@ -109,7 +109,7 @@ static gboolean open_device(AtomicFile *output, int found, const struct stat *st
                       "to");
     }
     if (!S_ISCHR(st->st_mode) && st->st_uid != geteuid() && st->st_uid != 0) {
-        return refuse(error, output, "it is no regular file, and belongs to another user");
+        return refuse(error, output, "it is not a regular file, and belongs to another user");
     }
     return open_descriptor(output, open(self, O_WRONLY | O_CLOEXEC), FALSE, error);
 }

@@ -170,8 +170,7 @@ GByteArray *emulator_body(const EmulatorData *data, gboolean big_endian, GError 
     }
     if (body->len > EMULATOR_BODY_MAX) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "the records come to %u bytes, and %u is the most", body->len,
-                    EMULATOR_BODY_MAX);
+                    "the records come to %u bytes; the limit is %u", body->len, EMULATOR_BODY_MAX);
         return NULL;
     }
     return g_steal_pointer(&body);

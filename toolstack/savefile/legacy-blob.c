@@ -73,12 +73,12 @@ static gboolean read_entries(const guint8 *blob, gsize length, guint64 offset, g
     if (length < HEAD || bytes_u32(blob, FALSE) != VERSION) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                     "the toolstack blob at " HEX " %s", offset,
-                    length < HEAD ? "is shorter than its head" : "is not of version 1");
+                    length < HEAD ? "is shorter than its headerer" : "is not of version 1");
         return FALSE;
     }
     if (bytes_u32(blob + 4, FALSE) > XEN_PHYSMAP_TABLE_MAX) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "the toolstack blob at " HEX " has %u records, and %d is the most", offset,
+                    "the toolstack blob at " HEX " has %u records; the limit is %d", offset,
                     bytes_u32(blob + 4, FALSE), XEN_PHYSMAP_TABLE_MAX);
         return FALSE;
     }

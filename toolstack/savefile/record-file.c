@@ -156,7 +156,7 @@ static XenPhysmapTable *decode_record(const guint8 *bytes, gsize length, GError 
     guint32 body;
 
     if (length < RECORD_HEAD || bytes_u32(bytes, big) != LIBXL_EMULATOR_XENSTORE_DATA) {
-        invalid(error, "this is no EMULATOR_XENSTORE_DATA record");
+        invalid(error, "this is not an EMULATOR_XENSTORE_DATA record");
         return NULL;
     }
     body = bytes_u32(bytes + 4, big);
@@ -203,7 +203,7 @@ static GByteArray *read_all(ByteSource *source, GError **error)
         }
         if (bytes->len + got > LENGTH_MAX) {
             g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                        "it is longer than %u bytes, and no savefile", LENGTH_MAX);
+                        "it is longer than %u bytes, and not a savefile", LENGTH_MAX);
             return NULL;
         }
         g_byte_array_set_size(bytes, bytes->len + got);

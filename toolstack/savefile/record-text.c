@@ -216,10 +216,10 @@ static gboolean parse_record(XenPhysmapTable *table, JsonNode *node, GError **er
     XenPhysmapRecord record;
 
     if (!object) {
-        return invalid(error, "it is no object");
+        return invalid(error, "it is not an object");
     }
     if (!name) {
-        return invalid(error, "\"name\" is not there, or no string");
+        return invalid(error, "\"name\" is missing, or is not a string");
     }
     return address_member(object, "phys_offset", &phys_offset, error) &&
            address_member(object, "start_addr", &start_addr, error) &&

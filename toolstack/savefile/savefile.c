@@ -311,8 +311,8 @@ gboolean savefile_check_whole(const Savefile *contents, GError **error)
 {
     if (contents->lacks) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "it is not whole: %s is missing, so that its records, or that it has none, "
-                    "mean nothing; xen-physmap verify tells more",
+                    "it is not complete: %s is missing, so its records can't be relied on; "
+                    "xen-physmap verify says more",
                     contents->lacks);
     }
     return !contents->lacks;

@@ -77,8 +77,7 @@ static gboolean counted(Stream *stream, StreamItem *item, GError **error)
     }
     item->length = bytes_u32(field, FALSE);
     if (item->length > most) {
-        return stream_invalid(item, error,
-                              "its length is %" G_GUINT64_FORMAT ", and %u is the most",
+        return stream_invalid(item, error, "its length is %" G_GUINT64_FORMAT "; the limit is %u",
                               item->length, most);
     }
     return TRUE;
@@ -90,7 +89,7 @@ static gboolean page_batch(Stream *stream, StreamItem *item, guint count, GError
     guint8 pfns[LEGACY_BATCH_MAX * 8];
 
     if (count > LEGACY_BATCH_MAX) {
-        return stream_invalid(item, error, "it has %u pfns, and %d is the most", count,
+        return stream_invalid(item, error, "it has %u pfns; the limit is %d", count,
                               LEGACY_BATCH_MAX);
     }
     if (!stream_head(stream, item, pfns, count * stream->word, error)) {
@@ -123,7 +122,7 @@ static gboolean vcpu_info(Stream *stream, StreamItem *item, GError **error)
     }
     highest = bytes_u32(field, FALSE);
     if (highest > VCPU_ID_MAX) {
-        return stream_invalid(item, error, "its highest id is %u, and %d is the most", highest,
+        return stream_invalid(item, error, "its highest id is %u; the limit is %d", highest,
                               VCPU_ID_MAX);
     }
     item->length = (highest / 64 + 1) * 8;

@@ -110,8 +110,7 @@ static gboolean check_record(const Stream *stream, const StreamItem *item, GErro
     guint32 least, each;
 
     if (item->length > most) {
-        return stream_invalid(item, error,
-                              "its length is %" G_GUINT64_FORMAT ", and %u is the most",
+        return stream_invalid(item, error, "its length is %" G_GUINT64_FORMAT "; the limit is %u",
                               item->length, most);
     }
     if (item->type & STREAM_OPTIONAL) {
@@ -131,8 +130,7 @@ static gboolean check_record(const Stream *stream, const StreamItem *item, GErro
     least = records[item->type].least;
     each = records[item->type].each;
     if (item->length < least) {
-        return stream_invalid(item, error,
-                              "its length is %" G_GUINT64_FORMAT ", and %u is the least",
+        return stream_invalid(item, error, "its length is %" G_GUINT64_FORMAT "; the minimum is %u",
                               item->length, least);
     }
     if (each == 0 ? item->length != least : (item->length - least) % each != 0) {
@@ -192,7 +190,7 @@ static gboolean follow(Stream *stream, const StreamItem *item, GError **error)
     case LIBXC_PAGE_DATA:
     case LIBXC_X86_PV_P2M_FRAMES:
         if (stream->libxc_version >= 3 && !stream->static_data_ended) {
-            return stream_invalid(item, error, "there was no STATIC_DATA_END ahead of it");
+            return stream_invalid(item, error, "there was no STATIC_DATA_END before it");
         }
         break;
     default:

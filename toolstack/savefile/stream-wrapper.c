@@ -127,10 +127,10 @@ static gboolean refuse(Stream *stream, gsize got, GError **error)
     what = foreign_format_describe(bytes, got);
     if (what) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "this is no savefile: it is %s", what);
+                    "this is not a savefile: it is %s", what);
     } else {
         g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                            "this is no savefile: it starts neither as one of xl, libvirt or "
+                            "this is not a savefile: it starts neither as one of xl, libvirt or "
                             "XAPI, nor as a libxl or libxc stream");
     }
     return FALSE;

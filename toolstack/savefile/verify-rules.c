@@ -41,7 +41,7 @@ static void check_whole(Verify *verify)
 {
     if (verify->lacks) {
         verify_found(verify, verify->item->offset,
-                     "%s without %s ahead of it: a restore would fail, or run without it",
+                     "%s without %s before it: a restore would fail, or run without it",
                      stream_item_name(verify->item), verify->lacks);
     }
 }
@@ -105,7 +105,7 @@ static void check_libxl_options(Verify *verify)
 static void check_libxl_order(Verify *verify)
 {
     if ((is_emulator(verify) || is_libxl(verify, LIBXL_END)) && !verify->libxc_context) {
-        verify_found(verify, verify->item->offset, "%s without LIBXC_CONTEXT ahead of it",
+        verify_found(verify, verify->item->offset, "%s without LIBXC_CONTEXT before it",
                      stream_item_name(verify->item));
     }
 }
@@ -115,7 +115,7 @@ static void check_emulator_id(Verify *verify)
     const StreamItem *item = verify->item;
 
     if (is_emulator(verify) && item->emulator.id > EMULATOR_QEMU) {
-        verify_found(verify, item->offset + item->head, "%s: emulator %u, which is none",
+        verify_found(verify, item->offset + item->head, "%s: emulator %u, which does not exist",
                      stream_item_name(item), item->emulator.id);
     }
 }
@@ -288,7 +288,7 @@ static void check_pfn_type(Verify *verify)
 
     if (!PFN_TYPE_EXISTS(type)) {
         verify_found(verify, pfn_at(verify),
-                     "%s: pfn %" G_GUINT64_FORMAT " is of type %u, which is none",
+                     "%s: pfn %" G_GUINT64_FORMAT " has type %u, which does not exist",
                      stream_item_name(verify->item), verify->pfn_index, type);
     }
 }
@@ -523,7 +523,7 @@ static void check_unclaimed(Verify *verify)
 static void check_scattered(Verify *verify)
 {
     if (!page_index_is_whole(verify->pages)) {
-        verify_found(verify, verify->table_at, "the pfns are too far apart to keep account of");
+        verify_found(verify, verify->table_at, "the pfns are too far apart to keep track of");
     }
 }
 

@@ -354,7 +354,7 @@ static gboolean find_domain(const char *const *args, const char **domid)
     if (*domid &&
         !g_ascii_string_to_unsigned(*domid, 10, 0, DOMID_FIRST_RESERVED - 1, &number, NULL)) {
         shown = xen_physmap_escape(*domid, -1);
-        say("-xen-domid is '%s', which is no domid", shown);
+        say("-xen-domid is '%s', which is not a domid", shown);
         return FALSE;
     }
     if (!*domid && qemu_args_mention(args, "-incoming")) {

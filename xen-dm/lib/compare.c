@@ -322,9 +322,10 @@ char *xen_physmap_finding_describe(const XenPhysmapFinding *finding)
                                r->name, r->start_addr, a->name);
     case XEN_PHYSMAP_UNPLUGGED:
         return finding->has_recorded
-                   ? g_strdup_printf("%s: at " HEX ", size " HEX "; pages that a device left when "
-                                     "it was unplugged, and nobody's since",
-                                     r->name, r->start_addr, r->size)
+                   ? g_strdup_printf(
+                         "%s: at " HEX ", size " HEX
+                         "; pages that a device left when it was unplugged; no block has them now",
+                         r->name, r->start_addr, r->size)
                    : g_strdup_printf("%s: at " HEX ", size " HEX "; no record, but its pages are "
                                      "ones that a device left when it was unplugged",
                                      a->name, a->start_addr, a->size);

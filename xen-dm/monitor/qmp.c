@@ -223,7 +223,7 @@ static gboolean take_line(QmpClient *client, const char *line, gsize length, GEr
     }
     root = json_parser_get_root(parser);
     if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
-        return fail(error, "QEMU sent a line that is no JSON object");
+        return fail(error, "QEMU sent a line that is not a JSON object");
     }
     event = member_string(json_node_get_object(root), "event");
     if (!event) {

@@ -142,7 +142,7 @@ static void say_all(const GPtrArray *lines)
 static void refuse(void)
 {
     if (self.standby) {
-        say("refusing to take domain %u over; update-dm goes back to the old QEMU", self.domid);
+        say("refusing to take over domain %u; update-dm goes back to the old QEMU", self.domid);
     } else {
         say("refusing to run domain %u; its savefile, or the source of its migration, is "
             "unharmed. " ENV_POLICY "=warn lets such a guest run",
@@ -164,7 +164,7 @@ static void conclude(gboolean passed, const GPtrArray *report)
         refuse();
     }
     if (!passed) {
-        say("domain %u goes on all the same, since " ENV_POLICY " is %s", self.domid,
+        say("domain %u goes on anyway, since " ENV_POLICY " is %s", self.domid,
             restore_policy_name(self.policy));
     }
 }
@@ -333,7 +333,7 @@ static gboolean give_up_judging(const GError *error)
     if (passing && g_get_monotonic_time() - self.gate_since < GATE_TIMEOUT_US) {
         return FALSE;
     }
-    say("domain %u: the layout can't be held against the saved one: %s", self.domid,
+    say("domain %u: the layout can't be compared with the saved one: %s", self.domid,
         error->message);
     if (self.policy == RESTORE_REFUSE) {
         refuse();

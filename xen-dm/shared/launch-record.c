@@ -236,10 +236,11 @@ static char *read_file(int folder, const char *name, gsize *length, GError **err
         *length = status.st_size;
     }
     if (n < 0 || (gsize)n != *length) {
-        g_set_error(
-            error, XEN_PHYSMAP_ERROR,
-            fd < 0 && errno == ENOENT ? XEN_PHYSMAP_ERROR_NOT_FOUND : XEN_PHYSMAP_ERROR_INVALID,
-            LAUNCH_FOLDER "/%s: %s", name, fd < 0 ? g_strerror(errno) : "it is no launch record");
+        g_set_error(error, XEN_PHYSMAP_ERROR,
+                    fd < 0 && errno == ENOENT ? XEN_PHYSMAP_ERROR_NOT_FOUND
+                                              : XEN_PHYSMAP_ERROR_INVALID,
+                    LAUNCH_FOLDER "/%s: %s", name,
+                    fd < 0 ? g_strerror(errno) : "it is not a launch record");
         g_clear_pointer(&data, g_free);
     }
     if (fd >= 0) {
@@ -257,7 +258,7 @@ static LaunchRecord *read_record(int folder, const ProcessId *id, GError **error
 
     if (data && !record) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    LAUNCH_FOLDER "/%s: it is no launch record of this process", name);
+                    LAUNCH_FOLDER "/%s: it is not the launch record of this process", name);
     }
     return record;
 }

@@ -168,7 +168,7 @@ static gboolean walk_path(Walk *walk, const char *path, struct stat *status, GEr
     walk->rest = g_strdup(path);
     if (*path != '/') {
         g_string_assign(walk->path, path);
-        return refuse(error, EINVAL, walk, "it is no absolute path");
+        return refuse(error, EINVAL, walk, "it is not an absolute path");
     }
     well = start_at_root(walk, error);
     while (well && (word = next_word(walk))) {
@@ -196,7 +196,7 @@ TrustedFile *trusted_file_open(const char *path, GError **error)
 
     if (walk_path(&walk, path, &status, error)) {
         if (walk.at < 0 || !S_ISREG(status.st_mode)) {
-            refuse(error, EACCES, &walk, "it is no regular file");
+            refuse(error, EACCES, &walk, "it is not a regular file");
         } else {
             file = g_new0(TrustedFile, 1);
             file->path = g_string_free(g_steal_pointer(&walk.path), FALSE);

@@ -121,7 +121,7 @@ check "and it migrates to the right one" local_migrate g1
 # The policy.
 xl destroy g1
 XEN_PHYSMAP_POLICY=warn accepted "policy warn" /tmp/swapped.cfg /tmp/g1.save \
-    "misplaced: 0000:00:06.0/e1000.rom" "goes on all the same"
+    "misplaced: 0000:00:06.0/e1000.rom" "goes on anyway"
 xl destroy g1
 XEN_PHYSMAP_POLICY=off accepted "policy off" /tmp/swapped.cfg /tmp/g1.save
 is "policy off: silent" "$(qemu_log g1 | grep xen-physmap)" ""

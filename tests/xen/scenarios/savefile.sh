@@ -49,7 +49,7 @@ spoil physmap/3040000/start_addr physmap/30400x0/start_addr
 fails "verify names a spoilt key" 1 xen-physmap verify /tmp/bad.save
 has "by what is wrong with it" "$OUTPUT" physmap/30400x0/start_addr
 fails "a spoilt key isn't restored" 1 xl restore /tmp/g1.cfg /tmp/bad.save
-has "the log says that, too" "$(qemu_log g1)" "can't be held against the saved one"
+has "the log says that, too" "$(qemu_log g1)" "can't be compared with the saved one"
 fails "edit wants all of it mended" 1 \
     xen-physmap edit --remove @30400x0 /tmp/bad.save /tmp/bad.save
 check "edit mends it" xen-physmap edit --remove @30400x0 --set @3040000:start_addr=3040000 \
