@@ -196,7 +196,7 @@ static gboolean address_member(JsonObject *object, const char *name, guint64 *va
     } else if (text && !hex_member(text, name, &number, error)) {
         return FALSE;
     } else if (!text && !(hex && node && JSON_NODE_HOLDS_NULL(node))) {
-        return invalid(error, "\"%s\" is not there, or neither an integer nor a string", name);
+        return invalid(error, "\"%s\" is missing, or is neither an integer nor a string", name);
     }
     *value = number;
     if (hex && !hex_member(hex, hex_name, value, error)) {
