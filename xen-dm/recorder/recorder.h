@@ -19,8 +19,8 @@ typedef struct RecorderStandby {
 } RecorderStandby;
 
 /*
- * QEMU has loaded a saved state in which the block that starts here is mapped nowhere, as in the
- * middle of a Cirrus card's copying: maps the guest's pages where QEMU has a dummy for them. FALSE
+ * QEMU has loaded a saved state in which the block that starts here is mapped nowhere, since the
+ * guest had switched its BAR off: maps the guest's pages where QEMU has a dummy for them. FALSE
  * when it isn't certain where that is.
  */
 typedef gboolean RecorderAdopt(guint32 domid, guint64 start_addr, guint64 size);
