@@ -294,8 +294,8 @@ static gboolean host_monitor_save(void *opaque, guint32 domid, GByteArray *state
         return FALSE;
     }
     /*
-     * QEMU's end waits for us; ours is never waited for. QEMU opens its end anew, as the user that it
-     * has now; nobody else reaches a pipe without a name.
+     * QEMU's end blocks, ours doesn't. QEMU opens its end again, as the user that it is now; nobody
+     * else can reach a pipe that has no name.
      */
     fcntl(ends[1], F_SETFL, 0);
     fchmod(ends[1], 0602);

@@ -458,7 +458,7 @@ static void keep_display(Update *update, const char *service)
     process_set_argument(&update->new_args, "-vnc", value->str);
 }
 
-/* A port that writes to a file begins it anew, unless it is told to go on. */
+/* QEMU truncates the file that a port writes to, unless it is told to append. */
 static void keep_serial_files(GStrv *args)
 {
     for (guint i = 0; (*args)[i] && (*args)[i + 1]; i++) {

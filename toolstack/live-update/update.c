@@ -11,7 +11,7 @@
 #include "qmp.h"
 
 /*
- * Fault injection for tests: "kill:STEP" and "fail:STEP" act before a step, "killed:STEP" behind
+ * Fault injection for tests: "kill:STEP" and "fail:STEP" act before a step, "killed:STEP" after
  * it, "unkill:STEP" before it is undone; "broken:STEP" makes undoing it fail.
  */
 #define ENV_FAULT "XEN_PHYSMAP_FAULT"

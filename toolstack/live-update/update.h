@@ -155,7 +155,7 @@ extern const UpdateStep update_steps[];
 /* From this step on the guest may have run on the new QEMU, and there is no way back. */
 #define UPDATE_STEP_COMMIT "unpause"
 
-/* Up to this one, an update that was cut off is undone; behind it, it is finished. */
+/* An update that was cut off is undone if this step or an earlier one was under way; else finished. */
 #define UPDATE_STEP_START "start"
 
 /* Tells libxl of the new QEMU's consoles. */
