@@ -213,6 +213,18 @@ static void expect_no_record(const Actor *actor, int code, const char *text)
     expect_error(&error, code, text);
 }
 
+/* A program that others may change is not started again, also to go back to it. */
+static void test_program_of_others(void **state)
+{
+    (void)state;
+    assert_int_equal(g_chmod("/run/qemu", 0775), 0);
+    expect_distrust((Actor){ .args = plain }, "/run/qemu: others than root may write to it");
+    assert_int_equal(g_chmod("/run/qemu", 0755), 0);
+    assert_int_equal(chown("/run/qemu", 12345, 0), 0);
+    expect_distrust((Actor){ .args = plain }, "/run/qemu: it doesn't belong to root");
+    assert_int_equal(g_unlink("/run/qemu"), 0);
+}
+
 /* Only records of QEMUs that run count. */
 static void test_alone(void **state)
 {
@@ -668,6 +680,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest as_root[] = {
         cmocka_unit_test_setup(test_record, put_program),
         cmocka_unit_test_setup(test_users, put_program),
+        cmocka_unit_test_setup(test_program_of_others, put_program),
         cmocka_unit_test_setup(test_alone, put_program),
         cmocka_unit_test_setup(test_together, put_program),
         cmocka_unit_test_setup(test_broken_records, put_program),

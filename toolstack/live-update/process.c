@@ -216,6 +216,7 @@ Process *process_read(pid_t pid, guint32 domid, GError **error)
     g_autoptr(Process) process = g_new0(Process, 1);
     g_autoptr(GError) problem = NULL;
     g_autoptr(LaunchRecord) record = NULL;
+    g_autoptr(TrustedFile) program = NULL;
     g_autofree char *number = g_strdup_printf("%u", domid);
 
     process->id = process_identify(pid);
@@ -247,6 +248,10 @@ Process *process_read(pid_t pid, guint32 domid, GError **error)
                  "process %d isn't user %u and group %u in all respects, as its QEMU has to be: it "
                  "runs something else than QEMU; migrate the guest once, or end it",
                  (int)pid, process->uid, process->gid);
+    } else if (is_same_file(record->program, record->identity) &&
+               !(program = trusted_file_open(record->program, &problem))) {
+        distrust(process, "the program of its QEMU couldn't be started again: %s",
+                 problem->message);
     } else {
         take_record(process, record);
     }
