@@ -41,7 +41,7 @@ has "none is updated" "$OUTPUT" "0 updated, 0 failed or refused, 2 skipped, 0 no
 cp /usr/libexec/xen-qemu-system-i386 /tmp/upgraded
 mv /tmp/upgraded /usr/libexec/xen-qemu-system-i386
 has "list says so" "$(xen-physmap list g1)" "was replaced since it started"
-check "--all --outdated after an upgrade" xen-physmap update-dm --all --outdated
+check "--all --outdated --keep-going after an upgrade" xen-physmap update-dm --all --outdated --keep-going
 has "both are updated" "$OUTPUT" "2 updated, 0 failed or refused, 0 skipped, 0 not touched"
 both "all that were outdated"
 is "and not afterwards" "$(xen-physmap list g1 | grep replaced)" ""
