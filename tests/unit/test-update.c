@@ -14,8 +14,12 @@
 /* One updater's end that is no outcome: killed, refused before it began, nothing to resume. */
 enum { ENDED_CUT = 100, ENDED_UNABLE, ENDED_NOTHING };
 
-/* Prime, so that in the end every operation is met. */
+/* Primes, so that in the end every operation is met. A sanitizer makes each sequence slow. */
+#ifdef __SANITIZE_ADDRESS__
+#define STRIDE 307
+#else
 #define STRIDE 61
+#endif
 
 typedef struct Fault {
     FaultKind kind;
