@@ -11,7 +11,7 @@ DIST := build/xen-physmap-$(VERSION).tar.gz
 dist:
 	@mkdir -p build
 	@{ { [ -e .git ] && git ls-files ':!debian'; } || \
-		find . \( -path ./build -o -path ./debian \) -prune -o -type f -printf '%P\n'; } | LC_ALL=C sort | \
+		find . \( -path ./build -o -path ./debian -o -path ./.git \) -prune -o -type f -printf '%P\n'; } | LC_ALL=C sort | \
 		tar --create --files-from=- --transform='s,^,xen-physmap-$(VERSION)/,' --format=gnu \
 		--owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@$(SOURCE_DATE_EPOCH) | \
 		gzip -9n >$(DIST).new
