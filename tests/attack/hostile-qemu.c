@@ -418,6 +418,24 @@ static const char *silent_save(const char *command, const char *line)
     return NULL;
 }
 
+static const char *images_on_silence(const char *command, const char *line)
+{
+    static const char image[] =
+        "{\"drv\": \"file\", \"ro\": false, \"file\": \"" ATTACK_EVIL "/fuse/disk\"},";
+    char *text = malloc(1000 * sizeof image), *at = text;
+
+    (void)line;
+    if (strcmp(command, "query-named-block-nodes") != 0) {
+        return NULL;
+    }
+    *at++ = '[';
+    for (unsigned int i = 0; i < 900; i++) {
+        at = stpcpy(at, image);
+    }
+    at[-1] = ']';
+    return text;
+}
+
 static void wait_for_ever(int client)
 {
     (void)client;
@@ -545,6 +563,7 @@ static const Way ways[] = {
     { "program-changes", replace_program, become_payload, spring_at_images, NULL },
     { "bind-mount", NULL, run_bound_program, swap_at_images, NULL },
     { "silent-disk", make_fuse_device, mount_silence, image_on_silence, NULL },
+    { "silent-disks", make_fuse_device, mount_silence, images_on_silence, NULL },
     { "no-accept", NULL, NULL, NULL, NULL },
     { "silent-monitor", NULL, NULL, NULL, wait_for_ever },
     { "silent-save", NULL, NULL, silent_save, NULL },

@@ -435,6 +435,31 @@ static void test_silent_disk(void **state)
     expect_unharmed();
 }
 
+static guint count_processes(void)
+{
+    g_autoptr(GDir) dir = g_dir_open("/proc", 0, NULL);
+    const char *name;
+    guint n = 0;
+
+    while ((name = g_dir_read_name(dir))) {
+        n += g_ascii_isdigit(*name);
+    }
+    return n;
+}
+
+/* A process that waits for such a disk can't be killed, so there must not be one for each. */
+static void test_silent_disks(void **state)
+{
+    guint before;
+
+    (void)state;
+    start_qemu("silent-disks", &vram);
+    before = count_processes();
+    run_command(0, "update-dm", "--dry-run", NULL);
+    assert_true(count_processes() < before + 10);
+    expect_unharmed();
+}
+
 static void test_silent_disk_and_signal(void **state)
 {
     (void)state;
@@ -639,14 +664,14 @@ int main(void)
         ATTACK(children_left),   ATTACK(setuid_program),
         ATTACK(program_changes), ATTACK(bind_mount),
         ATTACK(silent_disk),     ATTACK(silent_disk_and_signal),
-        ATTACK(no_accept),       ATTACK(silent_monitor),
-        ATTACK(silent_save),     ATTACK(dribble),
-        ATTACK(flood),           ATTACK(huge_block),
-        ATTACK(many_ranges),     ATTACK(many_words),
-        ATTACK(duplicate_keys),  ATTACK(endless_state),
-        ATTACK(forged_console),  ATTACK(forged_display),
-        ATTACK(false_save),      ATTACK(link_in_folder),
-        ATTACK(file_of_others),
+        ATTACK(silent_disks),    ATTACK(no_accept),
+        ATTACK(silent_monitor),  ATTACK(silent_save),
+        ATTACK(dribble),         ATTACK(flood),
+        ATTACK(huge_block),      ATTACK(many_ranges),
+        ATTACK(many_words),      ATTACK(duplicate_keys),
+        ATTACK(endless_state),   ATTACK(forged_console),
+        ATTACK(forged_display),  ATTACK(false_save),
+        ATTACK(link_in_folder),  ATTACK(file_of_others),
     };
 
     if (!getenv("XENSTORED_PID") || !there_is(ATTACK_FOLDER)) {

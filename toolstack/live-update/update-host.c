@@ -189,9 +189,10 @@ static char *host_other_at_work(void *opaque, guint32 domid)
         g_autofree char *cmdline = NULL;
         gsize length;
 
-        /* What is read ends with a NUL of GLib's. Anybody can have these words, but not root's ids. */
-        if (g_ascii_isdigit(*name) && g_file_get_contents(path, &cmdline, &length, NULL) &&
-            saves_domain(cmdline, length, domid) && process_has_ids(atoi(name), "Uid", geteuid())) {
+        /* Anybody can have these words, but not root's ids. What is read ends with a NUL of GLib's. */
+        if (g_ascii_isdigit(*name) && process_has_ids(atoi(name), "Uid", geteuid()) &&
+            g_file_get_contents(path, &cmdline, &length, NULL) &&
+            saves_domain(cmdline, length, domid)) {
             return g_strdup_printf("libxl-save-helper, process %s, saves or migrates it", name);
         }
     }

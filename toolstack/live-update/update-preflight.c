@@ -195,8 +195,15 @@ static gboolean look_at_images(Ready *ready, QmpClient *qmp, GError **error)
     for (guint i = 0; images && i < images->len; i++) {
         const MonitorImage *image = g_ptr_array_index(images, i);
         g_autofree char *shown = xen_physmap_escape(image->path, -1);
-        g_autofree char *trouble =
-            image_trouble(ready->update->old, image->path, image->read_only, deadline);
+        g_autofree char *trouble = NULL;
+
+        /* Each look at one that doesn't answer leaves a process that can't be ended. */
+        if (g_get_monotonic_time() > deadline) {
+            refuse(ready, "its disk images can't be looked at in time: %u of %u were", i,
+                   images->len);
+            break;
+        }
+        trouble = image_trouble(ready->update->old, image->path, image->read_only, deadline);
 
         if (trouble) {
             refuse(ready, "its QEMU couldn't open the disk image %s again: %s", shown, trouble);
