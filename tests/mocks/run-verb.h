@@ -14,6 +14,13 @@ typedef struct Run {
     long memory; /* its largest memory, in KiB */
 } Run;
 
+/* FALSE under AddressSanitizer, which takes memory of its own and keeps what was freed. */
+#ifdef __SANITIZE_ADDRESS__
+#define RUN_MEMORY_COUNTS FALSE
+#else
+#define RUN_MEMORY_COUNTS TRUE
+#endif
+
 /* Runs `verb` with a NULL-terminated list of arguments, itself first, and with `input` as its
  * standard input, or without one when that is negative. */
 Run run_verb(VerbFunc verb, int input, const char *const *args);
