@@ -20,7 +20,8 @@ check() {
     fi
 }
 
-# fails TEXT EXIT COMMAND...: passes if the command ends with this code; OUTPUT is what it printed.
+# fails TEXT EXIT COMMAND...: passes if the command ends with this code, which may be 0; OUTPUT is what it
+# printed.
 fails() {
     local text=$1 expected=$2 rc=0
     shift 2
