@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The component's thread: surveys the layout after each poke, and publishes what it finds. */
+/* The recorder: takes a survey after each poke, and writes what it finds to xenstore. */
 #include "recorder.h"
 
 #include <errno.h>
@@ -20,24 +20,26 @@
 #include "names.h"
 #include "survey.h"
 
-/* QEMU's main loop answers within milliseconds; a stuck one must not keep the guest from running. */
+/* QEMU's main loop answers within milliseconds; a stuck one must not keep the guest from running.
+ * */
 #define QMP_TIMEOUT_MS 10000
 
-/* After a failure the next try comes by itself, later each time. */
+/* After a failure it tries again, later each time. */
 #define RETRY_FIRST_MS 20
 #define RETRY_LAST_MS 10000
 
-/* A restore whose layout can't be judged for so long is refused; libxl would wait for 60 s. */
+/* If the layout can't be compared for so long, the restore is refused; libxl would wait for 60 s.
+ * */
 #define GATE_TIMEOUT_US (30 * G_TIME_SPAN_SECOND)
 
-/* How long a second survey may wait behind the one that passed the gate. */
+/* How long the second survey may wait after the one that passed the gate. */
 #define AFTER_GATE_MS 500
 
-/* How often a port is asked for that the QEMU before has until it ends. */
+/* How often to try to get a port that the old QEMU uses until it ends. */
 #define CLAIM_MS 100
 #define CLAIMS_SILENT 100
 
-/* So many lines of QEMU's that can't be understood are told of. */
+/* The number of QEMU's lines that can't be parsed and are reported. */
 #define PROBLEMS_SAID 32
 
 /* Added to the eventfd by a poke; a nudge adds 1, and waits so long for others to come. */
@@ -50,11 +52,11 @@ typedef struct SavedPlace {
 } SavedPlace;
 
 static struct {
-    /* Set once by recorder_init, before the thread is there. */
+    /* Set once by recorder_init, before the thread exists. */
     guint32 domid;
     RestorePolicy policy;
     char *incoming;                 /* where the device state is; NULL for a new guest */
-    const RecorderStandby *standby; /* NULL: none, this QEMU has the guest for itself */
+    const RecorderStandby *standby; /* NULL: this QEMU serves the guest alone */
     RecorderAdopt *adopt;
     QmpClient *qmp;
     XenPhysmapOps *ops;
@@ -69,18 +71,18 @@ static struct {
     GArray *saved;    /* of SavedPlace, for a saved guest; under lock, as the next one */
     gboolean loading; /* QEMU loads the state, or has done so */
 
-    /* Ours alone. */
+    /* Used by the thread alone. */
     XenPhysmapState *state;
-    gboolean gate_due; /* a saved guest, and its layout isn't judged yet */
+    gboolean gate_due; /* a saved guest, whose layout wasn't compared yet */
     gint64 gate_since; /* monotonic, in us */
     gboolean stale;    /* the layout may differ from the records */
-    gboolean stopped;  /* the guest is, to be saved perhaps */
+    gboolean stopped;  /* the guest is stopped, perhaps to be saved */
     gboolean recorded; /* the layout is in xenstore, as of the last survey that worked */
-    GHashTable *said;  /* what couldn't be understood */
+    GHashTable *said;  /* what couldn't be parsed */
     gboolean qmp_lost;
     int retry_ms;
     guint claims;    /* in which a port was found taken */
-    char *complaint; /* what was last said, so that it is said once */
+    char *complaint; /* the last message, so that it is logged once */
 } self = { .started = PTHREAD_ONCE_INIT, .wake_fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void say(const char *format, ...) G_GNUC_PRINTF(1, 2);
@@ -119,7 +121,7 @@ static gboolean open_state(GError **error)
         return FALSE;
     }
     self.state = xen_physmap_state_open(self.ops, self.domid, dm_domid);
-    /* What was known before a connection broke is in xenstore. */
+    /* What was known before the connection broke is in xenstore. */
     if (self.recorded && !xen_physmap_state_load(self.state, error)) {
         g_clear_pointer(&self.state, xen_physmap_state_close);
         return FALSE;
@@ -135,9 +137,9 @@ static void say_all(const GPtrArray *lines)
 }
 
 /*
- * The one thing that the component does against QEMU's will. libxl sees its device model end
- * before it reported to run, fails the restore and destroys the domain, which never ran. In an
- * update the old QEMU still has it.
+ * Ends QEMU. libxl sees that its device model ended before it reported that it is running, fails
+ * the restore and destroys the domain, which never ran. In an update the old QEMU still serves the
+ * guest.
  */
 static void refuse(void)
 {
@@ -152,7 +154,7 @@ static void refuse(void)
     _exit(1);
 }
 
-/* The verdict of either half of the gate: what the log says, and whether QEMU goes on. */
+/* The result of either half of the gate: writes the log, and decides whether QEMU goes on. */
 static void conclude(gboolean passed, const GPtrArray *report)
 {
     if (!passed) {
@@ -171,7 +173,7 @@ static void conclude(gboolean passed, const GPtrArray *report)
 
 /*
  * The first half of the gate. A QEMU whose blocks have other sizes would fail to load the state,
- * and couldn't say what is wrong. FALSE when the layout couldn't be judged.
+ * and couldn't say what is wrong. FALSE when the layout couldn't be compared.
  */
 static gboolean admit(GError **error)
 {
@@ -297,7 +299,7 @@ static guint count_unplugged(const XenPhysmapTable *table)
     return n;
 }
 
-/* The second half. FALSE when the layout couldn't be judged. */
+/* The second half. FALSE when the layout couldn't be compared. */
 static gboolean pass_gate(const Survey *actual, GError **error)
 {
     g_autoptr(GPtrArray) report = g_ptr_array_new_with_free_func(g_free);
@@ -323,10 +325,10 @@ static gboolean pass_gate(const Survey *actual, GError **error)
     return TRUE;
 }
 
-/* The layout of a saved guest couldn't be judged. FALSE when it is to be tried again. */
+/* The layout of a saved guest couldn't be compared. FALSE when it has to be tried again. */
 static gboolean give_up_judging(const GError *error)
 {
-    /* What passes by itself, xenstored restarting for one, gets some time. */
+    /* A problem that ends by itself, such as a restart of xenstored, gets some time. */
     gboolean passing = g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE) ||
                        g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_CONFLICT);
 
@@ -341,7 +343,7 @@ static gboolean give_up_judging(const GError *error)
     return TRUE;
 }
 
-/* A line of QEMU's that can't be understood is told of once, and so few that a log has room. */
+/* Reports a line of QEMU's that can't be parsed once, and only a few of them. */
 static void say_problems(const GPtrArray *problems)
 {
     for (guint i = 0; i < problems->len; i++) {
@@ -354,7 +356,7 @@ static void say_problems(const GPtrArray *problems)
     }
 }
 
-/* One survey, published. */
+/* Takes a survey and publishes it. */
 static gboolean refresh(GError **error)
 {
     g_autoptr(Survey) actual = NULL;
@@ -376,7 +378,7 @@ static gboolean refresh(GError **error)
     return TRUE;
 }
 
-/* A connection that broke doesn't mend itself. */
+/* A broken connection has to be opened again. */
 static void drop_broken_connection(const GError *error)
 {
     if (g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE)) {
@@ -389,7 +391,7 @@ static void try_refresh(void)
 {
     g_autoptr(GError) error = NULL;
 
-    /* Before, not after: an event that comes in the middle makes it stale again. */
+    /* Before the survey, not after: an event during the survey makes it stale again. */
     self.stale = FALSE;
     if (refresh(&error)) {
         if (self.complaint) {
@@ -412,7 +414,7 @@ static void try_refresh(void)
     self.retry_ms = CLAMP(self.retry_ms * 2, RETRY_FIRST_MS, RETRY_LAST_MS);
 }
 
-/* Lets QEMU's report go on that it is running, if one was held. */
+/* Sends QEMU's report that it is running, if it was held back. */
 static void let_run(gboolean ending)
 {
     RecorderResume resume;
@@ -437,7 +439,7 @@ static void on_event(const char *event, gpointer data)
     } else if (strcmp(event, "STOP") == 0) {
         self.stopped = TRUE;
     } else if (strcmp(event, "RESUME") == 0) {
-        /* The one behind the gate tells nothing new, and xl waits for the processor. */
+        /* A survey right after the gate finds nothing new, and xl waits for the processor. */
         self.stale = self.stale || self.stopped || !self.incoming;
         self.stopped = FALSE;
     }
@@ -448,12 +450,12 @@ static void take_qmp_input(void)
     g_autoptr(GError) error = NULL;
 
     if (!qmp_client_dispatch(self.qmp, &error)) {
-        /* QEMU ends, or its monitor does: there is nobody left to ask. */
+        /* QEMU or its monitor has ended: nobody can be asked. */
         self.qmp_lost = TRUE;
     }
 }
 
-/* The old QEMU serves the guest until the updater gives the word. */
+/* The old QEMU serves the guest until the updater ends the standby. */
 static void await_turn(void)
 {
     g_autoptr(GError) error = NULL;
@@ -470,7 +472,7 @@ static void await_turn(void)
     }
 }
 
-/* Judges the blocks as far as it can be done before the state is loaded, and has it loaded. */
+/* Runs the first half of the gate, and has QEMU load the state. */
 static void restore(void)
 {
     g_autoptr(GError) error = NULL;
@@ -502,7 +504,7 @@ static void restore(void)
     self.gate_since = g_get_monotonic_time();
 }
 
-/* How long the thread may sleep if nothing wakes it, in ms; -1: for ever. */
+/* How long the thread may sleep if nothing wakes it, in ms; -1: forever. */
 static int sleep_ms(void)
 {
     if (self.stale) {
@@ -564,7 +566,7 @@ static void *work(void *data)
     return NULL;
 }
 
-/* QEMU handles its signals in threads of its own choice, and ours is none of them. */
+/* QEMU chooses the threads that handle its signals. This one must not. */
 static void start(void)
 {
     pthread_t thread;
@@ -598,7 +600,7 @@ void recorder_init(guint32 domid, int qmp_fd, const char *incoming, RestorePolic
     self.standby = standby;
     self.adopt = adopt;
     self.qmp = qmp_client_new(qmp_fd);
-    /* Failing here is no loss: the thread tries again, and has something to say then. */
+    /* A failure doesn't matter here: the thread tries again, and reports it. */
     if (connect_xen(&error) && incoming && open_state(NULL) &&
         xen_physmap_state_load(self.state, NULL)) {
         note_saved_places(xen_physmap_state_table(self.state));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The component inside QEMU: a thread of its own that keeps the records true. */
+/* The recorder: the component's thread inside QEMU, which keeps the records up to date. */
 #ifndef XEN_PHYSMAP_RECORDER_H
 #define XEN_PHYSMAP_RECORDER_H
 
@@ -8,9 +8,10 @@
 #include "restore-policy.h"
 
 /*
- * A QEMU in standby: another one serves the guest until the updater gives the word on `fd`, a socket
- * that is taken over. `end` makes this QEMU the guest's; FALSE, with an error, when that can't be
- * done. `claim` moves what it listens on to the addresses that were meant; FALSE while one is taken.
+ * A QEMU in standby: another one serves the guest until the updater sends a byte on the socket
+ * `fd`, which the recorder takes. `end` ends the standby; FALSE, with an error, when that can't be
+ * done. `claim` moves listening sockets to the addresses that QEMU asked for; FALSE while one is in
+ * use.
  */
 typedef struct RecorderStandby {
     int fd;
@@ -25,45 +26,45 @@ typedef struct RecorderStandby {
  */
 typedef gboolean RecorderAdopt(guint32 domid, guint64 start_addr, guint64 size);
 
-/* What QEMU was about to tell the toolstack, put off until the records are in place. */
+/* What QEMU was about to tell the toolstack, held back until the records are in xenstore. */
 typedef void (*RecorderResume)(gpointer data);
 
 /*
- * Connects to xenstore and to the hypervisor, while QEMU still has the right to. `qmp_fd` is a
- * connected QMP socket, taken over. `incoming` is NULL for a new guest. For a saved one it is where
- * QEMU, which was started with "-incoming defer", is to load the device state from; the guest then
- * runs only on the layout that it was saved with, as far as `policy` says so. `standby` is
- * NULL for a QEMU that has the guest for itself; it must outlive the recorder.
+ * Connects to xenstore and to the hypervisor, while QEMU still has the permission. Takes `qmp_fd`,
+ * a connected QMP socket. `incoming` is NULL for a new guest. For a saved one it is where QEMU,
+ * which was started with "-incoming defer", will load the device state from; the guest then only
+ * runs on the layout that it was saved with, if `policy` says so. `standby` is NULL for a QEMU that
+ * serves the guest alone; it must outlive the recorder.
  */
 void recorder_init(guint32 domid, int qmp_fd, const char *incoming, RestorePolicy policy,
                    const RecorderStandby *standby, RecorderAdopt *adopt);
 
-/* QEMU exits: removes what it may leave behind. Before recorder_init: nothing. */
+/* QEMU exits: removes its socket. Does nothing before recorder_init. */
 void recorder_end(void);
 
-/* Something about the layout may have changed. Returns at once. Before recorder_init: nothing. */
+/* The layout may have changed. Returns at once. Does nothing before recorder_init. */
 void recorder_poke(void);
 
-/* The same, when it is rather unlikely and can happen often. */
+/* The same for events that are frequent and rarely change the layout. */
 void recorder_nudge(void);
 
 /*
- * QEMU reports that it is running. Takes over to call `resume` with `data` from the component's
- * thread once the records are in xenstore, or have failed to get there. FALSE when the component
- * isn't at work, and the caller has to go on by itself. Returns at once. A saved guest that must
- * not run ends here: `resume` is never called, and QEMU exits.
+ * QEMU reports that it is running. The recorder calls `resume` with `data` from its thread once the
+ * records are in xenstore, or couldn't be written. FALSE when the recorder doesn't run, and the
+ * caller has to go on itself. Returns at once. If a saved guest must not run, `resume` is never
+ * called, and QEMU exits.
  */
 gboolean recorder_running(RecorderResume resume, gpointer data);
 
 /*
- * For a QEMU that restores a saved guest: the only block of this size that the guest had moved was at
- * *start_addr. FALSE when there is none, or several.
+ * For a QEMU that restores a saved guest: the only block of this size that the guest had moved was
+ * at *start_addr. FALSE when there is none, or several.
  */
 gboolean recorder_saved_place(guint64 size, guint64 *start_addr);
 
 /*
- * Until QEMU loads a saved state: the saved guest had moved a block onto one of these pages, so what
- * QEMU allocated there has none, and must not write to them.
+ * Until QEMU loads a saved state: the saved guest had moved a block onto one of these pages, so
+ * what QEMU allocated there has none, and must not write to them.
  */
 gboolean recorder_saved_over(guint64 start_addr, guint64 size);
 
