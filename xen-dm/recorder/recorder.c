@@ -20,16 +20,14 @@
 #include "names.h"
 #include "survey.h"
 
-/* QEMU's main loop answers within milliseconds; a stuck one must not keep the guest from running.
- * */
+/* QEMU's main loop answers within milliseconds. A stuck one must not stop the guest. */
 #define QMP_TIMEOUT_MS 10000
 
 /* After a failure it tries again, later each time. */
 #define RETRY_FIRST_MS 20
 #define RETRY_LAST_MS 10000
 
-/* If the layout can't be compared for so long, the restore is refused; libxl would wait for 60 s.
- * */
+/* A restore whose layout can't be compared for so long is refused; libxl would wait for 60 s. */
 #define GATE_TIMEOUT_US (30 * G_TIME_SPAN_SECOND)
 
 /* How long the second survey may wait after the one that passed the gate. */
