@@ -154,7 +154,7 @@ copy = mkdir -p $(1) && find $(1) -mindepth 1 -maxdepth 1 ! -name build -exec rm
 # The unit tests under AddressSanitizer and UndefinedBehaviorSanitizer. The launcher's preload a
 # library with them into programs that don't have them.
 ASAN_TESTS := $(addprefix build/asan/,$(UNIT_TESTS) $(filter-out %/test-run.sh,$(UNIT_SCRIPTS)))
-asan check check-asan: export ASAN_OPTIONS := verify_asan_link_order=0
+asan check check-asan: export ASAN_OPTIONS := verify_asan_link_order=0 allocator_may_return_null=1
 
 .PHONY: asan clang unit-tests
 unit-tests: $(UNIT_TESTS)
