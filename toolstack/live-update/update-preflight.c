@@ -324,7 +324,7 @@ char *update_machine_type(const char *type, const char *old_help, const char *ne
     g_autofree char *same = line_of(new_help, meant);
     g_autofree char *shown = xen_physmap_escape(meant, -1);
 
-    /* As it was given, if that means the same; an old program that isn't asked is believed to. */
+    /* As it was given, if both programs take it for the same type, or the old one wasn't asked. */
     if (new_line && (!old_line || g_strcmp0(old_alias, new_alias) == 0)) {
         return g_strdup(type);
     }
@@ -409,7 +409,7 @@ static void look_at_program(Ready *ready)
         refuse(ready, "%s", problem->message);
         return;
     }
-    /* Nothing would keep such a one from the guest that another QEMU still serves. */
+    /* Without the component there is no standby: it would touch a guest that the old QEMU serves. */
     if (!loaded) {
         refuse(ready,
                "%s doesn't load the component: its file has to have 'qemu' in its name, and "

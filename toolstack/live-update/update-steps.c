@@ -477,7 +477,7 @@ static gboolean restart_old(Update *update, GError **error)
     if (!clear_old(update, error) || !update_each_backend(update, begin_backend, NULL, error)) {
         return FALSE;
     }
-    /* Until its turn comes it is one that may be ended; then it and its server have to be known. */
+    /* Until it takes over, it may have to be killed, so record its pid and its server first. */
     if (!hold_qemu(update, update->old_program, update->old->args, FALSE, error) ||
         !ioreq_servers(update->ops, update->domain->domid, &there, error)) {
         return FALSE;
@@ -629,7 +629,7 @@ static gboolean retire_servers(Update *update, GError **error)
     return ioreq_retire_servers(update->ops, update->domain->domid, update->servers, error);
 }
 
-/* FALSE: the old QEMU was never asked to stop, and needs nothing, so that it isn't waited for. */
+/* FALSE: the old QEMU was never asked to stop, so there is nothing to resume or wait for. */
 static gboolean was_stopped(const Update *update)
 {
     return update->returner.pid || update->state || update_is_saved(update) ||

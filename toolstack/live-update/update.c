@@ -593,7 +593,7 @@ static UpdateOutcome go_forward(Update *update, const UpdateStep *first, GError 
         if (known && !ran) {
             return go_back(update, step, error);
         }
-        /* What it tells libxl of consoles can be told by hand; another try has failed by then. */
+        /* An administrator can set the consoles' nodes by hand, and this step has failed before. */
         if (update->resumed && strcmp(step->name, UPDATE_STEP_TIDY) == 0 &&
             is_alive(update, &update->taker)) {
             g_ptr_array_add(update->notes,
