@@ -18,7 +18,7 @@ check check-api: build/tests/bench/make-savefile $(EXAMPLES) build/libxenphysmap
 
 .PHONY: check-api
 check-api: all build/tests/xenstored/stub.so
-	@tests/run $(API_CHECKS)
+	@tests/run -t 400 $(API_CHECKS)
 
 # The manual: each docs/man/NAME.SECTION.scd becomes a page.
 ifeq ($(HAVE_MAN),yes)
