@@ -168,7 +168,7 @@ clang:
 .PHONY: check
 check: have-cmocka fetch-box all asan $(UNIT_TESTS) $(XENSTORED_TESTS) $(ATTACK_TESTS)
 check: $(patsubst tests/fuzz/fuzz-%.c,build/tests/fuzz/replay-%,$(wildcard tests/fuzz/fuzz-*.c))
-	@$(RUN) $(UNIT_TESTS) $(UNIT_SCRIPTS) -t 400 $(ASAN_TESTS) -t 120 tests/fuzz/seeds -t 400 $(API_CHECKS) \
+	@$(RUN) $(UNIT_TESTS) $(UNIT_SCRIPTS) -t 900 $(ASAN_TESTS) -t 120 tests/fuzz/seeds -t 400 $(API_CHECKS) \
 		$(XENSTORED_CHECKS) -t 600 $(ATTACK_CHECKS) -t 400 $(PACKAGE_CHECKS) -t 3000 tests/xen/check
 
 .PHONY: check-unit
@@ -193,7 +193,7 @@ check-suites: have-cmocka all $(XENSTORED_TESTS)
 
 .PHONY: check-asan
 check-asan: asan
-	@$(RUN) -t 400 $(ASAN_TESTS)
+	@$(RUN) -t 900 $(ASAN_TESTS)
 
 VALGRIND := valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99 \
 	--suppressions=tests/valgrind.supp
