@@ -10,11 +10,12 @@
 /* The heading of a domain's table, and the reason if it is empty. */
 static void print_text(XenPhysmapOps *ops, const Domain *domain, const XenPhysmapTable *table)
 {
+    g_autoptr(UpdateOps) host = update_host_new(ops);
     gboolean outdated;
 
     printf("domain %u (%s), device model in domain %u\n", domain->domid, domain->name,
            domain->dm_domid);
-    if (update_is_outdated(ops, domain, &outdated, NULL) && outdated) {
+    if (update_is_outdated(host, domain, &outdated, NULL) && outdated) {
         printf("its QEMU's program was replaced since it started: xen-physmap update-dm %u\n",
                domain->domid);
     }

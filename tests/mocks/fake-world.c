@@ -23,6 +23,11 @@
 #define DM_STATE "/local/domain/0/device-model/1/state"
 #define DM_PID "/local/domain/1/image/device-model-pid"
 #define MONITOR "/run/xen/qmp-physmap-1"
+#define LAUNCHER "/usr/libexec/xen-physmap/xen-physmap-qemu"
+#define COPY UPDATE_PROGRAM_FOLDER "/qemu-1" /* of the old program */
+#define PCI "/local/domain/0/backend/pci/1"
+#define QDISK "/local/domain/0/backend/qdisk/1"
+#define DISK "/local/domain/1/device/vbd/768"
 
 /* How long things take, in microseconds. */
 #define OPERATION_US 100
@@ -66,7 +71,9 @@ struct FakeWorld {
     GHashTable *files;   /* path: GBytes */
     GHashTable *sockets; /* path: the QEMU's number + 1 */
     GHashTable *folders;
-    gboolean exists, dying, destroying, saver, connected;
+    gboolean exists, dying, destroying, saver, connected, replaced;
+    Refusal refusal;
+    const char *touched;
     gboolean poked; /* QEMU's watch of the backend fires when it looks */
     guint locks;
     int pauses;
@@ -430,6 +437,35 @@ static void kill_updater(FakeWorld *world)
     }
 }
 
+/* Operations that the guest, its QEMU or a toolstack could notice. */
+static gboolean is_touch(const char *name)
+{
+    static const char *const names[] = {
+        "process_prepare",
+        "process_end",
+        "process_begin",
+        "process_go",
+        "process_feed",
+        "monitor_cont",
+        "monitor_save",
+        "domain_pause",
+        "monitor_set_vnc_password",
+        "domain_unpause",
+        "server_switch_off",
+        "server_destroy",
+        "rename",
+        "write",
+        "rm",
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (strcmp(names[i], name) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 static void happen(FakeWorld *world, const char *name)
 {
     g_string_append_printf(world->story, " <%d at %s, operation %u>", world->order, name,
@@ -483,6 +519,9 @@ static gboolean enter(FakeWorld *world, const char *name)
     now = world->order != FAULT_NONE && !world->happened && world->count == world->order_at;
     world->count++;
     g_string_append_printf(world->story, " %s", name);
+    if (!world->touched && is_touch(name)) {
+        world->touched = name;
+    }
     if (now) {
         happen(world, name);
     } else if (world->happened && world->next_order && world->count > world->order_at + 2) {
@@ -492,6 +531,11 @@ static gboolean enter(FakeWorld *world, const char *name)
     if (world->cut || (now && world->order == FAULT_FAIL) ||
         (world->lasting == FAULT_FAIL && strcmp(name, world->lasting_name) == 0)) {
         errno = EIO;
+        return FALSE;
+    }
+    if (now && world->order == FAULT_STALL) {
+        advance(world, TIMEOUT_US);
+        errno = ETIMEDOUT;
         return FALSE;
     }
     return TRUE;
@@ -593,6 +637,137 @@ static char *fake_ending(void *opaque, const ProcessId *id)
     return tells ? g_strdup("was killed by signal 9 (Killed)") : NULL;
 }
 
+static GStrv first_args(const FakeWorld *world)
+{
+    return g_strsplit(world->refusal == REFUSAL_DESCRIPTOR
+                          ? "-xen-domid 1 -machine xenfv -netdev tap,id=net0,fd=3"
+                          : "-xen-domid 1 -machine xenfv -device usb-tablet -serial pty",
+                      " ", -1);
+}
+
+static Process *fake_process_read(void *opaque, pid_t pid, guint32 domid, GError **error)
+{
+    FakeWorld *world = opaque;
+    g_autoptr(Process) process = NULL;
+
+    (void)domid;
+    if (!enter(world, "process_read") || pid != qemu_at(world, 0)->id.pid ||
+        !qemu_at(world, 0)->alive) {
+        fail(error, "no such process");
+        return NULL;
+    }
+    process = g_new0(Process, 1);
+    process->id = qemu_at(world, 0)->id;
+    process->exe = g_strdup(WORLD_OLD);
+    process->replaced = world->replaced;
+    process->folder = g_strdup("/");
+    process->log = g_strdup("/var/log/xen/qemu-dm-g1.log");
+    process->launcher = g_strdup(LAUNCHER);
+    process->args = first_args(world);
+    process->env = g_new0(char *, 1);
+    process->cgroups = g_new0(char *, 1);
+    if (world->refusal == REFUSAL_DISTRUST) {
+        process->distrust = g_strdup("its QEMU runs another program");
+    }
+    if (!leave(world)) {
+        fail(error, "no such process");
+        return NULL;
+    }
+    return g_steal_pointer(&process);
+}
+
+static gboolean fake_copy_program(void *opaque, const Process *process, const char *path,
+                                  GError **error)
+{
+    FakeWorld *world = opaque;
+
+    (void)process;
+    if (!enter(world, "process_copy_program")) {
+        return fail(error, "can't copy the running QEMU");
+    }
+    g_hash_table_replace(world->files, g_strdup(path), g_bytes_new(WORLD_OLD, strlen(WORLD_OLD)));
+    return leave(world) || fail(error, "can't copy the running QEMU");
+}
+
+static gboolean fake_keep_data_folders(void *opaque, Process *process, GError **error)
+{
+    FakeWorld *world = opaque;
+
+    if (!enter(world, "process_keep_data_folders")) {
+        return fail(error, "the program fails");
+    }
+    process_set_argument(&process->args, "-L", "/usr/share/qemu");
+    return leave(world) || fail(error, "the program fails");
+}
+
+static gboolean fake_probe(void *opaque, const Process *model, const char *qemu, gboolean *loaded,
+                           GError **error)
+{
+    FakeWorld *world = opaque;
+
+    (void)model;
+    (void)qemu;
+    *loaded = world->refusal != REFUSAL_COMPONENT;
+    return (enter(world, "process_probe") && leave(world)) || fail(error, "the program fails");
+}
+
+static char *fake_ask(void *opaque, const char *const *argv, GError **error)
+{
+    FakeWorld *world = opaque;
+    gboolean new = strcmp(argv[0], WORLD_NEW) == 0;
+
+    if (!enter(world, "process_ask") || !leave(world)) {
+        fail(error, "the program fails");
+        return NULL;
+    }
+    if (strcmp(argv[1], "-machine") == 0) {
+        return g_strdup(new && world->refusal == REFUSAL_MACHINE
+                            ? "pc  Standard PC\n"
+                            : "xenfv  Xen guest (alias of xenfv-4.2)\nxenfv-4.2  Xen guest\n");
+    }
+    return g_strdup(new && world->refusal == REFUSAL_DEVICE ? "name \"e1000\"\n"
+                                                            : "name \"usb-tablet\"\n");
+}
+
+static char *fake_image_trouble(void *opaque, const Process *process, const char *path,
+                                gboolean read_only, gint64 deadline)
+{
+    FakeWorld *world = opaque;
+
+    (void)process;
+    (void)path;
+    (void)read_only;
+    (void)deadline;
+    return !enter(world, "image_trouble") || !leave(world) ? g_strdup("it can't be looked at")
+           : world->refusal == REFUSAL_IMAGE               ? g_strdup("permission denied")
+                                                           : NULL;
+}
+
+static GPtrArray *fake_layout_check(void *opaque, const Domain *domain, XenPhysmapTable **table,
+                                    GPtrArray *notes, GError **error)
+{
+    static const XenPhysmapRecord record = { "0000:00:03.0/vga.vram", 0x2000000, 0xf1000000,
+                                             0x1000000 };
+    FakeWorld *world = opaque;
+    GPtrArray *findings;
+
+    (void)domain;
+    if (!enter(world, "layout_check") || !leave(world)) {
+        fail(error, "QMP: no answer");
+        return NULL;
+    }
+    *table = xen_physmap_table_new();
+    if (world->refusal != REFUSAL_RECORDS) {
+        xen_physmap_table_add(*table, &record, NULL);
+    }
+    g_ptr_array_add(notes, g_strdup("a block can't be seen"));
+    findings = g_ptr_array_new_with_free_func(g_free);
+    if (world->refusal == REFUSAL_LAYOUT) {
+        g_ptr_array_add(findings, g_strdup("missing: 0000:00:03.0/vga.vram"));
+    }
+    return findings;
+}
+
 static gboolean fake_prepare(void *opaque, const Process *model, const char *program, GStrv args,
                              ProcessStart *start, GError **error)
 {
@@ -604,12 +779,15 @@ static gboolean fake_prepare(void *opaque, const Process *model, const char *pro
     if (!enter(world, "process_prepare")) {
         return fail(error, "can't start a process");
     }
+    if (strcmp(program, COPY) == 0 && !world_has_file(world, COPY)) {
+        violate(world, "the copy of the old program is missed");
+    }
     if (start->hold >= 0 || start->state >= 0) {
         violate(world, "the channels of a QEMU are forgotten");
     }
     qemu = g_new0(Qemu, 1);
     qemu->id = (ProcessId){ 100 + world->qemus->len, world->now };
-    qemu->program = g_strdup(program);
+    qemu->program = g_strdup(strcmp(program, COPY) == 0 ? WORLD_OLD : program);
     qemu->alive = qemu->held = qemu->piped = TRUE;
     qemu->fed = g_byte_array_new();
     set_phase(world, qemu, WAITING);
@@ -748,10 +926,11 @@ static gboolean answered(FakeWorld *world, GError **error)
 
 static gboolean fake_running(void *opaque, guint32 domid, gboolean *running, GError **error)
 {
+    FakeWorld *world = opaque;
     Qemu *qemu = monitor(opaque, "monitor_running", error);
 
     (void)domid;
-    *running = qemu && qemu->phase == RUNNING;
+    *running = qemu && qemu->phase == RUNNING && world->refusal != REFUSAL_STOPPED;
     return qemu && answered(opaque, error);
 }
 
@@ -821,6 +1000,46 @@ static gboolean fake_save(void *opaque, guint32 domid, GByteArray *state, gsize 
     return answered(opaque, error);
 }
 
+static GPtrArray *fake_blocked(void *opaque, guint32 domid, GError **error)
+{
+    FakeWorld *world = opaque;
+    GPtrArray *reasons;
+
+    (void)domid;
+    if (!monitor(world, "monitor_blocked_reasons", error) || !answered(world, error)) {
+        return NULL;
+    }
+    reasons = g_ptr_array_new_with_free_func(g_free);
+    if (world->refusal == REFUSAL_BLOCKED) {
+        g_ptr_array_add(reasons, g_strdup("a device can't be migrated"));
+    }
+    return reasons;
+}
+
+static void image_free(gpointer data)
+{
+    g_free(((MonitorImage *)data)->path);
+    g_free(data);
+}
+
+static GPtrArray *fake_images(void *opaque, guint32 domid, GError **error)
+{
+    GPtrArray *images;
+
+    (void)domid;
+    if (!monitor(opaque, "monitor_images", error) || !answered(opaque, error)) {
+        return NULL;
+    }
+    images = g_ptr_array_new_with_free_func(image_free);
+    for (guint i = 0; i < 2; i++) {
+        MonitorImage *image = g_new0(MonitorImage, 1);
+
+        image->path = g_strdup_printf("/var/lib/images/%u.img", i);
+        g_ptr_array_add(images, image);
+    }
+    return images;
+}
+
 static GPtrArray *fake_ptys(void *opaque, guint32 domid, GError **error)
 {
     Qemu *qemu = monitor(opaque, "monitor_serial_ptys", error);
@@ -878,7 +1097,10 @@ static int fake_info(void *opaque, guint32 domid, IoreqInfo *info)
     if (!enter(world, "domain_info")) {
         return -1;
     }
-    *info = (IoreqInfo){ TRUE, world->pauses > 0, FALSE, world->dying };
+    *info = (IoreqInfo){ .hvm = world->refusal != REFUSAL_PV,
+                         .paused = world->pauses > 0 || world->refusal == REFUSAL_PAUSED,
+                         .shutdown = world->refusal == REFUSAL_SHUTDOWN,
+                         .dying = world->dying };
     return world->exists ? result(world) : gone();
 }
 
@@ -925,7 +1147,8 @@ static int fake_look(void *opaque, guint32 domid, guint id)
     if (!enter(world, "server_look")) {
         return -1;
     }
-    if (!world->exists || !world->servers[id].exists) {
+    if (!world->exists ||
+        !(world->servers[id].exists || (id == 1 && world->refusal == REFUSAL_SERVER))) {
         errno = world->exists ? ENOENT : ESRCH;
         return -1;
     }
@@ -1043,6 +1266,30 @@ static gboolean fake_is_socket(void *opaque, const char *path)
     return !world->cut && g_hash_table_contains(world->sockets, path);
 }
 
+static int fake_may_execute(void *opaque, const char *path)
+{
+    FakeWorld *world = opaque;
+
+    if (!enter(world, "may_execute")) {
+        return -1;
+    }
+    if ((world->refusal == REFUSAL_LAUNCHER && strcmp(path, LAUNCHER) == 0) ||
+        (world->refusal == REFUSAL_PROGRAM && strcmp(path, WORLD_NEW) == 0)) {
+        errno = ENOENT;
+        return -1;
+    }
+    return result(world);
+}
+
+static int fake_room(void *opaque, const char *path, guint64 *bytes)
+{
+    FakeWorld *world = opaque;
+
+    (void)path;
+    *bytes = world->refusal == REFUSAL_ROOM ? 4096 : G_GUINT64_CONSTANT(1) << 40;
+    return enter(world, "room") ? result(world) : -1;
+}
+
 static char *fake_read_file(void *opaque, const char *path, gsize *length)
 {
     FakeWorld *world = opaque;
@@ -1129,8 +1376,10 @@ static char **fake_directory(void *opaque, guint32 transaction, const char *path
     FakeWorld *world = opaque;
     const XenPhysmapOps *ops = fake_host_ops(world->host);
 
-    /* Only one kind of backend is there; the others aren't worth a fault each. */
-    if (strstr(path, "/vkbd/") && (!enter(world, "directory") || !leave(world))) {
+    /* Few kinds of backends are there; the others aren't worth a fault each. */
+    if ((strstr(path, "/vkbd/") || strstr(path, "/pci/") ||
+         (strstr(path, "/qdisk/") && world->refusal == REFUSAL_DISK)) &&
+        (!enter(world, "directory") || !leave(world))) {
         return NULL;
     }
     return ops->directory(ops->opaque, transaction, path, num);
@@ -1218,6 +1467,11 @@ FakeWorld *world_new(void)
         .tell = fake_tell,
         .now = fake_now,
         .sleep = fake_sleep,
+        .process_read = fake_process_read,
+        .process_copy_program = fake_copy_program,
+        .process_keep_data_folders = fake_keep_data_folders,
+        .process_probe = fake_probe,
+        .process_ask = fake_ask,
         .process_is_alive = fake_is_alive,
         .process_end = fake_end,
         .process_end_all = fake_end_all,
@@ -1229,11 +1483,15 @@ FakeWorld *world_new(void)
         .process_feed = fake_feed,
         .process_let_go = fake_let_go,
         .process_has_pty = fake_has_pty,
+        .image_trouble = fake_image_trouble,
+        .layout_check = fake_layout_check,
         .other_at_work = fake_other,
         .monitor_running = fake_running,
         .monitor_parts = fake_parts,
         .monitor_cont = fake_cont,
         .monitor_save = fake_save,
+        .monitor_blocked_reasons = fake_blocked,
+        .monitor_images = fake_images,
         .monitor_serial_ptys = fake_ptys,
         .monitor_vnc = fake_vnc,
         .monitor_set_vnc_password = fake_set_password,
@@ -1251,6 +1509,8 @@ FakeWorld *world_new(void)
         .unlock = fake_unlock,
         .file_exists = fake_exists,
         .is_socket = fake_is_socket,
+        .may_execute = fake_may_execute,
+        .room = fake_room,
         .read_file = fake_read_file,
         .write_file = fake_write_file,
         .rename = fake_rename,
@@ -1273,6 +1533,22 @@ void world_connect(FakeWorld *world)
     world->connected = TRUE;
     fake_host_write(world->host, BACKEND, "4");
     fake_host_write(world->host, FRONTEND "/state", "4");
+}
+
+void world_replace_program(FakeWorld *world)
+{
+    world->replaced = TRUE;
+}
+
+void world_refuse(FakeWorld *world, Refusal refusal)
+{
+    world->refusal = refusal;
+    if (refusal == REFUSAL_PCI) {
+        fake_host_write(world->host, PCI "/0/state", "4");
+    } else if (refusal == REFUSAL_DISK) {
+        fake_host_write(world->host, QDISK "/768/frontend", DISK);
+        fake_host_write(world->host, DISK "/state", "4");
+    }
 }
 
 void world_free(FakeWorld *world)
@@ -1335,9 +1611,9 @@ void world_revive(FakeWorld *world)
     g_string_append(world->story, "\n  [resume]");
 }
 
-ProcessId world_first(const FakeWorld *world)
+const char *world_touched(const FakeWorld *world)
 {
-    return qemu_at(world, 0)->id;
+    return world->touched;
 }
 
 const char *world_violation(const FakeWorld *world)

@@ -4,16 +4,18 @@
 #define FAKE_WORLD_H
 
 #include "update-ops.h"
+#include "update.h"
 
 #define WORLD_DOMID 1
 #define WORLD_OLD "/usr/bin/qemu-old"
 #define WORLD_NEW "/usr/bin/qemu-new"
 
-/* What can happen at an operation. The last three kinds are more than one operation's trouble. */
+/* What can happen at an operation. */
 typedef enum {
     FAULT_NONE,
     FAULT_FAIL,       /* it does nothing, and says that it failed */
     FAULT_FAIL_AFTER, /* it does its work, and says that it failed */
+    FAULT_STALL,      /* it takes as long as anybody waits, and fails */
     FAULT_CUT,        /* the updater is killed before it */
     FAULT_CUT_AFTER,  /* and after it */
     FAULT_OLD_DIES,   /* the QEMU that runs the old program dies before it */
@@ -27,6 +29,31 @@ typedef enum {
     FAULT_KINDS,
 } FaultKind;
 
+/* Why a guest can't be updated, as the preflight has to find. */
+typedef enum {
+    REFUSAL_NONE,
+    REFUSAL_PV,         /* it is no HVM guest */
+    REFUSAL_SHUTDOWN,   /* it is shut down */
+    REFUSAL_PAUSED,     /* somebody paused it */
+    REFUSAL_SERVER,     /* another emulator serves it too */
+    REFUSAL_DISTRUST,   /* its QEMU isn't as it was started */
+    REFUSAL_LAUNCHER,   /* the launcher is gone */
+    REFUSAL_STOPPED,    /* QEMU has stopped the machine */
+    REFUSAL_BLOCKED,    /* a device can't be saved */
+    REFUSAL_IMAGE,      /* a disk image can't be opened again */
+    REFUSAL_LAYOUT,     /* its records and QEMU disagree */
+    REFUSAL_RECORDS,    /* it has no records */
+    REFUSAL_ROOM,       /* the file system is full */
+    REFUSAL_PCI,        /* a PCI device is passed through to it */
+    REFUSAL_DESCRIPTOR, /* QEMU was given an open descriptor */
+    REFUSAL_DISK,       /* QEMU serves a paravirtual disk of it */
+    REFUSAL_PROGRAM,    /* the new program is gone */
+    REFUSAL_COMPONENT,  /* the new program doesn't load the component */
+    REFUSAL_MACHINE,    /* the new program lacks the machine type */
+    REFUSAL_DEVICE,     /* the new program lacks a device */
+    REFUSAL_KINDS,
+} Refusal;
+
 typedef struct FakeWorld FakeWorld;
 
 /* A guest that runs on the old program, with an answer of its server not taken yet. */
@@ -34,6 +61,11 @@ FakeWorld *world_new(void);
 
 /* The guest uses its paravirtual keyboard, which QEMU serves. */
 void world_connect(FakeWorld *world);
+
+/* The file of the old program was replaced since the guest was started. */
+void world_replace_program(FakeWorld *world);
+
+void world_refuse(FakeWorld *world, Refusal refusal);
 
 void world_free(FakeWorld *world);
 
@@ -58,9 +90,6 @@ gboolean world_is_cut(const FakeWorld *world);
 /* Another updater starts. Faults that last end. */
 void world_revive(FakeWorld *world);
 
-/* The QEMU that was started as the domain's first: its id, as the preflight finds it. */
-ProcessId world_first(const FakeWorld *world);
-
 /* What was wrong at any moment: two QEMUs that serve the guest, a guest that ran with none, a state
  * that isn't the guest's, a lost answer. NULL: nothing. */
 const char *world_violation(const FakeWorld *world);
@@ -71,6 +100,9 @@ const char *world_violation(const FakeWorld *world);
  * left.
  */
 char *world_trouble(FakeWorld *world, const char *program);
+
+/* The first operation that changed something of the guest or its QEMU; NULL: none did. */
+const char *world_touched(const FakeWorld *world);
 
 gboolean world_has_domain(const FakeWorld *world);
 gboolean world_has_file(const FakeWorld *world, const char *path);

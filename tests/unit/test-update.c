@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The live update on a model of a guest and its QEMUs: each operation fails, is the last before the
- * updater is killed, or finds a QEMU dead or hung; in each state, also while it is undone or resumed.
+ * The live update on a model of a guest and its QEMUs: each operation fails, stalls, is the last before
+ * the updater is killed, or finds a QEMU dead or hung; in the preflight and in each step, also while
+ * that is undone or resumed.
  */
 #include "expect.h"
 
@@ -12,7 +13,7 @@
 #include "update.h"
 
 /* One updater's end that is no outcome: killed, refused before it began, nothing to resume. */
-enum { ENDED_CUT = 100, ENDED_UNABLE, ENDED_NOTHING };
+enum { ENDED_CUT = 100, ENDED_UNABLE, ENDED_REFUSED, ENDED_NOTHING };
 
 /* Primes, so that in the end every operation is met. A sanitizer makes each sequence slow. */
 #ifdef __SANITIZE_ADDRESS__
@@ -26,25 +27,27 @@ typedef struct Fault {
     guint at;
 } Fault;
 
-/* What the preflight finds. */
-static void set_up(Update *update, const FakeWorld *world)
-{
-    Process *old = g_new0(Process, 1);
+/* The guest of the sequences that follow. */
+typedef struct Guest {
+    gboolean connected, replaced;
+    Refusal refusal;
+} Guest;
 
-    old->id = world_first(world);
-    old->exe = g_strdup(WORLD_OLD);
-    old->folder = g_strdup("/");
-    old->log = g_strdup("/var/log/xen/qemu-dm-g1.log");
-    old->launcher = g_strdup("/usr/libexec/xen-physmap/xen-physmap-qemu");
-    old->args = g_strsplit("-xen-domid 1", " ", -1);
-    old->env = g_new0(char *, 1);
-    old->cgroups = g_new0(char *, 1);
-    update->old = old;
-    update->old_program = g_strdup(WORLD_OLD);
-    update->new_program = g_strdup(WORLD_NEW);
-    update->new_args = g_strdupv(old->args);
-    update->timeout_s = 60;
-    update->servers = 1;
+static Guest guest;
+
+/* As update-dm does it. */
+static int run_new_update(FakeWorld *world, Update *update, GError **error)
+{
+    const UpdateOptions options = { .qemu = WORLD_NEW, .timeout_s = 60 };
+    g_autoptr(GPtrArray) reasons = update_ready(update, &options, error);
+
+    if (reasons && !reasons->len) {
+        return update_run(update, error);
+    }
+    if (!world_is_cut(world)) {
+        expect_message(reasons ? g_ptr_array_index(reasons, 0) : (*error)->message);
+    }
+    return ENDED_REFUSED;
 }
 
 static int run_updater(FakeWorld *world, gboolean resume)
@@ -61,10 +64,7 @@ static int run_updater(FakeWorld *world, gboolean resume)
     if (resume && !update_is_unfinished(update)) {
         return ENDED_NOTHING;
     }
-    if (!resume) {
-        set_up(update, world);
-    }
-    end = resume ? (int)update_resume(update, &error) : (int)update_run(update, &error);
+    end = resume ? (int)update_resume(update, &error) : run_new_update(world, update, &error);
     world_decide(world);
     if (world_is_cut(world)) {
         return ENDED_CUT;
@@ -86,6 +86,18 @@ static gboolean goes_on(int end)
     return end == ENDED_CUT || end == ENDED_UNABLE || end == UPDATE_STUCK;
 }
 
+/* A refused preflight leaves the guest and the world as they were. */
+static char *judge_refused(FakeWorld *world)
+{
+    g_autofree char *trouble = world_trouble(world, WORLD_OLD);
+    const char *touched = world_touched(world);
+
+    return touched ? g_strdup_printf("refused, but %s came before", touched)
+           /* A QEMU that died and a domain that was destroyed aren't as they were. */
+           : world_lost_qemu(world) || !world_has_domain(world) ? g_strdup(world_violation(world))
+                                                                : g_steal_pointer(&trouble);
+}
+
 /* What is wrong with an end that is one, or NULL. */
 static char *judge(FakeWorld *world, int end)
 {
@@ -93,6 +105,11 @@ static char *judge(FakeWorld *world, int end)
     g_autofree char *as_old = world_trouble(world, WORLD_OLD);
     g_autofree char *as_none = world_trouble(world, NULL);
 
+    if (guest.refusal && end != ENDED_REFUSED) {
+        return world_lost_qemu(world) || end == ENDED_NOTHING || end == UPDATE_GONE
+                   ? NULL
+                   : g_strdup("it isn't refused");
+    }
     /* That it ended well may be no longer true, as it may be any time later. */
     if ((end == UPDATE_DONE || end == UPDATE_BACK) && world_changed_since(world)) {
         return g_strdup(world_violation(world));
@@ -108,6 +125,8 @@ static char *judge(FakeWorld *world, int end)
     case UPDATE_GONE:
         return world_has_domain(world) ? g_strdup("the domain is there")
                                        : g_steal_pointer(&as_none);
+    case ENDED_REFUSED:
+        return judge_refused(world);
     case ENDED_NOTHING:
         return !as_new || !as_old || (!world_has_domain(world) && !as_none) ||
                        world_lost_qemu(world)
@@ -118,19 +137,21 @@ static char *judge(FakeWorld *world, int end)
     }
 }
 
-/* An update with the first fault; as long as it isn't ended, another updater with the next. */
-static gboolean connected;
-
 static FakeWorld *new_world(void)
 {
     FakeWorld *world = world_new();
 
-    if (connected) {
+    if (guest.connected) {
         world_connect(world);
     }
+    if (guest.replaced) {
+        world_replace_program(world);
+    }
+    world_refuse(world, guest.refusal);
     return world;
 }
 
+/* An update with the first fault; as long as it isn't ended, another updater with the next. */
 static char *finish(FakeWorld *world, const Fault *faults, guint n, char **story)
 {
     char *trouble = NULL;
@@ -142,6 +163,11 @@ static char *finish(FakeWorld *world, const Fault *faults, guint n, char **story
         }
         world_order(world, faults[i].kind, faults[i].at);
         end = run_updater(world, i > 0);
+    }
+    /* A copy of the program that couldn't be removed: the next updater removes it. */
+    if (end == ENDED_REFUSED && g_strcmp0(world_at(world), "unlink") == 0) {
+        world_revive(world);
+        run_updater(world, TRUE);
     }
     for (guint i = 0; i < 2 && goes_on(end); i++) {
         world_revive(world);
@@ -331,6 +357,7 @@ static void test_old_again(void **unused)
             world_order_next(world, FAULT_NEW_DIES, after);
             end = run_updater(world, FALSE);
             assert_true(end == UPDATE_BACK || end == UPDATE_LOST || end == UPDATE_DONE);
+            assert_null(world_violation(world));
             world_free(world);
         }
     }
@@ -339,11 +366,45 @@ static void test_old_again(void **unused)
 /* The same for a guest that uses its paravirtual keyboard. */
 static void test_connected(void **unused)
 {
-    connected = TRUE;
+    guest = (Guest){ .connected = TRUE };
     test_plain(unused);
     test_one_fault(unused);
     test_two_faults(unused);
-    connected = FALSE;
+    guest = (Guest){ 0 };
+}
+
+/* The program to go back to is a copy. */
+static void test_replaced(void **unused)
+{
+    guest = (Guest){ .replaced = TRUE };
+    test_plain(unused);
+    test_one_fault(unused);
+    test_old_again(unused);
+    guest = (Guest){ 0 };
+}
+
+/* Each guest that can't be updated, with each fault in the preflight that has to find that. */
+static void test_refused(void **unused)
+{
+    const Fault none = { FAULT_NONE, 0 };
+    Tally tally = { 0 };
+    int end;
+
+    (void)unused;
+    for (int refusal = REFUSAL_NONE + 1; refusal < REFUSAL_KINDS; refusal++) {
+        guint count;
+
+        guest = (Guest){ .replaced = TRUE, .refusal = refusal };
+        count = count_after(&none, &end);
+        assert_int_equal(end, ENDED_REFUSED);
+        for (int kind = FAULT_FAIL; kind < FAULT_KINDS; kind++) {
+            for (guint at = 0; at < count; at++) {
+                try(&tally, &(Fault){ kind, at }, 1);
+            }
+        }
+    }
+    guest = (Guest){ 0 };
+    conclude(&tally);
 }
 
 int main(void)
@@ -352,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_plain),      cmocka_unit_test(test_one_fault),
         cmocka_unit_test(test_two_faults), cmocka_unit_test(test_both),
         cmocka_unit_test(test_old_again),  cmocka_unit_test(test_connected),
+        cmocka_unit_test(test_replaced),   cmocka_unit_test(test_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <glib/gstdio.h>
@@ -19,6 +20,8 @@
 #include <xendevicemodel.h>
 #include <xenforeignmemory.h>
 
+#include "image.h"
+#include "layout-check.h"
 #include "monitor.h"
 
 /* One page of buffered requests, and one with a request for each vcpu. */
@@ -31,6 +34,7 @@
 #define FILE_MAX (80 * 1024 * 1024)
 
 typedef struct Host {
+    XenPhysmapOps *xenstore; /* the caller's */
     xc_interface *xc;
     xendevicemodel_handle *dmod;
     xenforeignmemory_handle *fmem;
@@ -55,6 +59,38 @@ static void host_sleep(void *opaque, gint64 us)
 }
 
 /* Processes */
+
+static Process *host_process_read(void *opaque, pid_t pid, guint32 domid, GError **error)
+{
+    (void)opaque;
+    return process_read(pid, domid, error);
+}
+
+static gboolean host_process_copy_program(void *opaque, const Process *process, const char *path,
+                                          GError **error)
+{
+    (void)opaque;
+    return process_copy_program(process, path, error);
+}
+
+static gboolean host_process_keep_data_folders(void *opaque, Process *process, GError **error)
+{
+    (void)opaque;
+    return process_keep_data_folders(process, error);
+}
+
+static gboolean host_process_probe(void *opaque, const Process *model, const char *qemu,
+                                   gboolean *loaded, GError **error)
+{
+    (void)opaque;
+    return process_probe(model, qemu, loaded, error);
+}
+
+static char *host_process_ask(void *opaque, const char *const *argv, GError **error)
+{
+    (void)opaque;
+    return process_ask(argv, NULL, error);
+}
 
 static gboolean host_process_is_alive(void *opaque, const ProcessId *id)
 {
@@ -176,6 +212,19 @@ static gboolean saves_domain(const char *cmdline, gsize length, guint32 domid)
         }
     }
     return FALSE;
+}
+
+static char *host_image_trouble(void *opaque, const Process *process, const char *path,
+                                gboolean read_only, gint64 deadline)
+{
+    (void)opaque;
+    return image_trouble(process, path, read_only, deadline);
+}
+
+static GPtrArray *host_layout_check(void *opaque, const Domain *domain, XenPhysmapTable **table,
+                                    GPtrArray *notes, GError **error)
+{
+    return layout_check(((Host *)opaque)->xenstore, domain, table, notes, error);
 }
 
 static char *host_other_at_work(void *opaque, guint32 domid)
@@ -315,6 +364,22 @@ static gboolean host_monitor_save(void *opaque, guint32 domid, GByteArray *state
         return FALSE;
     }
     return saved;
+}
+
+static GPtrArray *host_monitor_blocked_reasons(void *opaque, guint32 domid, GError **error)
+{
+    g_autoptr(QmpClient) qmp = qmp_client_connect(domid, error);
+
+    (void)opaque;
+    return qmp ? monitor_blocked_reasons(qmp, error) : NULL;
+}
+
+static GPtrArray *host_monitor_images(void *opaque, guint32 domid, GError **error)
+{
+    g_autoptr(QmpClient) qmp = qmp_client_connect(domid, error);
+
+    (void)opaque;
+    return qmp ? monitor_images(qmp, error) : NULL;
 }
 
 static GPtrArray *host_monitor_serial_ptys(void *opaque, guint32 domid, GError **error)
@@ -466,6 +531,24 @@ static gboolean host_is_socket(void *opaque, const char *path)
     return lstat(path, &file) == 0 && S_ISSOCK(file.st_mode);
 }
 
+static int host_may_execute(void *opaque, const char *path)
+{
+    (void)opaque;
+    return access(path, X_OK);
+}
+
+static int host_room(void *opaque, const char *path, guint64 *bytes)
+{
+    struct statvfs fs;
+
+    (void)opaque;
+    if (statvfs(path, &fs)) {
+        return -1;
+    }
+    *bytes = (guint64)fs.f_bavail * fs.f_frsize;
+    return 0;
+}
+
 static char *host_read_file(void *opaque, const char *path, gsize *length)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -538,17 +621,23 @@ static void host_remove_folder(void *opaque, const char *path)
     rmdir(path);
 }
 
-UpdateOps *update_host_open(XenPhysmapOps *xenstore, GError **error)
+UpdateOps *update_host_new(XenPhysmapOps *xenstore)
 {
     Host *host = g_new0(Host, 1);
-    g_autoptr(UpdateOps) ops = g_new(UpdateOps, 1);
+    UpdateOps *ops = g_new(UpdateOps, 1);
 
+    host->xenstore = xenstore;
     *ops = (UpdateOps){
         .opaque = host,
         .xenstore = xenstore,
         .tell = host_tell,
         .now = host_now,
         .sleep = host_sleep,
+        .process_read = host_process_read,
+        .process_copy_program = host_process_copy_program,
+        .process_keep_data_folders = host_process_keep_data_folders,
+        .process_probe = host_process_probe,
+        .process_ask = host_process_ask,
         .process_is_alive = host_process_is_alive,
         .process_end = host_process_end,
         .process_end_all = host_process_end_all,
@@ -560,11 +649,15 @@ UpdateOps *update_host_open(XenPhysmapOps *xenstore, GError **error)
         .process_feed = host_process_feed,
         .process_let_go = host_process_let_go,
         .process_has_pty = host_process_has_pty,
+        .image_trouble = host_image_trouble,
+        .layout_check = host_layout_check,
         .other_at_work = host_other_at_work,
         .monitor_running = host_monitor_running,
         .monitor_parts = host_monitor_parts,
         .monitor_cont = host_monitor_cont,
         .monitor_save = host_monitor_save,
+        .monitor_blocked_reasons = host_monitor_blocked_reasons,
+        .monitor_images = host_monitor_images,
         .monitor_serial_ptys = host_monitor_serial_ptys,
         .monitor_vnc = host_monitor_vnc,
         .monitor_set_vnc_password = host_monitor_set_vnc_password,
@@ -582,12 +675,22 @@ UpdateOps *update_host_open(XenPhysmapOps *xenstore, GError **error)
         .unlock = host_unlock,
         .file_exists = host_file_exists,
         .is_socket = host_is_socket,
+        .may_execute = host_may_execute,
+        .room = host_room,
         .read_file = host_read_file,
         .write_file = host_write_file,
         .rename = host_rename,
         .unlink = host_unlink,
         .remove_folder = host_remove_folder,
     };
+    return ops;
+}
+
+UpdateOps *update_host_open(XenPhysmapOps *xenstore, GError **error)
+{
+    g_autoptr(UpdateOps) ops = update_host_new(xenstore);
+    Host *host = ops->opaque;
+
     errno = ENOENT;
     if (!(host->xc = xc_interface_open(NULL, NULL, 0)) ||
         !(host->dmod = xendevicemodel_open(NULL, 0)) ||

@@ -3,8 +3,7 @@
 #ifndef XEN_PHYSMAP_UPDATE_OPS_H
 #define XEN_PHYSMAP_UPDATE_OPS_H
 
-#include <xen-physmap/ops.h>
-
+#include "domain.h"
 #include "process-rest.h"
 
 /* See monitor.h. */
@@ -18,13 +17,13 @@ typedef struct IoreqInfo {
 
 /*
  * Each operation takes `opaque` first. One that returns int behaves as a system call: 0, or -1 with
- * errno. The steps, their undoing and the journal reach the world through this table alone, so that
- * a test can let each operation fail, hang, or be the last one before the updater is killed.
+ * errno. The preflight, the steps, their undoing and the journal reach the world through this table
+ * alone, so that a test can let each operation fail, hang, or be the last one before the updater is
+ * killed.
  */
 typedef struct UpdateOps {
     void *opaque;
 
-    /* xenstore, and the guest's pages for the preflight's check. */
     XenPhysmapOps *xenstore;
 
     /* Progress, a line for the operator. */
@@ -35,6 +34,14 @@ typedef struct UpdateOps {
     void (*sleep)(void *opaque, gint64 us);
 
     /* Processes; see the functions of the same names in process.h. */
+    Process *(*process_read)(void *opaque, pid_t pid, guint32 domid, GError **error);
+    gboolean (*process_copy_program)(void *opaque, const Process *process, const char *path,
+                                     GError **error);
+    gboolean (*process_keep_data_folders)(void *opaque, Process *process, GError **error);
+    gboolean (*process_probe)(void *opaque, const Process *model, const char *qemu,
+                              gboolean *loaded, GError **error);
+    /* With the updater's own environment. */
+    char *(*process_ask)(void *opaque, const char *const *argv, GError **error);
     gboolean (*process_is_alive)(void *opaque, const ProcessId *id);
     gboolean (*process_end)(void *opaque, const ProcessId *id, GError **error);
     /* With all that it started; see process-rest.h. */
@@ -53,6 +60,14 @@ typedef struct UpdateOps {
     /* Whether the process has the master of this pseudo-terminal open. */
     gboolean (*process_has_pty)(void *opaque, const ProcessId *id, guint number);
 
+    /* See image.h. */
+    char *(*image_trouble)(void *opaque, const Process *process, const char *path,
+                           gboolean read_only, gint64 deadline);
+
+    /* Whether records, QEMU and pages agree; see layout-check.h. */
+    GPtrArray *(*layout_check)(void *opaque, const Domain *domain, XenPhysmapTable **table,
+                               GPtrArray *notes, GError **error);
+
     /* Who saves or migrates the domain just now, in words; NULL: nobody. */
     char *(*other_at_work)(void *opaque, guint32 domid);
 
@@ -64,6 +79,8 @@ typedef struct UpdateOps {
     /* Appends the device state, at most `limit` bytes of it. */
     gboolean (*monitor_save)(void *opaque, guint32 domid, GByteArray *state, gsize limit,
                              GError **error);
+    GPtrArray *(*monitor_blocked_reasons)(void *opaque, guint32 domid, GError **error);
+    GPtrArray *(*monitor_images)(void *opaque, guint32 domid, GError **error);
     GPtrArray *(*monitor_serial_ptys)(void *opaque, guint32 domid, GError **error);
     MonitorVnc *(*monitor_vnc)(void *opaque, guint32 domid, GError **error);
     gboolean (*monitor_set_vnc_password)(void *opaque, guint32 domid, const char *password,
@@ -89,6 +106,9 @@ typedef struct UpdateOps {
     void (*unlock)(void *opaque, int lock);
     gboolean (*file_exists)(void *opaque, const char *path);
     gboolean (*is_socket)(void *opaque, const char *path);
+    int (*may_execute)(void *opaque, const char *path);
+    /* How many bytes the file system of this folder has left. */
+    int (*room)(void *opaque, const char *path, guint64 *bytes);
     /* The whole file, with a NUL after its *length bytes; NULL with errno. Free with g_free. */
     char *(*read_file)(void *opaque, const char *path, gsize *length);
     /* Replaces the file at once by one that root alone reads and that is on the disk. */
@@ -99,7 +119,11 @@ typedef struct UpdateOps {
     void (*remove_folder)(void *opaque, const char *path);
 } UpdateOps;
 
-/* This host; `xenstore` stays the caller's. It wants the rights of a toolstack. */
+/* This host, without a handle of the hypervisor: enough for update_is_outdated. `xenstore` stays the
+ * caller's. */
+UpdateOps *update_host_new(XenPhysmapOps *xenstore);
+
+/* This host, for an update. It needs the rights of a toolstack. */
 UpdateOps *update_host_open(XenPhysmapOps *xenstore, GError **error);
 
 /* NULL is allowed. */

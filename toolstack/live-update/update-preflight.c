@@ -5,14 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
-#include <glib/gstdio.h>
 #include <xen-physmap/record.h>
 
-#include "layout-check.h"
-#include "image.h"
 #include "monitor.h"
 #include "qemu-args.h"
 
@@ -87,6 +82,7 @@ static gboolean look_at_domain(Ready *ready, GError **error)
 
 static Process *find_qemu(Update *update, GError **error)
 {
+    const UpdateOps *ops = update->ops;
     g_autofree char *node =
         g_strdup_printf("/local/domain/%u/image/device-model-pid", update->domain->domid);
     g_autofree char *text = update_read_node(update, node);
@@ -97,7 +93,7 @@ static Process *find_qemu(Update *update, GError **error)
                     "%s in xenstore names no device model", node);
         return NULL;
     }
-    return process_read(pid, update->domain->domid, error);
+    return ops->process_read(ops->opaque, pid, update->domain->domid, error);
 }
 
 /*
@@ -136,14 +132,24 @@ static gboolean look_at_backend(Update *update, const char *path, gpointer data,
     return TRUE;
 }
 
-static gboolean has_entries(Update *update, const char *path)
+static gboolean look_at_passthrough(Ready *ready, GError **error)
 {
-    XenPhysmapOps *xenstore = update->ops->xenstore;
+    XenPhysmapOps *xenstore = ready->update->ops->xenstore;
+    g_autofree char *path =
+        g_strdup_printf("/local/domain/0/backend/pci/%u", ready->update->domain->domid);
     unsigned int num = 0;
     char **entries = xenstore->directory(xenstore->opaque, 0, path, &num);
 
+    if (!entries && errno != ENOENT) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                    "can't read %s in xenstore: %s", path, g_strerror(errno));
+        return FALSE;
+    }
+    if (entries && num > 0) {
+        refuse(ready, "a PCI device of the host is passed through to it");
+    }
     free(entries);
-    return entries && num > 0;
+    return TRUE;
 }
 
 /* The value of "name=" in a comma-separated argument, which may be given as "NAME=VALUE,...". */
@@ -163,12 +169,7 @@ static gboolean has_property(const char *argument, const char *name)
 static void look_at_arguments(Ready *ready)
 {
     char **args = ready->update->old->args;
-    g_autofree char *pci =
-        g_strdup_printf("/local/domain/0/backend/pci/%u", ready->update->domain->domid);
 
-    if (has_entries(ready->update, pci)) {
-        refuse(ready, "a PCI device of the host is passed through to it");
-    }
     for (guint i = 0; args[i]; i++) {
         g_autofree char *shown = xen_physmap_escape(args[i], -1);
 
@@ -187,10 +188,12 @@ static void look_at_arguments(Ready *ready)
 }
 
 /* The old QEMU gives its images up with its state, and opens them again if it is to go on. */
-static gboolean look_at_images(Ready *ready, QmpClient *qmp, GError **error)
+static gboolean look_at_images(Ready *ready, GError **error)
 {
-    g_autoptr(GPtrArray) images = monitor_images(qmp, error);
-    gint64 deadline = g_get_monotonic_time() + IMAGES_TIMEOUT_US;
+    const Update *update = ready->update;
+    const UpdateOps *ops = update->ops;
+    g_autoptr(GPtrArray) images = ops->monitor_images(ops->opaque, update->domain->domid, error);
+    gint64 deadline = update_now(update) + IMAGES_TIMEOUT_US;
 
     for (guint i = 0; images && i < images->len; i++) {
         const MonitorImage *image = g_ptr_array_index(images, i);
@@ -198,13 +201,13 @@ static gboolean look_at_images(Ready *ready, QmpClient *qmp, GError **error)
         g_autofree char *trouble = NULL;
 
         /* Each look at one that doesn't answer leaves a process that can't be ended. */
-        if (g_get_monotonic_time() > deadline) {
+        if (update_now(update) > deadline) {
             refuse(ready, "its disk images can't be looked at in time: %u of %u were", i,
                    images->len);
             break;
         }
-        trouble = image_trouble(ready->update->old, image->path, image->read_only, deadline);
-
+        trouble =
+            ops->image_trouble(ops->opaque, update->old, image->path, image->read_only, deadline);
         if (trouble) {
             refuse(ready, "its QEMU couldn't open the disk image %s again: %s", shown, trouble);
         }
@@ -215,7 +218,8 @@ static gboolean look_at_images(Ready *ready, QmpClient *qmp, GError **error)
 static gboolean look_at_qemu(Ready *ready, GError **error)
 {
     Update *update = ready->update;
-    g_autoptr(QmpClient) qmp = NULL;
+    const UpdateOps *ops = update->ops;
+    guint32 domid = update->domain->domid;
     g_autoptr(MonitorVnc) vnc = NULL;
     g_autoptr(GPtrArray) blocked = NULL;
     g_autoptr(MonitorParts) parts = NULL;
@@ -225,17 +229,17 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
         refuse(ready, "%s", update->old->distrust);
         return TRUE;
     }
-    if (access(update->old->launcher, X_OK)) {
+    if (ops->may_execute(ops->opaque, update->old->launcher)) {
         refuse(ready, "%s: %s", update->old->launcher, g_strerror(errno));
     }
-    if (!(qmp = qmp_client_connect(update->domain->domid, error)) ||
-        !monitor_running(qmp, &running, error) || !(vnc = monitor_vnc(qmp, error))) {
+    if (!ops->monitor_running(ops->opaque, domid, &running, error) ||
+        !(vnc = ops->monitor_vnc(ops->opaque, domid, error))) {
         return FALSE;
     }
     if (!running) {
         refuse(ready, "its QEMU has stopped the machine");
     }
-    if (!(blocked = monitor_blocked_reasons(qmp, error))) {
+    if (!(blocked = ops->monitor_blocked_reasons(ops->opaque, domid, error))) {
         return FALSE;
     }
     for (guint i = 0; i < blocked->len; i++) {
@@ -247,24 +251,24 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
              (char *)g_ptr_array_index(vnc->clients, i));
     }
     ready->vnc_service = g_strdup(vnc->service);
-    if (!(parts = monitor_parts(qmp, error))) {
+    if (!(parts = ops->monitor_parts(ops->opaque, domid, FALSE, error))) {
         return FALSE;
     }
     /* Also for the old program, should it have to be started again. */
     update_drop_unplugged(&update->old->args, parts->names, update->notes);
-    return look_at_images(ready, qmp, error);
+    return look_at_images(ready, error);
 }
 
 static gboolean look_at_layout(Ready *ready, GError **error)
 {
     Update *update = ready->update;
+    const UpdateOps *ops = update->ops;
     g_autoptr(XenPhysmapTable) table = NULL;
     g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) findings =
-        layout_check(update->ops->xenstore, update->domain, &table, notes, error);
+        ops->layout_check(ops->opaque, update->domain, &table, notes, error);
     const XenPhysmapRecord *block;
-    struct statvfs fs;
-    guint64 room = STATE_ROOM;
+    guint64 needed = STATE_ROOM, room;
 
     if (!findings) {
         return FALSE;
@@ -279,13 +283,18 @@ static gboolean look_at_layout(Ready *ready, GError **error)
         note(update, "%s", (char *)g_ptr_array_index(notes, i));
     }
     for (guint i = 0; (block = xen_physmap_table_get(table, i)); i++) {
-        room += block->start_addr == block->phys_offset ? block->size : 0;
+        needed += block->start_addr == block->phys_offset ? block->size : 0;
     }
-    if (statvfs(UPDATE_FOLDER, &fs) == 0 && (guint64)fs.f_bavail * fs.f_frsize < room) {
+    if (ops->room(ops->opaque, UPDATE_FOLDER, &room)) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                    "can't tell how much room " UPDATE_FOLDER " has: %s", g_strerror(errno));
+        return FALSE;
+    }
+    if (room < needed) {
         refuse(ready,
                UPDATE_FOLDER " has less than the %" G_GUINT64_FORMAT " MiB of room that "
                              "this takes",
-               room >> 20);
+               needed >> 20);
     }
     return TRUE;
 }
@@ -336,6 +345,12 @@ char *update_machine_type(const char *type, const char *old_help, const char *ne
     return g_strdup(meant);
 }
 
+/* What a program prints for "OPTION help". */
+static char *ask_help(const UpdateOps *ops, const char *program, const char *option, GError **error)
+{
+    return ops->process_ask(ops->opaque, (const char *[]){ program, option, "help", NULL }, error);
+}
+
 static void look_at_machine(Ready *ready)
 {
     Update *update = ready->update;
@@ -349,14 +364,12 @@ static void look_at_machine(Ready *ready)
         return;
     }
     type = g_strndup(given, strcspn(given, ","));
-    new = process_ask((const char *[]){ update->new_program, "-machine", "help", NULL }, NULL,
-                      &problem);
+    new = ask_help(update->ops, update->new_program, "-machine", &problem);
     if (!new) {
         refuse(ready, "%s", problem->message);
         return;
     }
-    old =
-        process_ask((const char *[]){ update->old_program, "-machine", "help", NULL }, NULL, NULL);
+    old = ask_help(update->ops, update->old_program, "-machine", NULL);
     same = update_machine_type(type, old ? old : "", new, &problem);
     if (!same) {
         refuse(ready, "%s: %s", update->new_program, problem->message);
@@ -374,8 +387,7 @@ static void look_at_devices(Ready *ready)
 {
     Update *update = ready->update;
     g_autoptr(GError) problem = NULL;
-    g_autofree char *known = process_ask(
-        (const char *[]){ update->new_program, "-device", "help", NULL }, NULL, &problem);
+    g_autofree char *known = ask_help(update->ops, update->new_program, "-device", &problem);
     char **args = update->new_args;
 
     if (!known) {
@@ -398,14 +410,15 @@ static void look_at_devices(Ready *ready)
 static void look_at_program(Ready *ready)
 {
     Update *update = ready->update;
+    const UpdateOps *ops = update->ops;
     g_autoptr(GError) problem = NULL;
     gboolean loaded;
 
-    if (access(update->new_program, X_OK)) {
+    if (ops->may_execute(ops->opaque, update->new_program)) {
         refuse(ready, "%s: %s", update->new_program, g_strerror(errno));
         return;
     }
-    if (!process_probe(update->old, update->new_program, &loaded, &problem)) {
+    if (!ops->process_probe(ops->opaque, update->old, update->new_program, &loaded, &problem)) {
         refuse(ready, "%s", problem->message);
         return;
     }
@@ -424,6 +437,7 @@ static void look_at_program(Ready *ready)
 /* The program to go back to has to be there when the old process isn't any more. */
 static gboolean secure_old_program(Update *update, GError **error)
 {
+    const UpdateOps *ops = update->ops;
     Process *old = update->old;
 
     update->old_program = g_strdup(old->exe);
@@ -436,8 +450,8 @@ static gboolean secure_old_program(Update *update, GError **error)
          "%s was replaced since the guest was started; to go back, a copy of the one that "
          "runs is kept in %s",
          old->exe, update->old_program);
-    return process_copy_program(old, update->old_program, error) &&
-           process_keep_data_folders(old, error);
+    return ops->process_copy_program(ops->opaque, old, update->old_program, error) &&
+           ops->process_keep_data_folders(ops->opaque, old, error);
 }
 
 /* With "to=", QEMU would find the old one's port taken, and settle on another. */
@@ -497,11 +511,10 @@ static void set_arguments(Update *update, const char *vnc_service, char **set_ar
     }
 }
 
-gboolean update_is_outdated(XenPhysmapOps *xenstore, const Domain *domain, gboolean *outdated,
+gboolean update_is_outdated(const UpdateOps *ops, const Domain *domain, gboolean *outdated,
                             GError **error)
 {
-    const UpdateOps ops = { .xenstore = xenstore };
-    Update update = { .ops = &ops, .domain = (Domain *)domain };
+    Update update = { .ops = ops, .domain = (Domain *)domain };
     g_autoptr(Process) old = find_qemu(&update, error);
 
     *outdated = old && old->replaced;
@@ -543,50 +556,60 @@ char *update_unfit(const UpdateOps *ops, const Domain *domain, gboolean outdated
                         "xen-physmap-qemu");
     }
     /* What can't be told is refused with its reason later. */
-    return outdated && update_is_outdated(ops->xenstore, domain, &is_outdated, NULL) && !is_outdated
+    return outdated && update_is_outdated(ops, domain, &is_outdated, NULL) && !is_outdated
                ? g_strdup("its QEMU runs the program that is on the disk")
                : NULL;
+}
+
+/* Stops at the first group of checks that finds a reason: the next ones rely on it. */
+static gboolean look(Ready *ready, const UpdateOptions *options, GError **error)
+{
+    Update *update = ready->update;
+
+    if (update_is_unfinished(update)) {
+        refuse(ready, "an earlier update was cut off; run xen-physmap update-dm --resume %u",
+               update->domain->domid);
+        return TRUE;
+    }
+    if (!look_at_domain(ready, error)) {
+        return FALSE;
+    }
+    if (ready->reasons->len) {
+        return TRUE;
+    }
+    if (!(update->old = find_qemu(update, error)) || !look_at_qemu(ready, error)) {
+        return FALSE;
+    }
+    if (ready->reasons->len) {
+        return TRUE;
+    }
+    if (!look_at_layout(ready, error)) {
+        return FALSE;
+    }
+    /* It is started in the old one's folder. */
+    update->new_program =
+        options->qemu ? g_canonicalize_filename(options->qemu, NULL) : g_strdup(update->old->exe);
+    set_arguments(update, ready->vnc_service, options->set_args);
+    if (!secure_old_program(update, error)) {
+        return FALSE;
+    }
+    look_at_arguments(ready);
+    if (!look_at_passthrough(ready, error) ||
+        !update_each_backend(update, look_at_backend, ready, error)) {
+        return FALSE;
+    }
+    look_at_program(ready);
+    return TRUE;
 }
 
 GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **error)
 {
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
     Ready ready = { update, reasons, NULL };
-    g_autofree char *vnc_service = NULL;
+    gboolean looked;
 
     update->timeout_s = options->timeout_s;
-    if (update_is_unfinished(update)) {
-        refuse(&ready, "an earlier update was cut off; run xen-physmap update-dm --resume %u",
-               update->domain->domid);
-        return g_steal_pointer(&reasons);
-    }
-    if (!look_at_domain(&ready, error)) {
-        return NULL;
-    }
-    if (reasons->len) {
-        return g_steal_pointer(&reasons);
-    }
-    if (!(update->old = find_qemu(update, error)) || !look_at_qemu(&ready, error)) {
-        return NULL;
-    }
-    vnc_service = ready.vnc_service;
-    if (reasons->len) {
-        return g_steal_pointer(&reasons);
-    }
-    if (!look_at_layout(&ready, error)) {
-        return NULL;
-    }
-    /* It is started in the old one's folder. */
-    update->new_program =
-        options->qemu ? g_canonicalize_filename(options->qemu, NULL) : g_strdup(update->old->exe);
-    set_arguments(update, vnc_service, options->set_args);
-    if (!secure_old_program(update, error)) {
-        return NULL;
-    }
-    look_at_arguments(&ready);
-    if (!update_each_backend(update, look_at_backend, &ready, error)) {
-        return NULL;
-    }
-    look_at_program(&ready);
-    return g_steal_pointer(&reasons);
+    looked = look(&ready, options, error);
+    g_free(ready.vnc_service);
+    return looked ? g_steal_pointer(&reasons) : NULL;
 }

@@ -87,7 +87,7 @@ GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **e
 char *update_unfit(const UpdateOps *ops, const Domain *domain, gboolean outdated, GError **error);
 
 /* Whether the program that a domain's QEMU runs was replaced on disk since it started. */
-gboolean update_is_outdated(XenPhysmapOps *xenstore, const Domain *domain, gboolean *outdated,
+gboolean update_is_outdated(const UpdateOps *ops, const Domain *domain, gboolean *outdated,
                             GError **error);
 
 /* What would happen, a line for each step. */
