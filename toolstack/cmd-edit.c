@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xen-physmap edit: changes the records in a savefile or stream, and nothing else in it. */
+/* xen-physmap edit: changes records and configuration in a savefile or stream, and nothing else. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "record-file.h"
+#include "config-edit.h"
 #include "savefile.h"
 #include "emulator-data.h"
+#include "guest-config.h"
 #include "input.h"
 #include "legacy-blob.h"
 #include "number.h"
@@ -21,6 +24,7 @@ typedef struct Orders {
     gboolean strip, force;
     XenPhysmapTable *import;                /* NULL: none */
     char **removals, **renames, **settings; /* NULL: none */
+    ConfigOrders config;
 } Orders;
 
 /* One pass over the input. */
@@ -312,13 +316,16 @@ static gboolean insert_item(Edit *edit, const StreamItem *item, guint word, GErr
 
 static gboolean edit_items(Edit *edit, GError **error)
 {
+    gboolean config = config_orders_any(&edit->orders->config);
     guint word = 64;
     StreamItem item;
 
     do {
-        if (!stream_next(edit->stream, &item, error)) {
+        if (!stream_next(edit->stream, &item, error) ||
+            (config && !config_edit_item(edit->stream, &item, &edit->orders->config, error))) {
             return FALSE;
         }
+        config = FALSE; /* only the first item has one */
         edit->libxl |= item.layer == STREAM_LIBXL_HEADER;
         if (item.layer == STREAM_LEGACY_HEADER) {
             word = item.header.version;
@@ -472,14 +479,65 @@ static gboolean check_orders(const Orders *orders, GError **error)
             return FALSE;
         }
     }
-    return !(orders->strip && orders->import) ||
-           invalid(error, "--strip and --import exclude each other");
+    if (orders->strip && orders->import) {
+        return invalid(error, "--strip and --import exclude each other");
+    }
+    return TRUE;
+}
+
+static gboolean check_mac(const char *mac, GError **error)
+{
+    g_autofree char *shown = mac ? xen_physmap_escape(mac, -1) : NULL;
+
+    return !mac || strcmp(mac, "new") == 0 ||
+           invalid(error, "--mac %s: it can only be 'new'; --set-config gives one card an address",
+                   shown);
+}
+
+/* The text of a configuration. It is only read, and may have a NUL at its end. */
+static char *load_config(const char *name, GError **error)
+{
+    g_autofree char *shown = xen_physmap_escape(name, -1);
+    g_autofree char *text = g_malloc(GUEST_CONFIG_MAX + 2);
+    int fd = input_open(name, error);
+    gssize n, length = 0;
+
+    if (fd < 0) {
+        g_prefix_error(error, "%s: ", shown);
+        return NULL;
+    }
+    while ((n = read(fd, text + length, GUEST_CONFIG_MAX + 1 - length)) > 0) {
+        length += n;
+    }
+    close(fd);
+    if (n < 0) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "%s: can't read it: %s",
+                    shown, g_strerror(errno));
+        return NULL;
+    }
+    text[length] = '\0';
+    if (length > GUEST_CONFIG_MAX || strlen(text) + 1 < (gsize)length) {
+        invalid(error, "%s: it is no configuration: it %s", shown,
+                length > GUEST_CONFIG_MAX ? "has more than 1 MiB" : "has a NUL");
+        return NULL;
+    }
+    return g_steal_pointer(&text);
+}
+
+static void orders_clear(Orders *orders)
+{
+    xen_physmap_table_free(orders->import);
+    g_free(orders->config.text);
+    g_free(orders->config.name);
+    g_free(orders->config.uuid);
+    g_strfreev(orders->config.disks);
+    g_strfreev(orders->config.settings);
 }
 
 int verb_edit(int argc, char **argv)
 {
     g_auto(GStrv) removals = NULL, renames = NULL, settings = NULL;
-    g_autofree char *import = NULL;
+    g_autofree char *import = NULL, *config = NULL, *mac = NULL;
     Orders orders = { 0 };
     const GOptionEntry entries[] = {
         { "import", 'i', 0, G_OPTION_ARG_FILENAME, &import,
@@ -493,6 +551,17 @@ int verb_edit(int argc, char **argv)
           "change name, phys_offset, start_addr or size (in hexadecimal)", "BLOCK:FIELD=VALUE" },
         { "force", 0, 0, G_OPTION_ARG_NONE, &orders.force,
           "write it even if a block is in the guest's RAM or has no pages", NULL },
+        { "config", 'c', 0, G_OPTION_ARG_FILENAME, &config,
+          "replace the configuration by that of a file, as show --config prints it", "FILE" },
+        { "name", 'n', 0, G_OPTION_ARG_STRING, &orders.config.name, "give the guest another name",
+          "NAME" },
+        { "uuid", 'u', 0, G_OPTION_ARG_STRING, &orders.config.uuid, "give it another UUID",
+          "new|UUID" },
+        { "mac", 0, 0, G_OPTION_ARG_STRING, &mac, "give its network cards new addresses", "new" },
+        { "disk", 0, 0, G_OPTION_ARG_STRING_ARRAY, &orders.config.disks,
+          "give it another disk for this one", "OLD=NEW" },
+        { "set-config", 0, 0, G_OPTION_ARG_STRING_ARRAY, &orders.config.settings,
+          "change any value of the configuration", "PATH=VALUE" },
         { 0 },
     };
     g_autoptr(GError) error = NULL;
@@ -501,7 +570,8 @@ int verb_edit(int argc, char **argv)
 
     if (!verb_options(
             &argc, &argv, entries, "IN|- OUT|-",
-            "Copies a savefile or migration stream, and changes only the records.\n"
+            "Copies a savefile or migration stream, and changes only what the options say: its\n"
+            "records, or the guest's configuration. All other bytes stay.\n"
             "\n"
             "BLOCK is a record's name, its region's name if only one record fits it, or\n"
             "@OFFSET for its phys_offset, as a number or exactly as in the file. The records\n"
@@ -511,6 +581,7 @@ int verb_edit(int argc, char **argv)
             "  xen-physmap edit --rename vga.rom=other.rom g1.save new.save\n"
             "  xen-physmap edit --remove @4000000 bad.save g1.save\n"
             "  xen-physmap edit --rename 0000:00:04.0/e1000.rom=0000:00:05.0/e1000.rom - -\n"
+            "  xen-physmap edit --name g2 --uuid new --mac new g1.save g2.save\n"
             "\n"
             "A file is written completely or not at all, also when OUT is IN. In a pipe, the\n"
             "records come after the pages, so an error is found after the pages have been\n"
@@ -521,11 +592,16 @@ int verb_edit(int argc, char **argv)
     orders.removals = removals;
     orders.renames = renames;
     orders.settings = settings;
-    if (import && !(orders.import = record_file_load(import, RECORD_FORM_UNKNOWN, &error))) {
+    ok = (!import || (orders.import = record_file_load(import, RECORD_FORM_UNKNOWN, &error))) &&
+         (!config || (orders.config.text = load_config(config, &error)));
+    if (!ok) {
+        orders_clear(&orders);
         return verb_fail(g_steal_pointer(&error));
     }
-    if (!check_orders(&orders, &error)) {
-        xen_physmap_table_free(orders.import);
+    orders.config.new_macs = mac != NULL;
+    if (!check_mac(mac, &error) || !check_orders(&orders, &error) ||
+        !config_orders_prepare(&orders.config, &error)) {
+        orders_clear(&orders);
         return verb_misused(g_steal_pointer(&error));
     }
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is said, and not died of */
@@ -534,7 +610,7 @@ int verb_edit(int argc, char **argv)
     if (in >= 0) {
         close(in);
     }
-    xen_physmap_table_free(orders.import);
+    orders_clear(&orders);
     if (!ok) {
         g_autofree char *shown = xen_physmap_escape(argv[1], -1);
 

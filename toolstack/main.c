@@ -20,7 +20,7 @@ static const struct {
     { "show", verb_show, "print what is in a savefile, and its layout" },
     { "verify", verb_verify, "check a savefile against the rules of its format and of a layout" },
     { "diff", verb_diff, "compare two layouts: savefiles, JSON, running domains" },
-    { "edit", verb_edit, "change the records in a savefile, or in the pipe of a migration" },
+    { "edit", verb_edit, "change records or configuration in a savefile or migration" },
     { "extract", verb_extract, "write a ramblock in a savefile to a file" },
 #ifdef HAVE_FUSE
     { "mount", verb_mount, "show a savefile's memory and ramblocks as files" },

@@ -73,8 +73,15 @@ static void put_tail(FILE *file, Maker *maker, const char *pairs, gsize length)
 /* 48 MiB, of which a stdvga has 16, and four e1000 cards. */
 static void put_guest(FILE *file, Maker *maker)
 {
-    static const char config[] = "{\"b_info\": {\"max_memkb\": 49152, \"video_memkb\": 16384, "
-                                 "\"type.hvm\": {\"vga\": {\"kind\": \"std\"}}}}";
+    static const char config[] =
+        "{\"c_info\": {\"type\": \"hvm\", \"name\": \"g1\", "
+        "\"uuid\": \"0ab3f4a0-5a04-4be0-8fa1-1d4d5b7a1c01\"}, "
+        "\"b_info\": {\"max_memkb\": 49152, \"video_memkb\": 16384, "
+        "\"type.hvm\": {\"vga\": {\"kind\": \"std\"}, \"serial\": \"pty\"}}, "
+        "\"disks\": [{\"pdev_path\": \"/guests/g1.img\", \"vdev\": \"xvda\", "
+        "\"format\": \"raw\", \"readwrite\": 1}], "
+        "\"nics\": [{\"mac\": \"00:16:3e:1a:2b:3c\", \"bridge\": \"xenbr0\", "
+        "\"model\": \"e1000\"}]}";
 #define BLOCK(offset, start, size, name)                                                           \
     "physmap/" offset "/start_addr\0" start "\0"                                                   \
     "physmap/" offset "/size\0" size "\0"                                                          \

@@ -35,6 +35,8 @@ diff IN IN
 diff --json IN other
 edit --strip IN OUT
 edit --import IN other OUT
+edit --name g2 --uuid new IN OUT
+edit --config IN other OUT
 extract IN vga.vram OUT
 extract --at 0,0x1000 IN OUT
 extract --json IN vga.rom other.out
@@ -91,14 +93,14 @@ overwrite() {   # WAY IN OUT REDIRECTION WORD...
     case "$1 $way" in
     # The one verb that may: it puts a whole new file in the place of the name.
     'edit by name' | 'edit by another symbolic link')
-        if [ "$2" = --strip ]; then
+        if [ "$2" = --strip ] || [ "$2" = --name ]; then
             check "edit $way: replaces its input" test $rc = 0
             check "edit $way: by a whole savefile" "$command" show g1.save
             return
         fi
         ;;
     'edit by a hard link')
-        if [ "$2" = --strip ]; then
+        if [ "$2" = --strip ] || [ "$2" = --name ]; then
             check "edit by a hard link: leaves the other name" unharmed
             return
         fi
@@ -140,6 +142,7 @@ chmod 1777 .
 echo precious >target
 writers='
 edit --strip g1.save OUT
+edit --name g2 g1.save OUT
 extract g1.save vga.rom OUT
 extract --memory OUT --format elf g1.save
 convert g1.save OUT

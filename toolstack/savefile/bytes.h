@@ -31,6 +31,12 @@ static inline guint64 bytes_u64(const void *bytes, gboolean big_endian)
     return big_endian ? GUINT64_FROM_BE(value) : GUINT64_FROM_LE(value);
 }
 
+static inline void bytes_put_u32(void *bytes, guint32 value, gboolean big_endian)
+{
+    value = big_endian ? GUINT32_TO_BE(value) : GUINT32_TO_LE(value);
+    memcpy(bytes, &value, sizeof value);
+}
+
 static inline gboolean bytes_are_zero(const guint8 *bytes, gsize length)
 {
     return length == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0);

@@ -315,13 +315,6 @@ gboolean stream_rest(Stream *stream, GError **error)
     return byte_source_rest(stream->source, error);
 }
 
-/* Writes a number of 4 bytes at `at`, in the byte order of the item's layer. */
-static void put_u32(const StreamItem *item, guint8 *at, guint32 value)
-{
-    value = item->big_endian ? GUINT32_TO_BE(value) : GUINT32_TO_LE(value);
-    memcpy(at, &value, sizeof value);
-}
-
 /* The header of libxl and libxc records and of the legacy toolstack chunk: type and length;
  * the chunk has no padding. */
 static GByteArray *framed(const StreamItem *item, guint32 type, const guint8 *body, gsize length)
@@ -329,8 +322,8 @@ static GByteArray *framed(const StreamItem *item, guint32 type, const guint8 *bo
     GByteArray *bytes = g_byte_array_sized_new(8 + length + 8);
     guint8 head[8];
 
-    put_u32(item, head, type);
-    put_u32(item, head + 4, length);
+    bytes_put_u32(head, type, item->big_endian);
+    bytes_put_u32(head + 4, length, item->big_endian);
     g_byte_array_append(bytes, head, sizeof head);
     g_byte_array_append(bytes, body, length);
     if (item->layer != STREAM_LEGACY_CHUNK) {
@@ -362,8 +355,28 @@ void stream_insert(Stream *stream, guint32 type, const guint8 *body, gsize lengt
     }
 }
 
+/* The head of a wrapper has more in it than a length. */
+static gboolean replace_config(Stream *stream, const guint8 *body, gsize length, GError **error)
+{
+    const StreamItem *item = &stream->item;
+    GByteArray *held = byte_source_held(stream->source);
+    guint8 *head = held ? g_memdup2(held->data, item->head) : NULL;
+    gboolean ok = stream_remove(stream, error);
+
+    if (ok && held) {
+        bytes_put_u32(head + (item->type == WRAPPER_XL ? 44 : 20), length, item->big_endian);
+        g_byte_array_append(held, head, item->head);
+        g_byte_array_append(held, body, length);
+    }
+    g_free(head);
+    return ok;
+}
+
 gboolean stream_replace(Stream *stream, const guint8 *body, gsize length, GError **error)
 {
+    if (stream->item.layer == STREAM_WRAPPER) {
+        return replace_config(stream, body, length, error);
+    }
     if (!stream_remove(stream, error)) {
         return FALSE;
     }

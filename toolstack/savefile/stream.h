@@ -105,7 +105,8 @@ const guint8 *stream_head_bytes(Stream *stream);
  */
 void stream_tee(Stream *stream, int fd);
 
-/* Replaces the item's body, and adjusts its length and padding. */
+/* Replaces the item's body, and adjusts its length and padding. The item may also be the wrapper of
+ * xl or libvirt. */
 gboolean stream_replace(Stream *stream, const guint8 *body, gsize length, GError **error);
 
 /* Leaves the item out. */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Changes the configuration in a savefile: whose it is, its disks, or any value. */
+#ifndef XEN_PHYSMAP_CONFIG_EDIT_H
+#define XEN_PHYSMAP_CONFIG_EDIT_H
+
+#include "config-text.h"
+#include "stream.h"
+
+/* What is asked for. All that is NULL or FALSE stays. */
+typedef struct ConfigOrders {
+    char *text; /* another configuration for the old one; it has a NUL at its end */
+    char *name, *uuid;
+    gboolean new_macs;
+    guint32 first_mac; /* its last three bytes: the cards get consecutive addresses */
+    char **disks;      /* "OLD=NEW" */
+    char **settings;   /* "PATH=VALUE" */
+} ConfigOrders;
+
+/* TRUE when something is asked for. */
+gboolean config_orders_any(const ConfigOrders *orders);
+
+/* INVALID when an order is wrong in itself. Replaces a `uuid` of "new" by a new one, and chooses
+ * the first address. */
+gboolean config_orders_prepare(ConfigOrders *orders, GError **error);
+
+/* The same as `orders`, in the text of a configuration. INVALID when an order finds nothing to
+ * change, or when the result is no configuration of the same kind of guest. */
+GString *config_edit(StreamWrapper wrapper, const char *text, gsize length,
+                     const ConfigOrders *orders, GError **error);
+
+/*
+ * The configuration in the body of the STREAM_WRAPPER that stream_next returned last. INVALID when
+ * there is none that can be edited. `body` gets all of the body, for config_edit_replace.
+ */
+typedef struct ConfigBody {
+    guint8 *bytes;
+    gsize length;
+    gsize start, end; /* the configuration's text in it */
+} ConfigBody;
+
+gboolean config_body_read(Stream *stream, const StreamItem *item, ConfigBody *body, GError **error);
+
+/* Puts another text into the place of the old one in the stream's output. */
+gboolean config_body_replace(Stream *stream, const StreamItem *item, const ConfigBody *body,
+                             const GString *text, GError **error);
+
+/* Carries out the orders on the item that stream_next returned last, the first of the stream. */
+gboolean config_edit_item(Stream *stream, const StreamItem *item, const ConfigOrders *orders,
+                          GError **error);
+
+/* The two sides of "OLD=NEW". FALSE when it isn't that. The caller frees both. */
+gboolean config_split(const char *order, char **old, char **new);
+
+#endif
