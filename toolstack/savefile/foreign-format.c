@@ -76,3 +76,14 @@ const char *foreign_format_compressor(const guint8 *bytes, gsize length)
     }
     return NULL;
 }
+
+gboolean foreign_format_is_undecided(const guint8 *bytes, gsize length)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+        if (formats[i].compressor && length < formats[i].length &&
+            memcmp(bytes, formats[i].magic, length) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}

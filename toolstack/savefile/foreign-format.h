@@ -8,10 +8,16 @@
 /* So many bytes are enough. */
 #define FOREIGN_FORMAT_BYTES 18
 
+/* The programs whose files are read, for those who ask. */
+#define FOREIGN_FORMAT_COMPRESSORS "gzip, xz, zstd, lz4"
+
 /* What it is and what to do with it, to be put after "it is"; NULL when it isn't known. */
 const char *foreign_format_describe(const guint8 *bytes, gsize length);
 
 /* The program that uncompresses it; NULL when it isn't compressed. */
 const char *foreign_format_compressor(const guint8 *bytes, gsize length);
+
+/* TRUE when more bytes would tell whether it is compressed. */
+gboolean foreign_format_is_undecided(const guint8 *bytes, gsize length);
 
 #endif

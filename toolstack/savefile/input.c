@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "foreign-format.h"
@@ -85,16 +87,64 @@ static gboolean start(const char *program, int file, int writing_end)
     return failed == 0;
 }
 
-/* Puts the compressor's pipe in the place of a compressed file. It ends when it has written all, or
+/* Looks at the first bytes of a pipe or socket, and leaves them there: 0 at its end, -1 on an error. */
+static gssize look_ahead(int fd, gboolean is_socket, const int scratch[2], guint8 *bytes,
+                         gsize length)
+{
+    gssize n;
+
+    if (is_socket) {
+        return recv(fd, bytes, length, MSG_PEEK);
+    }
+    n = tee(fd, scratch[1], length, 0);
+    return n > 0 ? read(scratch[0], bytes, n) : n;
+}
+
+/* The same, until there are enough of them to tell what it is. */
+static gssize first_bytes(int fd, gboolean is_socket, guint8 *bytes, gsize length)
+{
+    struct pollfd wait = { .fd = fd, .events = POLLIN };
+    int scratch[2];
+    gssize n;
+
+    if (pipe2(scratch, O_CLOEXEC) < 0) {
+        return -1;
+    }
+    do {
+        while (poll(&wait, 1, -1) < 0 && errno == EINTR) {
+        }
+        n = look_ahead(fd, is_socket, scratch, bytes, length);
+        if (n > 0 && !(wait.revents & POLLHUP) && foreign_format_is_undecided(bytes, n)) {
+            /* What is there already would end a poll at once. */
+            g_usleep(G_TIME_SPAN_MILLISECOND);
+            n = -1;
+            errno = EAGAIN;
+        }
+    } while (n < 0 && (errno == EAGAIN || errno == EINTR));
+    close(scratch[0]);
+    close(scratch[1]);
+    return n;
+}
+
+/* Puts the compressor's pipe in the place of a compressed file or pipe. It ends when it has written all, or
  * when nobody reads on; a damaged file ends too early, and the compressor says why. */
 static int uncompress(int fd, const struct stat *st, GError **error)
 {
     guint8 bytes[FOREIGN_FORMAT_BYTES];
-    gssize n = S_ISREG(st->st_mode) ? pread(fd, bytes, sizeof bytes, lseek(fd, 0, SEEK_CUR)) : 0;
-    const char *program = n > 0 ? foreign_format_compressor(bytes, n) : NULL;
+    gboolean waits = S_ISFIFO(st->st_mode) || S_ISSOCK(st->st_mode);
+    const char *program = NULL;
     int ends[2] = { -1, -1 };
+    gssize n = 0;
     gboolean ok;
 
+    if (S_ISREG(st->st_mode)) {
+        n = pread(fd, bytes, sizeof bytes, lseek(fd, 0, SEEK_CUR));
+    } else if (waits) {
+        n = first_bytes(fd, S_ISSOCK(st->st_mode), bytes, sizeof bytes);
+    }
+    if (n > 0) {
+        program = foreign_format_compressor(bytes, n);
+    }
     if (!program) {
         return fd;
     }

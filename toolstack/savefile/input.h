@@ -15,7 +15,7 @@
 int input_open(const char *name, GError **error);
 
 /* The program that uncompresses what this descriptor reads; NULL when it is read as it is. A file
- * that gzip, xz, zstd or lz4 has compressed is read through one, and is a pipe then. */
+ * or pipe that gzip, xz, zstd or lz4 has compressed is read through one, and is a pipe then. */
 const char *input_compressor(int fd);
 
 /* TRUE for a regular file or a disk that input_open has opened, under any name. */
