@@ -32,7 +32,7 @@ uses-toolstack := xen-dm/shared toolstack/domain toolstack/savefile toolstack/pi
 
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARNINGS) $(HARDENING) $(SANITIZE) -fPIC -fvisibility=hidden \
 	-D_GNU_SOURCE -DXEN_PHYSMAP_VERSION='"$(VERSION)"' -DG_LOG_DOMAIN='"xen-physmap"' \
-	-DXEN_PHYSMAP_SYSCONFDIR='"$(sysconfdir)"' \
+	-DXEN_PHYSMAP_SYSCONFDIR='"$(sysconfdir)"' -DXEN_PHYSMAP_LIBEXECDIR='"$(pkglibexecdir)"' \
 	-Iinclude $(ROOM_CFLAGS) $(LIB_CFLAGS) $(JSON_CFLAGS) $(CAIRO_CFLAGS) \
 	$(if $(FUSE_LIBS),-DHAVE_FUSE $(FUSE_CFLAGS))
 ALL_LDFLAGS = $(LDFLAGS) $(SANITIZE) -Wl,-z,relro,-z,now -Wl,--as-needed

@@ -28,12 +28,12 @@ static gboolean hash_blocks(const XenPhysmapOps *ops, guint32 domid, const XenPh
     return TRUE;
 }
 
-static void print_json(const Domain *domain, const XenPhysmapTable *table,
-                       const GPtrArray *findings, const GPtrArray *notes, const GPtrArray *hashes)
+static JsonObject *domain_json(const Domain *domain, const XenPhysmapTable *table,
+                               const GPtrArray *findings, const GPtrArray *notes,
+                               const GPtrArray *hashes)
 {
-    JsonObject *answer = record_text_answer("check");
     JsonObject *object = record_text_domain(domain->domid, domain->name);
-    JsonArray *domains = json_array_new(), *found = json_array_new();
+    JsonArray *found = json_array_new();
 
     record_text_add_records(object, table);
     for (guint i = 0; i < hashes->len; i++) {
@@ -46,23 +46,21 @@ static void print_json(const Domain *domain, const XenPhysmapTable *table,
     }
     json_object_set_array_member(object, "findings", found);
     json_object_set_array_member(object, "notes", record_text_strings(notes));
-    json_array_add_object_element(domains, object);
-    json_object_set_array_member(answer, "domains", domains);
-    record_text_print_json(stdout, answer);
+    return object;
 }
 
-static void print_text(const Domain *domain, const XenPhysmapTable *table,
+static void print_text(const Domain *domain, const char *prefix, const XenPhysmapTable *table,
                        const GPtrArray *findings, const GPtrArray *notes, const GPtrArray *hashes)
 {
     for (guint i = 0; i < hashes->len; i++) {
-        printf("%s  %s\n", (char *)g_ptr_array_index(hashes, i),
+        printf("%s%s  %s\n", prefix, (char *)g_ptr_array_index(hashes, i),
                xen_physmap_table_get(table, i)->name);
     }
     for (guint i = 0; i < findings->len; i++) {
-        printf("%s\n", (char *)g_ptr_array_index(findings, i));
+        printf("%s%s\n", prefix, (char *)g_ptr_array_index(findings, i));
     }
     for (guint i = 0; i < notes->len; i++) {
-        printf("note: %s\n", (char *)g_ptr_array_index(notes, i));
+        printf("note: %s%s\n", prefix, (char *)g_ptr_array_index(notes, i));
     }
     if (findings->len == 0) {
         printf("domain %u (%s): QEMU, the domain and %u record%s agree\n", domain->domid,
@@ -71,10 +69,70 @@ static void print_text(const Domain *domain, const XenPhysmapTable *table,
     }
 }
 
+/* Checks one domain. Prints what was found, or adds it to `domains` unless that is NULL. With
+ * `prefix` the lines say which domain they are of. */
+static int check(const XenPhysmapOps *ops, const Domain *domain, const char *prefix, gboolean hash,
+                 JsonArray *domains)
+{
+    g_autoptr(XenPhysmapTable) table = NULL;
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) hashes = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) findings = NULL;
+    GError *error = NULL;
+
+    if (!(findings = layout_check(ops, domain, &table, notes, &error)) ||
+        (hash && findings->len == 0 && !hash_blocks(ops, domain->domid, table, hashes, &error))) {
+        g_prefix_error(&error, "%s", prefix);
+        return verb_fail(error);
+    }
+    if (domains) {
+        json_array_add_object_element(domains, domain_json(domain, table, findings, notes, hashes));
+    } else {
+        print_text(domain, prefix, table, findings, notes, hashes);
+    }
+    return findings->len ? EXIT_FINDING : EXIT_FINE;
+}
+
+/* Every domain whose QEMU was started by the launcher. The others have nothing to be compared with;
+ * xen-physmap doctor names them. */
+static int check_all(const XenPhysmapOps *ops, gboolean hash, JsonArray *domains)
+{
+    GError *error = NULL;
+    g_autoptr(GPtrArray) all = domain_all(ops, &error);
+    int end = EXIT_FINE;
+    guint checked = 0;
+
+    if (!all) {
+        return verb_fail(error);
+    }
+    for (guint i = 0; i < all->len; i++) {
+        const Domain *domain = g_ptr_array_index(all, i);
+        g_autofree char *prefix = g_strdup_printf("domain %u (%s): ", domain->domid, domain->name);
+        gboolean recorded;
+        int one;
+
+        if (!domain_is_recorded(ops, domain, &recorded, &error)) {
+            one = verb_fail(g_steal_pointer(&error));
+        } else if (recorded) {
+            checked++;
+            one = check(ops, domain, prefix, hash, domains);
+        } else {
+            continue;
+        }
+        end = MAX(end, one);
+    }
+    if (!domains && end == EXIT_FINE && checked == 0) {
+        puts("no domain's QEMU was started by xen-physmap-qemu; see xen-physmap doctor");
+    }
+    return end;
+}
+
 int verb_check(int argc, char **argv)
 {
-    gboolean json = FALSE, hash = FALSE;
+    gboolean all = FALSE, json = FALSE, hash = FALSE;
     const GOptionEntry entries[] = {
+        { "all", 'a', 0, G_OPTION_ARG_NONE, &all,
+          "every domain whose QEMU xen-physmap-qemu started", NULL },
         { "json", 'j', 0, G_OPTION_ARG_NONE, &json, "print a JSON object", NULL },
         { "hash", 0, 0, G_OPTION_ARG_NONE, &hash,
           "print the SHA-256 of each block's pages; pause the guest first", NULL },
@@ -83,23 +141,32 @@ int verb_check(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     g_autoptr(XenPhysmapOps) ops = NULL;
     g_autoptr(Domain) domain = NULL;
-    g_autoptr(XenPhysmapTable) table = NULL;
-    g_autoptr(GPtrArray) findings = NULL, notes = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) hashes = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(JsonArray) domains = NULL;
+    int end;
 
     if (!verb_options(
-            &argc, &argv, entries, "DOMID|NAME",
+            &argc, &argv, entries, "DOMID|NAME|--all",
             "Compares a domain's records with its running QEMU and with the pages that the\n"
             "domain has. Prints a line for each block that is wrong.",
-            1, 1)) {
+            0, 1)) {
+        return EXIT_TROUBLE;
+    }
+    if (all != (argc == 1)) {
+        g_printerr("%s: name a domain or give --all\n", g_get_prgname());
         return EXIT_TROUBLE;
     }
     if (!(ops = xen_physmap_ops_open(XEN_PHYSMAP_OPS_HYPERVISOR, &error)) ||
-        !(domain = domain_find(ops, argv[1], &error)) ||
-        !(findings = layout_check(ops, domain, &table, notes, &error)) ||
-        (hash && findings->len == 0 && !hash_blocks(ops, domain->domid, table, hashes, &error))) {
+        (!all && !(domain = domain_find(ops, argv[1], &error)))) {
         return verb_fail(g_steal_pointer(&error));
     }
-    (json ? print_json : print_text)(domain, table, findings, notes, hashes);
-    return findings->len ? EXIT_FINDING : EXIT_FINE;
+    domains = json ? json_array_new() : NULL;
+    end = all ? check_all(ops, hash, domains) : check(ops, domain, "", hash, domains);
+    /* Of a single domain that can't be checked there is nothing to print. */
+    if (json && (all || json_array_get_length(domains) > 0)) {
+        JsonObject *answer = record_text_answer("check");
+
+        json_object_set_array_member(answer, "domains", g_steal_pointer(&domains));
+        record_text_print_json(stdout, answer);
+    }
+    return end;
 }

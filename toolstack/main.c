@@ -17,6 +17,7 @@ static const struct {
 } verbs[] = {
     { "list", verb_list, "print the layout of running domains, from xenstore" },
     { "check", verb_check, "compare the records with the running QEMU and the domain's pages" },
+    { "doctor", verb_doctor, "say whether this host is ready, and what to do" },
     { "show", verb_show, "print what is in a savefile, and its layout" },
     { "verify", verb_verify, "check a savefile against the rules of its format and of a layout" },
     { "diff", verb_diff, "compare two layouts: savefiles, JSON, running domains" },

@@ -52,6 +52,8 @@ restore 1 IN
 save 1 other.out
 list --all
 check 1
+check --all
+doctor
 watch 1
 mount IN nowhere
 update-dm --dry-run 1

@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <xenctrl.h>
 
 #include <xen-physmap/xenstore.h>
+
+#include "names.h"
 
 /* Domids from 0x7ff0 on are Xen's own. */
 #define DOMID_LAST 0x7fef
@@ -158,6 +161,16 @@ Domain *domain_open(const char *word, XenPhysmapOpsFlags flags, XenPhysmapOps **
 XenPhysmapTable *domain_records(const XenPhysmapOps *ops, const Domain *domain, GError **error)
 {
     return xen_physmap_xenstore_load(ops, domain->domid, domain->dm_domid, error);
+}
+
+gboolean domain_is_recorded(const XenPhysmapOps *ops, const Domain *domain, gboolean *recorded,
+                            GError **error)
+{
+    g_autofree char *socket = g_strdup_printf(QMP_SOCKET_FORMAT, domain->domid);
+    g_autoptr(XenPhysmapTable) table = domain_records(ops, domain, error);
+
+    *recorded = table && (xen_physmap_table_size(table) > 0 || access(socket, F_OK) == 0);
+    return table != NULL;
 }
 
 gboolean domain_page_limit(guint32 domid, guint64 *pages, GError **error)

@@ -30,6 +30,10 @@ GPtrArray *domain_all(const XenPhysmapOps *ops, GError **error);
 /* Its records, from live xenstore. */
 XenPhysmapTable *domain_records(const XenPhysmapOps *ops, const Domain *domain, GError **error);
 
+/* Whether its QEMU was started by the launcher: it has records, or the socket for our tools. */
+gboolean domain_is_recorded(const XenPhysmapOps *ops, const Domain *domain, gboolean *recorded,
+                            GError **error);
+
 /* The number of pages that it has or may have, whichever is more. No layout has more. */
 gboolean domain_page_limit(guint32 domid, guint64 *pages, GError **error);
 

@@ -700,20 +700,21 @@ gboolean process_keep_data_folders(Process *process, GError **error)
     return text != NULL;
 }
 
-gboolean process_probe(const Process *model, const char *qemu, gboolean *loaded, GError **error)
+gboolean process_probe(const char *launcher, char **env, const char *qemu, gboolean *loaded,
+                       GError **error)
 {
-    g_autofree char *folder = g_path_get_dirname(model->launcher);
+    g_autofree char *folder = g_path_get_dirname(launcher);
     g_autofree char *path = g_build_filename(folder, COMPONENT_FILE, NULL);
     g_autoptr(TrustedFile) component = trusted_file_open(path, error);
-    g_auto(GStrv) env = NULL;
+    g_auto(GStrv) probing = NULL;
     g_autofree char *answer = NULL;
 
     if (!component) {
         return FALSE;
     }
-    env = g_environ_setenv(g_strdupv(model->env), "LD_PRELOAD", component->path, TRUE);
-    env = g_environ_setenv(env, ENV_PROBE, "1", TRUE);
-    answer = process_ask((const char *[]){ qemu, "-version", NULL }, env, error);
+    probing = g_environ_setenv(g_strdupv(env), "LD_PRELOAD", component->path, TRUE);
+    probing = g_environ_setenv(probing, ENV_PROBE, "1", TRUE);
+    answer = process_ask((const char *[]){ qemu, "-version", NULL }, probing, error);
     *loaded = answer && strstr(answer, PROBE_ANSWER);
     return answer != NULL;
 }

@@ -108,10 +108,11 @@ char *process_ending(const ProcessId *id);
 char *process_ask(const char *const *argv, char **env, GError **error);
 
 /*
- * Runs "qemu -version" with the component of the launcher of `model` preloaded, as process_prepare
- * has it. *loaded is whether it was. An error when the program fails.
+ * Runs "qemu -version" with the component that lies beside the launcher preloaded, in the environment
+ * `env`. *loaded is whether it was. An error when the program fails.
  */
-gboolean process_probe(const Process *model, const char *qemu, gboolean *loaded, GError **error);
+gboolean process_probe(const char *launcher, char **env, const char *qemu, gboolean *loaded,
+                       GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Process, process_free)
 

@@ -83,7 +83,7 @@ static gboolean host_process_probe(void *opaque, const Process *model, const cha
                                    gboolean *loaded, GError **error)
 {
     (void)opaque;
-    return process_probe(model, qemu, loaded, error);
+    return process_probe(model->launcher, model->env, qemu, loaded, error);
 }
 
 static char *host_process_ask(void *opaque, const char *const *argv, GError **error)

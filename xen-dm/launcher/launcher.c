@@ -55,13 +55,15 @@ static void say(const char *format, ...)
 static void usage(void)
 {
     puts("Usage: xen-physmap-qemu QEMU-ARGUMENT...\n"
+         "       xen-physmap-qemu --where\n"
          "Starts QEMU for a Xen guest, and records in xenstore where its ramblocks are.\n\n"
          "Name it in xl.cfg:  device_model_override=\"/path/to/xen-physmap-qemu\"\n\n"
          "A guest that is restored or migrated in runs only if its ramblocks are where they\n"
          "were saved. " ENV_POLICY "=refuse (the default), warn or off in the\n"
          "environment, or mismatch=... under [restore] in " CONFIG_FILE ",\n"
          "says what to do otherwise.\n\n"
-         "All arguments go to QEMU, which is the program in " ENV_QEMU " or the first of:");
+         "--where prints which QEMU it would start and the policy, and ends.\n"
+         "All other arguments go to QEMU, which is the program in " ENV_QEMU " or the first of:");
     for (guint i = 0; i < G_N_ELEMENTS(qemus); i++) {
         printf("  %s\n", qemus[i]);
     }
@@ -106,18 +108,18 @@ static char *find_component(void)
  * What is to happen when a saved guest's layout doesn't match: the environment's word, or the
  * config file's, or the default. A word that is none means to refuse, and is said.
  */
-static RestorePolicy find_policy(void)
+static RestorePolicy find_policy(const char **source)
 {
     g_autofree char *word = g_strdup(getenv(ENV_POLICY));
-    const char *source = ENV_POLICY;
     RestorePolicy policy;
 
+    *source = ENV_POLICY;
     if (!word || !*word) {
         g_autoptr(GKeyFile) file = g_key_file_new();
         g_autoptr(GError) error = NULL;
 
         g_clear_pointer(&word, g_free);
-        source = CONFIG_FILE;
+        *source = CONFIG_FILE;
         if (g_key_file_load_from_file(file, CONFIG_FILE, G_KEY_FILE_NONE, &error)) {
             word = g_key_file_get_string(file, "restore", "mismatch", NULL);
         } else if (!g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT)) {
@@ -126,12 +128,28 @@ static RestorePolicy find_policy(void)
             say("%s: %s", CONFIG_FILE, shown);
         }
     }
+    if (!word) {
+        *source = "the default";
+    }
     if (!restore_policy_parse(word ? word : "refuse", &policy)) {
         g_autofree char *shown = xen_physmap_escape(word, -1);
 
-        say("%s is '%s', and not refuse, warn or off; taken as refuse", source, shown);
+        say("%s is '%s', and not refuse, warn or off; taken as refuse", *source, shown);
     }
     return policy;
+}
+
+/* For people, and for xen-physmap doctor. */
+static int print_where(const char *qemu)
+{
+    const char *source;
+    RestorePolicy policy = find_policy(&source);
+    g_autofree char *component = find_component();
+
+    printf(WHERE_QEMU "%s\n" WHERE_POLICY "%s (%s)\n", qemu, restore_policy_name(policy), source);
+    /* What is wrong with the component was said. */
+    (void)component;
+    return fflush(stdout) ? 2 : 0;
 }
 
 static void add_monitor(GPtrArray *args, const char *id, char *socket)
@@ -388,7 +406,7 @@ int main(int argc, char **argv)
     const char *qemu = find_qemu();
     g_autoptr(GPtrArray) args = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(LaunchRecord) record = NULL;
-    const char *hold = NULL, *domid = NULL;
+    const char *hold = NULL, *domid = NULL, *source;
     const char *const *given;
     RestorePolicy policy;
     gboolean attached;
@@ -396,12 +414,15 @@ int main(int argc, char **argv)
 
     if (argc < 2 || (argc == 2 && strcmp(argv[1], "--help") == 0)) {
         usage();
-        return argc < 2 ? 2 : 0;
+        return argc < 2 || fflush(stdout) ? 2 : 0;
     }
     if (!qemu) {
         say("no QEMU found where distributions put it; name it in " ENV_QEMU
             " (see xen-physmap-qemu --help)");
         return 127;
+    }
+    if (argc == 2 && strcmp(argv[1], WHERE_OPTION) == 0) {
+        return print_where(qemu);
     }
     forget_ours();
     argv++;
@@ -413,7 +434,7 @@ int main(int argc, char **argv)
     for (guint i = 0; argv[i]; i++) {
         g_ptr_array_add(args, g_strdup(argv[i]));
     }
-    policy = find_policy();
+    policy = find_policy(&source);
     record = describe(qemu, argv);
     incoming = qemu_args_find(given, "-incoming");
     /* The program comes before the others in args. */

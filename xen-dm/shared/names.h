@@ -16,6 +16,11 @@
 /* A QEMU in standby listens at each path with this after it; the updater renames the sockets. */
 #define STANDBY_SUFFIX ".next"
 
+/* The launcher's option that makes it print what it would start, one line each, and end. */
+#define WHERE_OPTION "--where"
+#define WHERE_QEMU "qemu "
+#define WHERE_POLICY "policy "
+
 /* Set by the administrator, read by the launcher: the QEMU to run, and what a mismatch means. */
 #define ENV_QEMU "XEN_PHYSMAP_QEMU"
 #define ENV_POLICY "XEN_PHYSMAP_POLICY"
