@@ -570,8 +570,8 @@ int verb_edit(int argc, char **argv)
 
     if (!verb_options(
             &argc, &argv, entries, "IN|- OUT|-",
-            "Copies a savefile or migration stream, and changes only what the options say: its\n"
-            "records, or the guest's configuration. All other bytes stay.\n"
+            "Copies a savefile or migration stream, and changes only what the options say:\n"
+            "its records, or the guest's configuration. All other bytes stay.\n"
             "\n"
             "BLOCK is a record's name, its region's name if only one record fits it, or\n"
             "@OFFSET for its phys_offset, as a number or exactly as in the file. The records\n"

@@ -595,7 +595,7 @@ static int extract_memory(const char *source, const char *path, const char *form
         g_prefix_error(&error, "%s: ", shown);
         return verb_fail(g_steal_pointer(&error));
     }
-    print_memory(strcmp(path, "-") == 0 ? stderr : stdout, path, format_name, &image);
+    print_memory(verb_words(strcmp(path, "-") == 0), path, format_name, &image);
     return image.ram_missing > 0 ? EXIT_FINDING : EXIT_FINE;
 }
 
@@ -661,7 +661,7 @@ int verb_extract(int argc, char **argv)
     if (json) {
         print_json(targets, wish.source);
     } else {
-        print_text(g_strcmp0(wish.out, "-") == 0 ? stderr : stdout, targets);
+        print_text(verb_words(g_strcmp0(wish.out, "-") == 0), targets);
     }
     for (guint i = 0; i < targets->len; i++) {
         missing |= g_array_index(targets, Target, i).missing > 0;

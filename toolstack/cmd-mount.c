@@ -11,7 +11,7 @@
 
 static MountTree *open_tree(const char *name, gboolean follow, GError **error)
 {
-    int fd = input_open(name, error);
+    int fd = follow ? input_open_plain(name, error) : input_open(name, error);
     MountTree *tree;
 
     if (fd < 0) {

@@ -262,7 +262,7 @@ int verb_update_dm(int argc, char **argv)
     g_autofree char *qemu = NULL;
     g_auto(GStrv) set_args = NULL;
     const GOptionEntry entries[] = {
-        { "qemu", 'q', 0, G_OPTION_ARG_FILENAME, &qemu,
+        { "qemu", 0, 0, G_OPTION_ARG_FILENAME, &qemu,
           "the new program (default: what is at its path)", "PATH" },
         { "set-arg", 0, 0, G_OPTION_ARG_STRING_ARRAY, &set_args,
           "replace an argument of QEMU's, or add it", "'-OPTION [VALUE]'" },

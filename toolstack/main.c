@@ -8,6 +8,10 @@
 
 #include <xen-physmap/record.h>
 
+#include "foreign-format.h"
+#include "memory-image.h"
+#include "record-file.h"
+#include "record-text.h"
 #include "verb.h"
 
 static const struct {
@@ -44,8 +48,32 @@ static void usage(FILE *out)
         fprintf(out, "  %-11s %s\n", verbs[i].name, verbs[i].summary);
     }
     fputs("\n`xen-physmap VERB --help` and `man xen-physmap-VERB` tell more.\n"
+          "-V, --version prints the version, --machine-readable what this program can do.\n"
           "Exit codes: 0 fine, 1 a finding or invalid input, 2 wrong usage or an error.\n",
           out);
+}
+
+/* Prints a line for each word of the list. */
+static void print_each(const char *kind, const char *list)
+{
+    g_auto(GStrv) words = g_strsplit(list, ", ", -1);
+
+    for (guint i = 0; words[i]; i++) {
+        printf("%s %s\n", kind, words[i]);
+    }
+}
+
+/* What this program can do, for other programs: a line for each thing, its kind first. */
+static void print_abilities(void)
+{
+    puts("version " XEN_PHYSMAP_VERSION);
+    printf("json %d\n", RECORD_TEXT_VERSION);
+    for (guint i = 0; i < G_N_ELEMENTS(verbs); i++) {
+        printf("verb %s\n", verbs[i].name);
+    }
+    print_each("records", RECORD_FORM_NAMES);
+    print_each("memory", MEMORY_FORMATS);
+    print_each("compressed", FOREIGN_FORMAT_COMPRESSORS);
 }
 
 /* If a standard stream is closed, the next file would be opened in its place, and be read from or
@@ -91,6 +119,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         puts("xen-physmap " XEN_PHYSMAP_VERSION);
+        return verb_end(EXIT_FINE);
+    }
+    if (strcmp(argv[1], "--machine-readable") == 0) {
+        print_abilities();
         return verb_end(EXIT_FINE);
     }
     for (guint i = 0; i < G_N_ELEMENTS(verbs); i++) {

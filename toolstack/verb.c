@@ -2,11 +2,15 @@
 /* Options and exit codes, the same for every verb. */
 #include "verb.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <xen-physmap/record.h>
+
+#include "stream.h"
+#include "xen-log.h"
 
 int verb_end(int end)
 {
@@ -17,24 +21,72 @@ int verb_end(int end)
     return end;
 }
 
+static gboolean quiet, verbose;
+
+FILE *verb_words(gboolean output_is_data)
+{
+    return output_is_data && !quiet ? stderr : stdout;
+}
+
+/* How many columns a line of --help has at most. */
+#define COLUMNS 80
+
+/* Where the description of an option begins in its line; 0 when the line has none. */
+static gsize description_column(const char *line)
+{
+    const char *gap = g_str_has_prefix(line, "  -") ? strstr(line + 2, "  ") : NULL;
+
+    return gap ? gap - line + strspn(gap, " ") : 0;
+}
+
+/* GLib writes the description of an option into one line, however long it is. */
+static void add_wrapped(GString *text, const char *line)
+{
+    gsize column = description_column(line), first = column, room = COLUMNS;
+
+    while (column > 0 && strlen(line) > room) {
+        const char *end = g_strrstr_len(line, room + 1, " ");
+
+        if (!end || end <= line + first) {
+            break;
+        }
+        g_string_append_len(text, line, end - line);
+        g_string_append_printf(text, "\n%*s", (int)column, "");
+        line = end + 1;
+        first = 0;
+        room = COLUMNS - column;
+    }
+    g_string_append(text, line);
+    g_string_append_c(text, '\n');
+}
+
 /* GLib's own --help exits with 0 even when it couldn't be written. */
 static gboolean print_help(const char *option, const char *value, gpointer data, GError **error)
 {
     g_autofree char *help = g_option_context_get_help(data, TRUE, NULL);
+    g_auto(GStrv) lines = g_strsplit(g_strchomp(help), "\n", -1);
+    g_autoptr(GString) text = g_string_new(NULL);
 
     (void)option;
     (void)value;
     (void)error;
-    fputs(help, stdout);
+    for (guint i = 0; lines[i]; i++) {
+        add_wrapped(text, lines[i]);
+    }
+    fputs(text->str, stdout);
     /* Without what runs at an exit: GLib is in the middle of the arguments. */
     _exit(verb_end(EXIT_FINE));
 }
 
 /* The options that every verb has. */
-static void add_help(GOptionContext *context)
+static void add_common(GOptionContext *context)
 {
     const GOptionEntry entries[] = {
         { "help", 'h', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, print_help, "show this help",
+          NULL },
+        { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "print only errors, and data for OUT -",
+          NULL },
+        { "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "print what Xen's libraries report, too",
           NULL },
         { 0 },
     };
@@ -43,6 +95,20 @@ static void add_help(GOptionContext *context)
     g_option_group_add_entries(group, entries);
     g_option_context_set_help_enabled(context, FALSE);
     g_option_context_set_main_group(context, group);
+}
+
+/* Data for "-" is written to the descriptor, and all else to `stdout`. */
+static gboolean be_quiet(void)
+{
+    FILE *nowhere = fopen("/dev/null", "we");
+
+    if (nowhere) {
+        stdout = nowhere;
+    } else {
+        fprintf(stderr, "%s: can't open /dev/null: %s\n", g_get_prgname(), g_strerror(errno));
+    }
+    stream_hide_progress();
+    return nowhere != NULL;
 }
 
 gboolean verb_options(int *argc, char ***argv, const GOptionEntry *entries, const char *synopsis,
@@ -54,7 +120,7 @@ gboolean verb_options(int *argc, char ***argv, const GOptionEntry *entries, cons
 
     g_set_prgname(name);
     g_option_context_set_summary(context, description);
-    add_help(context);
+    add_common(context);
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, argc, argv, &error)) {
         /* GLib's messages have typographic quotation marks, and arguments may contain any bytes. */
@@ -77,7 +143,8 @@ gboolean verb_options(int *argc, char ***argv, const GOptionEntry *entries, cons
         fprintf(stderr, "%s: wrong number of arguments; usage: %s %s\n", name, name, synopsis);
         return FALSE;
     }
-    return TRUE;
+    xen_log_hide(!verbose);
+    return !quiet || be_quiet();
 }
 
 int verb_fail(GError *error)

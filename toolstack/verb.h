@@ -3,6 +3,8 @@
 #ifndef XEN_PHYSMAP_VERB_H
 #define XEN_PHYSMAP_VERB_H
 
+#include <stdio.h>
+
 #include <glib.h>
 
 #include <xen-physmap/error.h>
@@ -20,6 +22,7 @@ typedef int (*VerbFunc)(int argc, char **argv);
 int verb_list(int argc, char **argv);
 int verb_show(int argc, char **argv);
 int verb_check(int argc, char **argv);
+int verb_doctor(int argc, char **argv);
 int verb_convert(int argc, char **argv);
 int verb_diff(int argc, char **argv);
 int verb_edit(int argc, char **argv);
@@ -35,6 +38,9 @@ int verb_mount(int argc, char **argv);
 
 /* Flushes standard output. Returns `end`, or EXIT_TROUBLE, with a message, when that fails. */
 int verb_end(int end);
+
+/* Where a verb prints what it says about its work: standard error when standard output gets its data. */
+FILE *verb_words(gboolean output_is_data);
 
 /*
  * Parses the options and removes them from argv, which keeps argv[0] and the positional arguments.

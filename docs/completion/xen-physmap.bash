@@ -1,18 +1,43 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Completion of xen-physmap for bash. Verbs and options are asked of the command itself.
+# Completion of xen-physmap for bash. What can be completed is asked of the command itself.
 
 _xen_physmap()
 {
-    local program=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]} words usage
+    local program=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
+    local verb=${COMP_WORDS[1]} words usage kind
     COMPREPLY=()
-    if [ "$COMP_CWORD" = 1 ]; then
+    # "--to=json" is three words to bash.
+    if [ "$word" = = ]; then
+        word=
+    elif [ "$before" = = ]; then
+        before=${COMP_WORDS[COMP_CWORD-2]}
+    fi
+    if [ "$COMP_CWORD" = 1 ] || { [ "$COMP_CWORD" = 2 ] && [ "$verb" = help ]; }; then
         words=$(LC_ALL=C "$program" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p')
-        mapfile -t COMPREPLY < <(compgen -W "$words --help --version" -- "$word")
+        [ "$COMP_CWORD" = 2 ] || words="$words help --help --version --machine-readable"
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
         return
     fi
-    usage=$(LC_ALL=C "$program" "${COMP_WORDS[1]}" --help 2>/dev/null)
+    usage=$(LC_ALL=C "$program" "$verb" --help 2>/dev/null)
     if [[ $word == -?* ]]; then
         words=$(sed -n 's/^  \(-[a-zA-Z], \)\{0,1\}\(--[a-z][a-z-]*\).*/\2/p' <<<"$usage")
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+        return
+    fi
+    case $before in
+    --format | --from | --to | -f | -t)
+        kind=records
+        [ "$verb" != extract ] || kind=memory
+        words=$("$program" --machine-readable 2>/dev/null | sed -n "s/^$kind //p")
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+        return
+        ;;
+    esac
+    # The end of a block's name, if only one has it: all of it has colons, at which bash splits words.
+    if [ "$verb" = extract ] && [ "$COMP_CWORD" -gt 2 ] && [ -f "$before" ]; then
+        words=$("$program" show --json -- "$before" 2>/dev/null |
+            sed -n '/"records"/,/]/s/^ *"name" : "\(.*\/\)\{0,1\}\([^/]*\)",$/\2/p' |
+            sort | uniq -u)
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
         return
     fi

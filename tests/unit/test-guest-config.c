@@ -157,7 +157,7 @@ static void test_foreign(void **unused)
         { "conectixaaaaaaaaaaaa", "a disk image in VHD;" },
         { "vhdxfileaaaaaaaaaaaa", "a disk image in VHDX" },
         { "LinuxGuestRecordaaaa", "Xen 4.1 or older" },
-        { "\x1f\x8b\x08\0aaaaaaaaaaaaaaaa", "gzip -dc" },
+        { "BZh91AY&SYaaaaaaaaaa", "bzip2 -dc" },
         { "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "begins with zeros" },
         { "a\x1b[2Jaaaaaaaaaaaaaaa", "it starts neither as one of xl" },
     };

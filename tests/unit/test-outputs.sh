@@ -53,7 +53,7 @@ save 1 other.out
 list --all
 check 1
 check --all
-doctor
+doctor .
 watch 1
 mount IN nowhere
 update-dm --dry-run 1

@@ -5,6 +5,7 @@
 #include <xenstore.h>
 
 #include "lazy-library.h"
+#include "xen-log.h"
 
 /* --- libxenstore --- */
 
@@ -93,7 +94,7 @@ static void *dm[DM_FUNCTIONS];
 static const LazyLibrary devicemodel = { XENDEVICEMODEL_SONAME, dm_names, dm };
 
 LAZY_OPEN(devicemodel, xendevicemodel_handle *, xendevicemodel_open,
-          (struct xentoollog_logger * logger, unsigned int flags), (logger, flags))
+          (struct xentoollog_logger * logger, unsigned int flags), (xen_log(logger), flags))
 LAZY_FUNCTION(dm, DM_CLOSE, int, xendevicemodel_close, (xendevicemodel_handle * handle), (handle))
 LAZY_FUNCTION(dm, DM_GET_IOREQ_SERVER_INFO, int, xendevicemodel_get_ioreq_server_info,
               (xendevicemodel_handle * handle, domid_t domid, ioservid_t id, xen_pfn_t *ioreq,
@@ -131,7 +132,7 @@ static void *fm[FM_FUNCTIONS];
 static const LazyLibrary foreignmemory = { XENFOREIGNMEMORY_SONAME, fm_names, fm };
 
 LAZY_OPEN(foreignmemory, xenforeignmemory_handle *, xenforeignmemory_open,
-          (struct xentoollog_logger * logger, unsigned flags), (logger, flags))
+          (struct xentoollog_logger * logger, unsigned flags), (xen_log(logger), flags))
 LAZY_FUNCTION(fm, FM_CLOSE, int, xenforeignmemory_close, (xenforeignmemory_handle * handle),
               (handle))
 LAZY_FUNCTION(fm, FM_MAP, void *, xenforeignmemory_map,

@@ -344,11 +344,25 @@ static const struct fuse_lowlevel_ops operations = {
 
 /* --- the mount --- */
 
+/* The first line that libfuse would have written to standard error. */
+static char *said;
+
+static void keep_line(enum fuse_log_level level, const char *format, va_list args)
+{
+    (void)level;
+    if (!said) {
+        g_autofree char *line = g_strchomp(g_strdup_vprintf(format, args));
+
+        said = xen_physmap_escape(line, -1);
+    }
+}
+
 static gboolean fail(GError **error, const char *what, const char *folder)
 {
     g_autofree char *shown = xen_physmap_escape(folder, -1);
 
-    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "can't %s %s", what, shown);
+    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "can't %s %s%s%s", what, shown,
+                said ? ": " : "", said ? said : "");
     return FALSE;
 }
 
@@ -383,12 +397,14 @@ gboolean mount_fuse_serve(MountTree *tree, const MountOptions *options, GError *
 
     mount.status = mount_tree_lookup(tree, MOUNT_ROOT, "status");
     g_mutex_init(&mount.lock);
+    fuse_set_log_func(keep_line);
     mount.session = fuse_session_new(&args, &operations, sizeof operations, &mount);
     if (!mount.session || fuse_set_signal_handlers(mount.session) != 0) {
         fail(error, "set FUSE up for", options->folder);
     } else {
         mounted = fuse_session_mount(mount.session, options->folder) == 0 ||
                   fail(error, "mount at", options->folder);
+        fuse_set_log_func(NULL);
         if (mounted && fuse_daemonize(options->foreground) == 0) {
             serve(&mount);
         }
@@ -399,6 +415,7 @@ gboolean mount_fuse_serve(MountTree *tree, const MountOptions *options, GError *
         fuse_session_destroy(mount.session);
     }
     fuse_opt_free_args(&args);
+    g_clear_pointer(&said, g_free);
     g_mutex_clear(&mount.lock);
     return mounted;
 }

@@ -14,15 +14,14 @@ static const struct {
     const char *compressor; /* NULL: it is not compressed */
     const char *what;
 } formats[] = {
-    { MAGIC("\x1f\x8b"), "gzip",
-      "a file that gzip compressed; give its name, or pipe it through gzip -dc" },
+    { MAGIC("\x1f\x8b"), "gzip", "a file that gzip compressed; uncompress it first, with gzip -d" },
     { MAGIC("\xfd"
             "7zXZ\0"),
-      "xz", "a file that xz compressed; give its name, or pipe it through xz -dc" },
+      "xz", "a file that xz compressed; uncompress it first, with xz -d" },
     { MAGIC("\x28\xb5\x2f\xfd"), "zstd",
-      "a file that zstd compressed; give its name, or pipe it through zstd -dc" },
+      "a file that zstd compressed; uncompress it first, with zstd -d" },
     { MAGIC("\x04\x22\x4d\x18"), "lz4",
-      "a file that lz4 compressed; give its name, or pipe it through lz4 -dc" },
+      "a file that lz4 compressed; uncompress it first, with lz4 -d" },
     { MAGIC("BZh"), NULL, "a file that bzip2 compressed; pipe it through bzip2 -dc" },
     { MAGIC("QEVM"), NULL,
       "the state of a QEMU alone, or a KVM guest's migration; there is no memory of a Xen guest "

@@ -168,18 +168,17 @@ static int uncompress(int fd, const struct stat *st, GError **error)
     return compressed.fd;
 }
 
-int input_open(const char *name, GError **error)
+static int open_it(const char *name, struct stat *st, GError **error)
 {
     int fd = strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
     int null;
-    struct stat st;
 
-    if (fd < 0 || fstat(fd, &st) < 0) {
+    if (fd < 0 || fstat(fd, st) < 0) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "can't open it: %s",
                     g_strerror(errno));
         return -1;
     }
-    if (identify(&st, &inputs[n_inputs % INPUTS_MAX])) {
+    if (identify(st, &inputs[n_inputs % INPUTS_MAX])) {
         n_inputs++;
     }
     /* Not even a message may go there. */
@@ -196,7 +195,22 @@ int input_open(const char *name, GError **error)
         }
         return -1;
     }
-    return uncompress(fd, &st, error);
+    return fd;
+}
+
+int input_open(const char *name, GError **error)
+{
+    struct stat st;
+    int fd = open_it(name, &st, error);
+
+    return fd < 0 ? -1 : uncompress(fd, &st, error);
+}
+
+int input_open_plain(const char *name, GError **error)
+{
+    struct stat st;
+
+    return open_it(name, &st, error);
 }
 
 gboolean input_is_file(const char *word)

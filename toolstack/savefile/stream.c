@@ -46,13 +46,20 @@ Stream *stream_open(int fd, GError **error)
     return source ? stream_new(source) : NULL;
 }
 
+static gboolean progress_hidden;
+
+void stream_hide_progress(void)
+{
+    progress_hidden = TRUE;
+}
+
 Stream *stream_new(ByteSource *source)
 {
     Stream *stream = g_new0(Stream, 1);
 
     stream->source = source;
     stream->layer = STREAM_WRAPPER;
-    stream->shown_at = isatty(STDERR_FILENO) ? g_get_monotonic_time() : 0;
+    stream->shown_at = !progress_hidden && isatty(STDERR_FILENO) ? g_get_monotonic_time() : 0;
     return stream;
 }
 

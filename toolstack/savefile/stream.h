@@ -78,6 +78,9 @@ void stream_close(Stream *stream);
 /* The same with a source, on which byte_source_peek may have been called; the stream closes it. */
 Stream *stream_new(ByteSource *source);
 
+/* A stream that takes longer than a second shows on a terminal how far it is. From now on none does. */
+void stream_hide_progress(void);
+
 /* The next item. After STREAM_END, every call returns STREAM_END. */
 gboolean stream_next(Stream *stream, StreamItem *item, GError **error);
 

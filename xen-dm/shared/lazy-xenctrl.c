@@ -3,6 +3,7 @@
 #include <xenctrl.h>
 
 #include "lazy-library.h"
+#include "xen-log.h"
 
 enum { OPEN, CLOSE, GETINFOLIST, PAUSE, UNPAUSE, VCPU_GETINFO, N_FUNCTIONS };
 
@@ -21,7 +22,7 @@ static const LazyLibrary xenctrl = { XENCTRL_SONAME, names, functions };
 
 LAZY_OPEN(xenctrl, xc_interface *, xc_interface_open,
           (xentoollog_logger * logger, xentoollog_logger *builder, unsigned flags),
-          (logger, builder, flags))
+          (xen_log(logger), xen_log(builder), flags))
 LAZY_FUNCTION(functions, CLOSE, int, xc_interface_close, (xc_interface * xch), (xch))
 LAZY_FUNCTION(functions, GETINFOLIST, int, xc_domain_getinfolist,
               (xc_interface * xch, uint32_t first, unsigned int most, xc_domaininfo_t *info),
