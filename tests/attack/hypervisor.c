@@ -7,16 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <xenctrl.h>
-#include <xendevicemodel.h>
-#include <xenforeignmemory.h>
-
 #include "attack.h"
-
-#define EXPORT __attribute__((visibility("default")))
-
-/* Handles are compared with NULL and nothing else, so any address is one. */
-static char handle;
+#include "xen-handles.h"
 
 static AttackCounts *counts(void)
 {
@@ -35,21 +27,6 @@ static AttackCounts *counts(void)
 }
 
 /* --- libxenctrl --- */
-
-EXPORT xc_interface *xc_interface_open(xentoollog_logger *logger, xentoollog_logger *dombuild,
-                                       unsigned flags)
-{
-    (void)logger;
-    (void)dombuild;
-    (void)flags;
-    return (xc_interface *)&handle;
-}
-
-EXPORT int xc_interface_close(xc_interface *xch)
-{
-    (void)xch;
-    return 0;
-}
 
 EXPORT int xc_domain_getinfolist(xc_interface *xch, uint32_t first_domain, unsigned int max_domains,
                                  xc_domaininfo_t *info)
@@ -90,19 +67,6 @@ EXPORT int xc_vcpu_getinfo(xc_interface *xch, uint32_t domid, uint32_t vcpu, xc_
 }
 
 /* --- libxendevicemodel --- */
-
-EXPORT xendevicemodel_handle *xendevicemodel_open(xentoollog_logger *logger, unsigned flags)
-{
-    (void)logger;
-    (void)flags;
-    return (xendevicemodel_handle *)&handle;
-}
-
-EXPORT int xendevicemodel_close(xendevicemodel_handle *dmod)
-{
-    (void)dmod;
-    return 0;
-}
 
 EXPORT int xendevicemodel_get_ioreq_server_info(xendevicemodel_handle *dmod, domid_t domid,
                                                 ioservid_t id, xen_pfn_t *ioreq_gfn,
@@ -149,19 +113,6 @@ EXPORT int xendevicemodel_relocate_memory(xendevicemodel_handle *dmod, domid_t d
 }
 
 /* --- libxenforeignmemory --- */
-
-EXPORT xenforeignmemory_handle *xenforeignmemory_open(xentoollog_logger *logger, unsigned flags)
-{
-    (void)logger;
-    (void)flags;
-    return (xenforeignmemory_handle *)&handle;
-}
-
-EXPORT int xenforeignmemory_close(xenforeignmemory_handle *fmem)
-{
-    (void)fmem;
-    return 0;
-}
 
 static void *zeros(size_t num)
 {

@@ -3,31 +3,12 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include <xenctrl.h>
-#include <xendevicemodel.h>
-#include <xenforeignmemory.h>
+#include "xen-handles.h"
 
-#define EXPORT __attribute__((visibility("default")))
-
-/* Handles are only compared with NULL, so any address will do. */
-static char handle;
 static char page[XC_PAGE_SIZE];
 
 /* Where the one block's pages are. */
 static uint64_t first_gfn, end_gfn;
-
-EXPORT xendevicemodel_handle *xendevicemodel_open(xentoollog_logger *logger, unsigned flags)
-{
-    (void)logger;
-    (void)flags;
-    return (xendevicemodel_handle *)&handle;
-}
-
-EXPORT int xendevicemodel_close(xendevicemodel_handle *dmod)
-{
-    (void)dmod;
-    return 0;
-}
 
 EXPORT int xendevicemodel_relocate_memory(xendevicemodel_handle *dmod, domid_t domid, uint32_t size,
                                           uint64_t src_gfn, uint64_t dst_gfn)
@@ -48,20 +29,6 @@ EXPORT int xendevicemodel_pin_memory_cacheattr(xendevicemodel_handle *dmod, domi
     (void)start;
     (void)end;
     (void)type;
-    return 0;
-}
-
-EXPORT xenforeignmemory_handle *xenforeignmemory_open(xentoollog_logger *logger,
-                                                      unsigned open_flags)
-{
-    (void)logger;
-    (void)open_flags;
-    return (xenforeignmemory_handle *)&handle;
-}
-
-EXPORT int xenforeignmemory_close(xenforeignmemory_handle *fmem)
-{
-    (void)fmem;
     return 0;
 }
 

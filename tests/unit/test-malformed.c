@@ -13,26 +13,7 @@
 #include <unistd.h>
 
 #include "../mocks/run-verb.h"
-
-/* Where the items are in an xl savefile of the maker with one record; test-stream shows it. */
-enum {
-    LIBXL = 55,
-    CONTEXT = 71,
-    LIBXC = 79,
-    DOMAIN = 103,
-    CPUID = 119,
-    MSR = 175,
-    STATIC = 199,
-    PAGES = 207,
-    TSC = 12567,
-    PARAMS = 12599,
-    HVM = 12631,
-    LIBXC_END_AT = 12655,
-    XENSTORE = 12663,
-    EMULATOR = 12775,
-    END = 12807,
-    LENGTH = 12815,
-};
+#include "../mocks/savefile-offsets.h"
 
 /* Overwrites 4 bytes with a little-endian number. */
 static const struct {

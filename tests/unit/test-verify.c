@@ -11,28 +11,9 @@
 #include <unistd.h>
 
 #include "../mocks/run-verb.h"
+#include "../mocks/savefile-offsets.h"
 #include "record-file.h"
 #include "verify.h"
-
-/* Where the items are in an xl savefile of the maker with one record; test-stream shows it. */
-enum {
-    LIBXL = 55,
-    CONTEXT = 71,
-    LIBXC = 79,
-    DOMAIN = 103,
-    CPUID = 119,
-    MSR = 175,
-    STATIC = 199,
-    PAGES = 207,
-    TSC = 12567,
-    PARAMS = 12599,
-    HVM = 12631,
-    LIBXC_END_AT = 12655,
-    XENSTORE = 12663,
-    EMULATOR = 12775,
-    END = 12807,
-    LENGTH = 12815,
-};
 
 /* The names of the rules that found something in any test. */
 static GHashTable *broken;

@@ -22,8 +22,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* For xc_map_foreign_range. */
 #define XC_WANT_COMPAT_MAP_FOREIGN_API
-#include <xenctrl.h>
+#include "xen-handles.h"
+
 #include <xenevtchn.h>
 #include <xengnttab.h>
 #include <xen/io/xs_wire.h>
@@ -32,29 +34,10 @@
  * Domain 0's clients are on the store's socket. Its ring, which the store insists on having, is a
  * page of zeros on which nothing ever arrives. Every other domain that is introduced has a ring of
  * its own, whose other end is a socket, $XENSTORED_RUNDIR/domain-N: a libxenstore that finds that
- * in XENSTORED_PATH speaks as that domain. Handles are compared with NULL and nothing else, so any
- * address is one.
+ * in XENSTORED_PATH speaks as that domain.
  */
-static char handle;
-
-#define EXPORT __attribute__((visibility("default")))
 
 /* --- libxenctrl --- */
-
-EXPORT xc_interface *xc_interface_open(xentoollog_logger *logger, xentoollog_logger *dombuild,
-                                       unsigned flags)
-{
-    (void)logger;
-    (void)dombuild;
-    (void)flags;
-    return (xc_interface *)&handle;
-}
-
-EXPORT int xc_interface_close(xc_interface *xch)
-{
-    (void)xch;
-    return 0;
-}
 
 /* Every domain that is asked for exists, and runs. */
 #if __XEN_LATEST_INTERFACE_VERSION__ < 0x00041300

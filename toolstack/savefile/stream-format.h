@@ -110,9 +110,7 @@ typedef enum {
     LEGACY_HVM_CONTEXT = 3,
     LEGACY_QEMU = 4,
     LEGACY_END = 0,
-    LEGACY_VERIFY = -1,
     LEGACY_VCPU_INFO = -2,
-    LEGACY_TSC_INFO = -7,
     LEGACY_LAST_CHECKPOINT = -9,
     LEGACY_TOOLSTACK = -18,
 } LegacyType;
@@ -120,8 +118,7 @@ typedef enum {
 /* In domain.guest. */
 typedef enum { GUEST_X86_PV = 1, GUEST_X86_HVM = 2 } StreamGuest;
 
-/* Hypervisor parameters of HVM_PARAMS that only a guest with a device model has. */
-#define HVM_PARAM_IOREQ_SERVER_PFN 32
+/* A parameter in HVM_PARAMS that is set only for a guest with a device model. */
 #define HVM_PARAM_NR_IOREQ_SERVER_PAGES 33
 
 #endif
