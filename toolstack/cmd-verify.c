@@ -83,7 +83,7 @@ int verb_verify(int argc, char **argv)
             "severity, text, rule. xen-physmap-verify(1) lists the rules.\n"
             "\n"
             "error: a restore fails, or the guest gets wrong memory\n"
-            "warning: no toolstack writes such a file\n"
+            "warning: no toolstack writes such a file, or a disk is newer than it\n"
             "note: information\n"
             "\n"
             "Exit code 0 when there are only notes, otherwise 1.",

@@ -26,6 +26,7 @@ static const struct {
     { "verify", verb_verify, "check a savefile against the rules of its format and of a layout" },
     { "diff", verb_diff, "compare two layouts: savefiles, JSON, running domains" },
     { "edit", verb_edit, "change records or configuration in a savefile or migration" },
+    { "clone", verb_clone, "copy a savefile, for guests with names and disks of their own" },
     { "extract", verb_extract, "write a ramblock in a savefile to a file" },
 #ifdef HAVE_FUSE
     { "mount", verb_mount, "show a savefile's memory and ramblocks as files" },

@@ -25,6 +25,7 @@ int verb_check(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 int verb_convert(int argc, char **argv);
 int verb_diff(int argc, char **argv);
+int verb_clone(int argc, char **argv);
 int verb_edit(int argc, char **argv);
 int verb_restore(int argc, char **argv);
 int verb_save(int argc, char **argv);

@@ -264,7 +264,8 @@ static void test_broken(void **unused)
         { TRUE, "<a b=c></a>", "between quotes" },
         { TRUE, "<a b='c></a>", "between quotes" },
         { TRUE, "<a", "no name" },
-        { TRUE, "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "byte 0 of the configuration: a document" },
+        { TRUE, "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
+          "byte 0 of the configuration: a document" },
         { TRUE, "<!-- <a></a>", "its --> is missing" },
         { TRUE, "<a><![CDATA[</a>", "its ]]> is missing" },
     };
@@ -313,10 +314,10 @@ static void test_decoded(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),   cmocka_unit_test(test_disk),
-        cmocka_unit_test(test_new),      cmocka_unit_test(test_config),
-        cmocka_unit_test(test_type),     cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_usage),    cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_values),  cmocka_unit_test(test_disk),
+        cmocka_unit_test(test_new),     cmocka_unit_test(test_config),
+        cmocka_unit_test(test_type),    cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_usage),   cmocka_unit_test(test_broken),
         cmocka_unit_test(test_decoded),
     };
 

@@ -40,6 +40,7 @@ show 0 read IN
 verify 1 read IN
 diff 0 read IN other
 edit 0 read IN OUT
+clone 1 refused IN OUT
 extract 1 read --at 0xf1000000,0x1000 IN OUT
 extract 1 refused IN vga.rom OUT
 extract 1 refused --memory OUT IN

@@ -37,6 +37,8 @@ edit --strip IN OUT
 edit --import IN other OUT
 edit --name g2 --uuid new IN OUT
 edit --config IN other OUT
+clone --overlays IN other
+clone --disk /guests/picture.img=/new IN other.out
 extract IN vga.vram OUT
 extract --at 0,0x1000 IN OUT
 extract --json IN vga.rom other.out

@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../mocks/run-verb.h"
@@ -573,6 +575,38 @@ static void test_tail(void **unused)
     maker_clear(&maker);
 }
 
+/* A disk is compared with the file, and not when its time isn't known. */
+static void test_disk(void **unused)
+{
+    g_autofree char *name = NULL;
+    int disk = g_file_open_tmp("disk-XXXXXX", &name, NULL);
+    g_autofree char *json = g_strdup_printf("{\"disks\":[{\"pdev_path\":\"%s\"}]}", name);
+    g_autofree char *xml = g_strdup_printf("<domain><devices><disk><source file='%s'/></disk>"
+                                           "</devices></domain>",
+                                           name);
+    g_autofree char *wanted = g_strdup_printf("warning: the disk %s was written ", name);
+    const struct timespec later[2] = { { time(NULL) + 60, 0 }, { time(NULL) + 60, 0 } };
+
+    (void)unused;
+    futimens(disk, later);
+    for (guint i = 0; i < 2; i++) {
+        Maker maker = MAKER_INIT;
+
+        if (i == 0) {
+            maker_xl(&maker, 3, json);
+        } else {
+            maker_libvirt(&maker, 2, xml);
+        }
+        maker_libxl(&maker, NULL, 0);
+        expect_of_file(&maker, wanted);
+        expect_of_file(&maker, " s after the savefile: the restored guest would destroy");
+        expect_of_file(&maker, "[disk-changed]");
+        maker_clear(&maker);
+    }
+    close(disk);
+    unlink(name);
+}
+
 /* The last test: each rule of the table was broken by one of those above. */
 static void test_every_rule(void **unused)
 {
@@ -589,11 +623,11 @@ static void test_every_rule(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes),      cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_ends),       cmocka_unit_test(test_layout),
-        cmocka_unit_test(test_odd),        cmocka_unit_test(test_pv),
-        cmocka_unit_test(test_order),      cmocka_unit_test(test_tail),
-        cmocka_unit_test(test_every_rule),
+        cmocka_unit_test(test_bytes), cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_ends),  cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_odd),   cmocka_unit_test(test_pv),
+        cmocka_unit_test(test_order), cmocka_unit_test(test_tail),
+        cmocka_unit_test(test_disk),  cmocka_unit_test(test_every_rule),
     };
     int failed;
 

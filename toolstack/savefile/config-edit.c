@@ -8,7 +8,7 @@
 #include <xen-physmap/record.h>
 
 #include "bytes.h"
-#include "guest-config.h"
+#include "config-devices.h"
 
 /* xl and libvirt make a guest's name a part of file names and of nodes in xenstore. */
 #define GUEST_NAME_MAX 128
@@ -67,8 +67,8 @@ static gboolean check_splits(char **orders, const char *form, GError **error)
 static gboolean check_name(const char *name, GError **error)
 {
     g_autofree char *shown = xen_physmap_escape(name, -1);
-    gboolean good = g_utf8_validate(name, -1, NULL) && !g_str_equal(name, ".") &&
-                    !g_str_equal(name, "..");
+    gboolean good =
+        g_utf8_validate(name, -1, NULL) && !g_str_equal(name, ".") && !g_str_equal(name, "..");
 
     for (const char *at = name; good && *at; at++) {
         good = (guchar)*at > ' ' && *at != 0x7f && *at != '/';
@@ -163,63 +163,31 @@ static gboolean set_macs(const ConfigText *config, guint32 first, GError **error
     return n > 0 || invalid(error, "the configuration has no network card with an address");
 }
 
-/* An argument of QEMU with this file as its "file=", with another one there; NULL: it has not. */
-static char *argument_with_file(const char *argument, const char *old, const char *new)
-{
-    g_auto(GStrv) parts = g_strsplit(argument, ",", -1);
-    gboolean found = FALSE;
-
-    for (char **part = parts; *part; part++) {
-        if (g_str_has_prefix(*part, "file=") && strcmp(*part + 5, old) == 0) {
-            g_free(*part);
-            *part = g_strconcat("file=", new, NULL);
-            found = TRUE;
-        }
-    }
-    return found ? g_strjoinv(",", parts) : NULL;
-}
-
-static gboolean set_disk(ConfigValue *value, const char *old, const char *new, gboolean *found,
+/* Sets the disk's file when it is `old`. */
+static gboolean set_disk(const ConfigDisk *disk, const char *old, const char *new, gboolean *found,
                          GError **error)
 {
-    static const char *const paths[] = {
-        "disks.pdev_path",
-        "domain/devices/disk/source/@file",
-        "domain/devices/disk/source/@dev",
-    };
-    static const char *const arguments[] = {
-        "b_info.extra",
-        "b_info.extra_hvm",
-        "domain/xen:commandline/xen:arg/@value",
-    };
+    g_autofree char *argument = NULL;
 
-    for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
-        if (config_value_is_at(value, paths[i]) && strcmp(value->value, old) == 0) {
-            *found = TRUE;
-            return config_value_set(value, new, error);
-        }
+    if (strcmp(disk->path, old) != 0) {
+        return TRUE;
     }
-    for (guint i = 0; i < G_N_ELEMENTS(arguments); i++) {
-        g_autofree char *to = config_value_is_at(value, arguments[i])
-                                  ? argument_with_file(value->value, old, new)
-                                  : NULL;
-
-        if (to) {
-            *found = TRUE;
-            return config_value_set(value, to, error);
-        }
+    *found = TRUE;
+    if (disk->argument) {
+        argument = config_argument_with(disk->file->value, "file=", old, new);
     }
-    return TRUE;
+    return config_value_set(disk->file, argument ? argument : new, error);
 }
 
 static gboolean set_disks(const ConfigText *config, const char *order, GError **error)
 {
     g_autofree char *old = NULL, *new = NULL, *shown = NULL;
+    g_autoptr(GPtrArray) disks = config_disks(config);
     gboolean found = FALSE;
 
     config_split(order, &old, &new);
-    for (guint i = 0; i < config->values->len; i++) {
-        if (!set_disk(config->values->pdata[i], old, new, &found, error)) {
+    for (guint i = 0; i < disks->len; i++) {
+        if (!set_disk(disks->pdata[i], old, new, &found, error)) {
             return FALSE;
         }
     }
@@ -227,7 +195,7 @@ static gboolean set_disks(const ConfigText *config, const char *order, GError **
     return found || invalid(error, "the configuration has no disk %s", shown);
 }
 
-static gboolean carry_out(const ConfigText *config, const ConfigOrders *orders, GError **error)
+gboolean config_carry_out(const ConfigText *config, const ConfigOrders *orders, GError **error)
 {
     if ((orders->name &&
          !set_one(config, config->xml ? "domain/name" : "c_info.name", orders->name, error)) ||
@@ -252,9 +220,8 @@ static gboolean carry_out(const ConfigText *config, const ConfigOrders *orders, 
     return TRUE;
 }
 
-/* The result has to be what the toolstack can read: a configuration of the same kind of guest. */
-static gboolean check_result(StreamWrapper wrapper, const GuestConfig *old, const GString *text,
-                             GError **error)
+gboolean config_check(StreamWrapper wrapper, const GuestConfig *old, const GString *text,
+                      GError **error)
 {
     g_autoptr(GuestConfig) config = NULL;
 
@@ -286,13 +253,13 @@ GString *config_edit(StreamWrapper wrapper, const char *text, gsize length,
         return NULL;
     }
     g_clear_error(error);
-    config = config_text_parse(wrapper == WRAPPER_LIBVIRT, from, orders->text ? strlen(from) : length,
-                               error);
-    if (!config || !carry_out(config, orders, error)) {
+    config = config_text_parse(wrapper == WRAPPER_LIBVIRT, from,
+                               orders->text ? strlen(from) : length, error);
+    if (!config || !config_carry_out(config, orders, error)) {
         return NULL;
     }
     result = config_text_result(config);
-    return check_result(wrapper, old, result, error) ? g_steal_pointer(&result) : NULL;
+    return config_check(wrapper, old, result, error) ? g_steal_pointer(&result) : NULL;
 }
 
 /* --- in a stream --- */

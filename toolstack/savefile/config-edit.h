@@ -4,7 +4,7 @@
 #define XEN_PHYSMAP_CONFIG_EDIT_H
 
 #include "config-text.h"
-#include "stream.h"
+#include "guest-config.h"
 
 /* What is asked for. All that is NULL or FALSE stays. */
 typedef struct ConfigOrders {
@@ -28,16 +28,21 @@ gboolean config_orders_prepare(ConfigOrders *orders, GError **error);
 GString *config_edit(StreamWrapper wrapper, const char *text, gsize length,
                      const ConfigOrders *orders, GError **error);
 
-/*
- * The configuration in the body of the STREAM_WRAPPER that stream_next returned last. INVALID when
- * there is none that can be edited. `body` gets all of the body, for config_edit_replace.
- */
+/* The two parts of that. The values are changed in `config`; then its text is what the toolstack can
+ * read: a configuration of the same kind of guest as `old`, which may be NULL. */
+gboolean config_carry_out(const ConfigText *config, const ConfigOrders *orders, GError **error);
+gboolean config_check(StreamWrapper wrapper, const GuestConfig *old, const GString *text,
+                      GError **error);
+
+/* All of the body of a STREAM_WRAPPER. */
 typedef struct ConfigBody {
     guint8 *bytes;
     gsize length;
     gsize start, end; /* the configuration's text in it */
 } ConfigBody;
 
+/* That of the STREAM_WRAPPER that stream_next returned last. INVALID when it has no configuration
+ * that can be edited. In any case the caller frees the bytes. */
 gboolean config_body_read(Stream *stream, const StreamItem *item, ConfigBody *body, GError **error);
 
 /* Puts another text into the place of the old one in the stream's output. */

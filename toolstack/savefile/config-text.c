@@ -31,8 +31,7 @@ static void value_free(gpointer data)
     g_free(value);
 }
 
-static gboolean fail(const Scan *scan, GError **error, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
+static gboolean fail(const Scan *scan, GError **error, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
 static gboolean fail(const Scan *scan, GError **error, const char *format, ...)
 {
@@ -233,8 +232,7 @@ static gboolean json_scalar(Scan *scan, GError **error)
     }
     scan->at += length;
     /* A null says nothing of what could be in its place. */
-    return *text == 'n' ||
-           add(scan, kind, start, scan->at, g_strndup(text, length), error);
+    return *text == 'n' || add(scan, kind, start, scan->at, g_strndup(text, length), error);
 }
 
 /* One member of an object, or element `i` of an array. */
@@ -489,6 +487,9 @@ static gboolean xml_open(Scan *scan, GPtrArray *open, GError **error)
     }
     if (peek(scan, 0) == '/') {
         scan->at += 2;
+        if (!add_xml(scan, CONFIG_VALUE_EMPTY, scan->at, scan->at, error)) {
+            return FALSE;
+        }
         close_element(scan, open);
         return TRUE;
     }
@@ -618,7 +619,7 @@ static gboolean is_of_kind(ConfigValueKind kind, const char *text)
     case CONFIG_VALUE_BOOLEAN:
         return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
     default:
-        return TRUE;
+        return kind != CONFIG_VALUE_EMPTY;
     }
 }
 
@@ -647,6 +648,7 @@ gboolean config_value_set(ConfigValue *value, const char *text, GError **error)
         [CONFIG_VALUE_STRING] = "a string",
         [CONFIG_VALUE_TEXT] = "a text",
         [CONFIG_VALUE_ATTRIBUTE] = "an attribute",
+        [CONFIG_VALUE_EMPTY] = "an element without a text",
     };
     gboolean plain = g_utf8_validate(text, -1, NULL);
 

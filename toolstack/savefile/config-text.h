@@ -11,6 +11,7 @@ typedef enum {
     CONFIG_VALUE_BOOLEAN,
     CONFIG_VALUE_TEXT,      /* all of an XML element that has no other in it */
     CONFIG_VALUE_ATTRIBUTE, /* of an XML element */
+    CONFIG_VALUE_EMPTY,     /* an XML element such as <readonly/>: it can't be given a value */
 } ConfigValueKind;
 
 /*

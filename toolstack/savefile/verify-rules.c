@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "config-devices.h"
 #include "emulator-data.h"
 #include "record-text.h"
 #include "verify.h"
@@ -90,6 +91,24 @@ static gboolean is_emulator(const Verify *verify)
 {
     return is_libxl(verify, LIBXL_EMULATOR_XENSTORE_DATA) ||
            is_libxl(verify, LIBXL_EMULATOR_CONTEXT);
+}
+
+/* A guest that goes on from older memory writes over what is newer on its disk. */
+static void check_disk_changed(Verify *verify)
+{
+    const GuestConfig *config = verify->config;
+    g_autoptr(ConfigText) text = NULL;
+    g_autoptr(GPtrArray) disks = NULL;
+
+    if (config && verify->written > 0) {
+        text = config_text_parse(verify->item->type == WRAPPER_LIBVIRT, config->text,
+                                 strlen(config->text), NULL);
+        disks = text ? config_changed_disks(text, verify->written) : NULL;
+    }
+    for (guint i = 0; disks && i < disks->len; i++) {
+        verify_found(verify, verify->item->offset + verify->item->head, "%s",
+                     (const char *)disks->pdata[i]);
+    }
 }
 
 static void check_libxl_options(Verify *verify)

@@ -317,11 +317,11 @@ static gboolean see_items(Verify *verify, Stream *stream, GError **error)
     return FALSE;
 }
 
-static guint64 file_size(int fd)
+static struct stat file_stat(int fd)
 {
-    struct stat st;
+    struct stat st = { 0 };
 
-    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? st : (struct stat){ 0 };
 }
 
 gboolean verify_run(Verify *verify, int fd, GError **error)
@@ -334,8 +334,9 @@ gboolean verify_run(Verify *verify, int fd, GError **error)
     }
     stream_keep_heads(stream);
     verify->stream = stream;
+    verify->written = file_stat(fd).st_mtime;
     if (see_items(verify, stream, &problem)) {
-        verify->size = file_size(fd);
+        verify->size = file_stat(fd).st_size;
     } else if (stream_cut(stream)) {
         verify->checkpoint = stream_checkpoints(stream);
     } else if (g_error_matches(problem, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID)) {

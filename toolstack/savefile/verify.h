@@ -3,6 +3,8 @@
 #ifndef XEN_PHYSMAP_VERIFY_H
 #define XEN_PHYSMAP_VERIFY_H
 
+#include <time.h>
+
 #include "completeness.h"
 #include "page-index.h"
 #include "savefile.h"
@@ -62,6 +64,7 @@ struct Verify {
     guint64 pfn, pfn_index; /* with its type, and which one of the item it is */
     guint32 stored;         /* pages that the item's pfns have by their types */
     guint64 end, size;      /* of the stream, and of the file; `size` is 0 for a pipe */
+    time_t written;         /* when the file was; 0 for a pipe */
     guint checkpoint;       /* the one behind which the input is cut; 0: it isn't */
 
     /* What came before the item. */

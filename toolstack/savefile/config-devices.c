@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Finds disks, sockets and passed-through devices in a configuration, of xl or of libvirt. */
+#include "config-devices.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <xen-physmap/record.h>
+
+/* QEMU closes a disk some seconds after the last byte of the savefile. */
+#define CLOSING_SECONDS 10
+
+static ConfigValue *find(const ConfigText *config, const char *path)
+{
+    for (guint i = 0; i < config->values->len; i++) {
+        ConfigValue *value = config->values->pdata[i];
+
+        if (strcmp(value->path, path) == 0) {
+            return value;
+        }
+    }
+    return NULL;
+}
+
+/* The value at `path` within the same device as `value`, whose path ends with `own`. */
+static ConfigValue *sibling(const ConfigText *config, const ConfigValue *value, const char *own,
+                            const char *path)
+{
+    g_autofree char *full =
+        g_strdup_printf("%.*s%s", (int)(strlen(value->path) - strlen(own)), value->path, path);
+
+    return find(config, full);
+}
+
+static gboolean is(const ConfigValue *value, const char *text)
+{
+    return value && strcmp(value->value, text) == 0;
+}
+
+/* --- arguments of QEMU --- */
+
+static gboolean is_argument(const ConfigValue *value)
+{
+    static const char *const paths[] = {
+        "b_info.extra",
+        "b_info.extra_hvm",
+        "domain/xen:commandline/xen:arg/@value",
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+        if (config_value_is_at(value, paths[i])) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+char *config_argument_with(const char *argument, const char *key, const char *old, const char *new)
+{
+    g_auto(GStrv) parts = g_strsplit(argument, ",", -1);
+    gboolean found = FALSE;
+
+    for (char **part = parts; *part; part++) {
+        if (g_str_has_prefix(*part, key) && (!old || strcmp(*part + strlen(key), old) == 0)) {
+            g_free(*part);
+            *part = g_strconcat(key, new, NULL);
+            found = TRUE;
+        }
+    }
+    return found ? g_strjoinv(",", parts) : NULL;
+}
+
+/* The value of a part of an argument; NULL: it has none. */
+static char *argument_part(const char *argument, const char *key)
+{
+    g_auto(GStrv) parts = g_strsplit(argument, ",", -1);
+
+    for (char **part = parts; *part; part++) {
+        if (g_str_has_prefix(*part, key)) {
+            return g_strdup(*part + strlen(key));
+        }
+    }
+    return NULL;
+}
+
+/* --- disks --- */
+
+static void disk_free(gpointer data)
+{
+    ConfigDisk *disk = data;
+
+    g_free(disk->path);
+    g_free(disk->device);
+    g_free(disk);
+}
+
+static ConfigDisk *disk_new(ConfigValue *file, const ConfigValue *device)
+{
+    ConfigDisk *disk = g_new0(ConfigDisk, 1);
+
+    disk->file = file;
+    disk->path = g_strdup(file->value);
+    disk->device = device ? g_strdup(device->value) : NULL;
+    return disk;
+}
+
+static ConfigDisk *xl_disk(const ConfigText *config, ConfigValue *file)
+{
+    static const char own[] = ".pdev_path";
+    ConfigDisk *disk = disk_new(file, sibling(config, file, own, ".vdev"));
+
+    disk->format = sibling(config, file, own, ".format");
+    disk->backend = sibling(config, file, own, ".backend");
+    disk->writable = !is(sibling(config, file, own, ".readwrite"), "0") &&
+                     !is(sibling(config, file, own, ".is_cdrom"), "1");
+    return disk;
+}
+
+static ConfigDisk *libvirt_disk(const ConfigText *config, ConfigValue *file, const char *own)
+{
+    ConfigDisk *disk = disk_new(file, sibling(config, file, own, "/target[1]/@dev"));
+    const ConfigValue *device = sibling(config, file, own, "/@device");
+
+    disk->format = sibling(config, file, own, "/driver[1]/@type");
+    disk->writable = !sibling(config, file, own, "/readonly[1]") &&
+                     !sibling(config, file, own, "/shareable[1]") && !is(device, "cdrom");
+    return disk;
+}
+
+/* An argument such as "file=/a.img,format=raw,if=ide"; NULL: it is no disk. */
+static ConfigDisk *argument_disk(ConfigValue *value)
+{
+    g_autofree char *path = argument_part(value->value, "file=");
+    g_autofree char *readonly = argument_part(value->value, "readonly=");
+    g_autofree char *media = argument_part(value->value, "media=");
+    ConfigDisk *disk;
+
+    if (!path) {
+        return NULL;
+    }
+    disk = disk_new(value, NULL);
+    g_free(disk->path);
+    disk->path = g_steal_pointer(&path);
+    disk->argument = TRUE;
+    disk->writable = g_strcmp0(readonly, "on") != 0 && g_strcmp0(media, "cdrom") != 0;
+    return disk;
+}
+
+GPtrArray *config_disks(const ConfigText *config)
+{
+    GPtrArray *disks = g_ptr_array_new_with_free_func(disk_free);
+
+    for (guint i = 0; i < config->values->len; i++) {
+        ConfigValue *value = config->values->pdata[i];
+        ConfigDisk *disk = NULL;
+
+        if (is_argument(value)) {
+            disk = argument_disk(value);
+        } else if (*value->value && config_value_is_at(value, "disks.pdev_path")) {
+            disk = xl_disk(config, value);
+        } else if (config_value_is_at(value, "domain/devices/disk/source/@file")) {
+            disk = libvirt_disk(config, value, "/source[1]/@file");
+        } else if (config_value_is_at(value, "domain/devices/disk/source/@dev")) {
+            disk = libvirt_disk(config, value, "/source[1]/@dev");
+        }
+        if (disk) {
+            g_ptr_array_add(disks, disk);
+        }
+    }
+    return disks;
+}
+
+gboolean config_disk_set_overlay(const ConfigDisk *disk, const char *path, GError **error)
+{
+    if (disk->argument) {
+        g_autofree char *file = config_argument_with(disk->file->value, "file=", NULL, path);
+        g_autofree char *both = config_argument_with(file, "format=", NULL, "qcow2");
+
+        return config_value_set(disk->file, both ? both : file, error);
+    }
+    return config_value_set(disk->file, path, error) &&
+           (!disk->format || config_value_set(disk->format, "qcow2", error)) &&
+           /* Only QEMU reads qcow2. */
+           (!disk->backend || config_value_set(disk->backend, "qdisk", error));
+}
+
+const char *config_disk_format(const ConfigDisk *disk)
+{
+    g_autofree char *part = disk->argument ? argument_part(disk->file->value, "format=") : NULL;
+    const char *format = disk->format ? disk->format->value : part;
+
+    return g_strcmp0(format, "raw") == 0 ? "raw" : g_strcmp0(format, "qcow2") == 0 ? "qcow2" : NULL;
+}
+
+/* --- what has a name --- */
+
+static const char *const path_values[] = {
+    "b_info.type.hvm.serial",
+    "b_info.type.hvm.serial_list",
+    "channels.connection.socket.path",
+    "domain/devices/serial/source/@path",
+    "domain/devices/console/source/@path",
+    "domain/devices/parallel/source/@path",
+    "domain/devices/channel/source/@path",
+    "domain/devices/graphics/@socket",
+    "domain/devices/graphics/listen/@socket",
+};
+
+static gboolean has_path(const ConfigValue *value)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(path_values); i++) {
+        if (config_value_is_at(value, path_values[i])) {
+            return TRUE;
+        }
+    }
+    return is_argument(value);
+}
+
+/* A character that a name's end has not after it. */
+static gboolean in_word(char c)
+{
+    return g_ascii_isalnum(c) || c == '_' || (guchar)c >= 0x80;
+}
+
+/* The text with each whole word `old` replaced. */
+static char *replace_words(const char *text, const char *old, const char *new)
+{
+    g_autoptr(GString) result = g_string_new(NULL);
+    gsize length = strlen(old);
+    const char *at = text, *found;
+
+    while ((found = strstr(at, old))) {
+        gboolean whole = (found == text || !in_word(found[-1])) && !in_word(found[length]);
+
+        g_string_append_len(result, at, found - at);
+        g_string_append(result, whole ? new : old);
+        at = found + length;
+    }
+    g_string_append(result, at);
+    return g_string_free(g_steal_pointer(&result), FALSE);
+}
+
+gboolean config_rename_paths(const ConfigText *config, const char *old, const char *new,
+                             GError **error)
+{
+    for (guint i = 0; *old && i < config->values->len; i++) {
+        ConfigValue *value = config->values->pdata[i];
+        g_autofree char *file = is_argument(value) ? argument_part(value->value, "file=") : NULL;
+        g_autofree char *renamed = NULL;
+
+        /* A disk needs more than another name. */
+        if (value->spelling || file || !has_path(value) || !strchr(value->value, '/')) {
+            continue;
+        }
+        renamed = replace_words(value->value, old, new);
+        if (strcmp(renamed, value->value) != 0 && !config_value_set(value, renamed, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* --- what can't be shared --- */
+
+static void add(GPtrArray *list, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void add(GPtrArray *list, const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_ptr_array_add(list, xen_physmap_escape(text, -1));
+}
+
+/* TRUE for a serial port and the like that every guest gets anew. */
+static gboolean is_made_for_each(const ConfigText *config, const ConfigValue *value)
+{
+    static const char *const made[] = { "pty", "none", "null", "stdio", "vc", "" };
+
+    for (guint i = 0; i < G_N_ELEMENTS(made); i++) {
+        if (is(value, made[i])) {
+            return TRUE;
+        }
+    }
+    return g_str_has_prefix(value->value, "/dev/pts/") ||
+           is(sibling(config, value, "/source[1]/@path", "/@type"), "pty");
+}
+
+/* TRUE for an argument of QEMU that names a file, a socket or a port. */
+static gboolean argument_names_something(const char *argument)
+{
+    static const char *const starts[] = { "file:", "unix:", "tcp:", "udp:", "telnet:", "pipe:" };
+    static const char *const parts[] = { "path=", "filename=", "file.filename=", "port=" };
+
+    for (guint i = 0; i < G_N_ELEMENTS(starts); i++) {
+        if (g_str_has_prefix(argument, starts[i])) {
+            return TRUE;
+        }
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_autofree char *part = argument_part(argument, parts[i]);
+
+        if (part) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* TRUE when the display has a number that a second one can't have. */
+static gboolean is_fixed_display(const ConfigText *config, const ConfigValue *value)
+{
+    if (config_value_is_at(value, "domain/devices/graphics/@port")) {
+        return !is(value, "-1") && !is(sibling(config, value, "/@port", "/@autoport"), "yes");
+    }
+    return (config_value_is_at(value, "b_info.type.hvm.vnc.display") ||
+            config_value_is_at(value, "vfbs.vnc.display")) &&
+           !is(sibling(config, value, ".display", ".findunused"), "True") &&
+           !is(sibling(config, value, ".display", ".enable"), "False");
+}
+
+static gboolean is_interface_name(const ConfigValue *value)
+{
+    return (config_value_is_at(value, "nics.ifname") && *value->value) ||
+           /* Others than libvirt's own, which it makes anew. */
+           (config_value_is_at(value, "domain/devices/interface/target/@dev") &&
+            !g_str_has_prefix(value->value, "vif") && !g_str_has_prefix(value->value, "vnet"));
+}
+
+/* Devices of the host, by the beginnings of their paths. */
+static void add_passed_through(const ConfigText *config, GPtrArray *list)
+{
+    static const struct {
+        const char *start, *what;
+    } devices[] = {
+        { "pcidevs[", "a PCI device of the host" },
+        { "dtdevs[", "a device of the host" },
+        { "usbdevs[", "a USB device of the host" },
+        { "vtpms[", "a virtual TPM" },
+        { "domain[1]/devices[1]/hostdev[", "a device of the host" },
+        { "domain[1]/devices[1]/redirdev[", "a USB device of a viewer" },
+        { "domain[1]/devices[1]/tpm[", "a virtual TPM" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(devices); i++) {
+        for (guint j = 0; j < config->values->len; j++) {
+            const ConfigValue *value = config->values->pdata[j];
+
+            if (g_str_has_prefix(value->path, devices[i].start)) {
+                add(list, "it has %s (%s), which only one guest can have", devices[i].what,
+                    value->path);
+                break;
+            }
+        }
+    }
+}
+
+/* TRUE when this guest alone has the value, or is meant to share it. */
+static gboolean is_own(const ConfigText *config, const ConfigValue *value,
+                       const ConfigText *original, const ConfigText *other)
+{
+    guint i;
+
+    if (!value->spelling || !g_ptr_array_find(config->values, value, &i)) {
+        return FALSE;
+    }
+    return is(original->values->pdata[i], value->value) || !other ||
+           !is(other->values->pdata[i], value->value);
+}
+
+/* What a value names that only one guest can have; NULL: nothing. */
+static const char *named_by(const ConfigText *config, const ConfigValue *value)
+{
+    if (is_argument(value)) {
+        return argument_names_something(value->value) ? "an argument of QEMU," : NULL;
+    }
+    return has_path(value)                   ? is_made_for_each(config, value) ? NULL : "the path"
+           : is_fixed_display(config, value) ? "the display"
+           : is_interface_name(value)        ? "the network interface"
+           : config_value_is_at(value, "domain/os/nvram") ? "the file of UEFI's variables,"
+                                                          : NULL;
+}
+
+GPtrArray *config_shared(const ConfigText *config, const ConfigText *original,
+                         const ConfigText *other)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) disks = config_disks(config);
+
+    for (guint i = 0; i < disks->len; i++) {
+        const ConfigDisk *disk = disks->pdata[i];
+
+        if (disk->writable && !is_own(config, disk->file, original, other)) {
+            add(list,
+                "two guests would write to the disk %s; give each its own by --disk OLD=NEW with "
+                "{name} in it, or by --overlays",
+                disk->path);
+        }
+    }
+    for (guint i = 0; i < config->values->len; i++) {
+        const ConfigValue *value = config->values->pdata[i];
+        const char *what = named_by(config, value);
+
+        if (what && !is_own(config, value, original, other)) {
+            add(list,
+                "two guests would have %s %s; give each its own by --set-config '%s=VALUE' "
+                "with {name} in it",
+                what, value->value, value->path);
+        }
+    }
+    add_passed_through(config, list);
+    return list;
+}
+
+/* --- the age of disks --- */
+
+GPtrArray *config_changed_disks(const ConfigText *config, time_t saved)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) disks = config_disks(config);
+
+    for (guint i = 0; i < disks->len; i++) {
+        const ConfigDisk *disk = disks->pdata[i];
+        struct stat st;
+
+        if (disk->writable && *disk->path == '/' &&
+            fstatat(AT_FDCWD, disk->path, &st, AT_NO_AUTOMOUNT) == 0 && S_ISREG(st.st_mode) &&
+            st.st_mtime > saved && st.st_mtime - saved > CLOSING_SECONDS) {
+            add(list,
+                "the disk %s was written %" G_GINT64_FORMAT
+                " s after the savefile: the restored guest would destroy what is on it",
+                disk->path, (gint64)st.st_mtime - saved);
+        }
+    }
+    return list;
+}
