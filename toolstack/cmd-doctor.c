@@ -230,6 +230,7 @@ static gboolean is_not_hvm(const XenPhysmapOps *ops, const Domain *domain)
 /* TRUE when it is recorded. */
 static gboolean look_at_guest(Doctor *doctor, XenPhysmapOps *ops, const Domain *domain)
 {
+    g_autoptr(UpdateOps) host = update_host_new(ops);
     g_autoptr(GError) error = NULL;
     gboolean recorded, outdated;
 
@@ -245,7 +246,7 @@ static gboolean look_at_guest(Doctor *doctor, XenPhysmapOps *ops, const Domain *
              domain->name);
         return FALSE;
     }
-    if (update_is_outdated(ops, domain, &outdated, NULL) && outdated) {
+    if (update_is_outdated(host, domain, &outdated, NULL) && outdated) {
         g_autofree char *advice = g_strdup_printf("xen-physmap update-dm %u", domain->domid);
 
         tell(doctor, DOCTOR_NOTE, "guest", advice,
