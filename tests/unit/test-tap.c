@@ -67,6 +67,7 @@ static GStrv arguments(const char *netdev)
     return g_strdupv((char *[]){ (char *)"-netdev", (char *)netdev, NULL });
 }
 
+/* Comes before a test has anything to free: cmocka leaves the function with a longjmp. */
 static void need_network(void)
 {
     if (!have_network) {
@@ -76,6 +77,9 @@ static void need_network(void)
 
 static void test_hand_over(void **state)
 {
+    (void)state;
+    need_network();
+
     g_auto(GStrv) args = arguments("type=tap,id=net0,ifname=vif1.0-emu,script=no,downscript=no");
     g_auto(GStrv) other = arguments("tap,ifname=vif1.1-emu");
     g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
@@ -84,8 +88,6 @@ static void test_hand_over(void **state)
     pid_t child;
     int fd;
 
-    (void)state;
-    need_network();
     child = begin("vif1.0-emu", FALSE);
     assert_true(tap_hand_over(child, args, 5, fds, &error));
     expect_no_error(error);
@@ -111,13 +113,14 @@ static void test_hand_over(void **state)
 /* An interface of the same name in another network. */
 static void test_elsewhere(void **state)
 {
+    (void)state;
+    need_network();
+
     g_auto(GStrv) args = arguments("tap,ifname=vif2.0-emu");
     g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
     g_autoptr(GError) error = NULL;
     pid_t child;
 
-    (void)state;
-    need_network();
     child = begin("vif2.0-emu", TRUE);
     assert_false(tap_hand_over(child, args, 5, fds, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_SYSTEM, "can't hand over the network interface vif2.0");
