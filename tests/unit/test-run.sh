@@ -77,10 +77,27 @@ program leaves <<'E'
 echo 1..1; echo 'ok 1 - a'; setsid sleep 60 &
 E
 
-mkdir "$work/unit"
+mkdir "$work/unit" "$work/xen"
 cp "$work/good" "$work/unit"
 
-echo 1..18
+# meets NAME OTHER: a program that passes if the other one runs at the same time.
+meets() {
+    program "$1" <<E
+echo 1..1
+>"met-$(basename "$1")"
+for i in $(seq -s ' ' 100); do
+    [ ! -e "met-$(basename "$2")" ] || { echo 'ok 1 - a'; exit; }
+    sleep 0.1
+done
+echo 'not ok 1 - a'
+E
+}
+meets xen/first unit/second
+meets unit/second xen/first
+meets xen/third fourth
+meets fourth xen/third
+
+echo 1..20
 expect 'all pass' 0 '2 passed, 0 failed, 0 skipped' '^good .. ok' good
 expect 'the output of a failure is shown' 1 '1 passed, 1 failed, 0 skipped' 'why it failed' bad
 expect 'a failure is named at the end' 1 '1 passed, 1 failed, 0 skipped' '| not ok 2 - b$' bad
@@ -95,6 +112,9 @@ expect 'more than planned' 1 '1 passed, 2 failed, 0 skipped' 'planned 1 tests bu
 expect 'no plan' 1 '0 passed, 1 failed, 0 skipped' '^failed: silent: No plan' silent
 expect 'a failure at exit' 1 '1 passed, 1 failed, 0 skipped' 'exit code 3' late-failure
 expect 'no skip hides a failure' 1 '0 passed, 1 failed, 0 skipped' '^failed: skips-after' skips-after-failure
+expect 'what is in xen runs beside what is in unit' 0 '2 passed, 0 failed, 0 skipped' . \
+    -j 2 ./unit/second ./xen/first
+expect 'and beside the others' 0 '4 passed, 0 failed, 0 skipped' . -j 2 good fourth ./xen/third
 expect 'a time limit' 1 '0 passed, 1 failed, 0 skipped' '^failed: hangs: did not end within 1 s' -t 1 hangs
 expect 'what a program leaves behind is not waited for' 0 '1 passed, 0 failed, 0 skipped' . -t 5 leaves
 expect 'no input to wait for' 0 '1 passed, 0 failed, 0 skipped' . -t 5 reads
