@@ -8,8 +8,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cairo-svg.h>
-
 #include "savefile.h"
 #include "domain.h"
 #include "input.h"
@@ -181,11 +179,18 @@ static void put_columns(const Bar *bar, const XenPhysmapRecord *block, MapKind k
     char letter = block ? block_letter(number) : kinds[kind].letter;
 
     if (bar->colour && colour >= 0) {
-        printf("\033[48;5;%d;97m", colour);
+        printf("\033[48;5;%d;38;5;%dm", colour, colour);
     }
     for (guint i = 0; i < columns; i++) {
-        /* Colour tells where a cell is; the letter in its middle, which block. */
-        putchar(!bar->colour || kind == MAP_EMPTY || (block && i == columns / 2) ? letter : ' ');
+        /* Colour tells where a cell is; the letter in its middle, which block. The others are in the
+         * colour that is behind them, so that they can only be seen in a copy. */
+        gboolean seen = bar->colour && block && i == columns / 2;
+
+        fputs(seen ? "\033[97m" : "", stdout);
+        putchar(letter);
+        if (seen) {
+            printf("\033[38;5;%dm", colour);
+        }
     }
     if (bar->colour && colour >= 0) {
         fputs("\033[0m", stdout);
@@ -323,10 +328,17 @@ static guint terminal_width(void)
     return columns ? CLAMP(g_ascii_strtoull(columns, NULL, 10), 1, 1000) : 80;
 }
 
+/* Not in a file, not on a terminal that can't, and not if the user doesn't want it. */
+static gboolean wants_colour(void)
+{
+    const char *no_color = g_getenv("NO_COLOR"), *term = g_getenv("TERM");
+
+    return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
+}
+
 static void print_text(const Layout *layout, const GArray *cells)
 {
-    const char *no_color = g_getenv("NO_COLOR");
-    Bar bar = { layout, isatty(STDOUT_FILENO) && !(no_color && *no_color), 0 };
+    Bar bar = { layout, wants_colour(), 0 };
 
     bar.width = MAX((int)terminal_width() - BAR_LABEL, BAR_LEAST);
     printf("%s\n", layout->title);
@@ -337,8 +349,8 @@ static void print_text(const Layout *layout, const GArray *cells)
 
 /* --- pictures --- */
 
-/* A PNG is drawn in memory; a map of 100 blocks fits. Of an SVG cairo keeps what was drawn, some 8
- * KiB a cell; a map of 1600 blocks fits. */
+/* A PNG is drawn in memory; a map of 100 blocks fits. An SVG takes some hundred bytes for each cell; a
+ * map of 1600 blocks fits. */
 #define MEMORY_MAX (48U << 20)
 #define CELLS_MAX 5000
 
@@ -363,29 +375,43 @@ static gboolean check_size(guint cells, gboolean svg, guint width, guint height,
     return TRUE;
 }
 
+static gboolean save_svg(const Layout *layout, const GArray *cells, AtomicFile *output,
+                         GError **error)
+{
+    g_autoptr(GString) svg = g_string_new(NULL);
+
+    map_draw(NULL, svg, layout->title, layout->table, cells);
+    return atomic_file_write(output, svg->str, svg->len, error) &&
+           atomic_file_commit(output, error);
+}
+
+static gboolean save_png(const Layout *layout, const GArray *cells, AtomicFile *output, guint width,
+                         guint height, GError **error)
+{
+    Picture picture = { output, NULL };
+    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
+    cairo_t *cr = cairo_create(surface);
+    cairo_status_t status;
+
+    map_draw(cr, NULL, layout->title, layout->table, cells);
+    status = cairo_status(cr);
+    cairo_destroy(cr);
+    return picture_finish(&picture, surface, status, error);
+}
+
 static gboolean save_picture(const Layout *layout, const GArray *cells, const char *path,
                              gboolean svg, GError **error)
 {
     g_autoptr(AtomicFile) output = NULL;
-    Picture picture = { NULL, NULL };
-    cairo_surface_t *surface;
-    cairo_status_t status;
     guint width, height;
-    cairo_t *cr;
 
     map_picture_size(cells, &width, &height);
     if (!check_size(cells->len, svg, width, height, error) ||
         !(output = atomic_file_open(path, ATOMIC_FILE_PUBLIC, error))) {
         return FALSE;
     }
-    picture.output = output;
-    surface = svg ? cairo_svg_surface_create_for_stream(picture_write, &picture, width, height)
-                  : cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
-    cr = cairo_create(surface);
-    map_draw(cr, layout->title, layout->table, cells);
-    status = cairo_status(cr);
-    cairo_destroy(cr);
-    return picture_finish(&picture, surface, status, !svg, error);
+    return svg ? save_svg(layout, cells, output, error)
+               : save_png(layout, cells, output, width, height, error);
 }
 
 int verb_map(int argc, char **argv)
@@ -407,8 +433,8 @@ int verb_map(int argc, char **argv)
             &argc, &argv, entries, "DOMID|NAME|SAVEFILE",
             "Shows the guest-physical layout: RAM, the MMIO hole, and each ramblock, where it\n"
             "is now and where it was allocated. The scale is logarithmic. On a terminal it\n"
-            "uses colours unless NO_COLOR is set. If a file has the given name, it is read as\n"
-            "a savefile. With --svg or --png it draws a picture instead.",
+            "uses colours, unless NO_COLOR is set or TERM is dumb. If a file has the given\n"
+            "name, it is read as a savefile. With --svg or --png it draws a picture instead.",
             1, 1)) {
         return EXIT_TROUBLE;
     }

@@ -203,8 +203,8 @@ static gboolean save_png(const Shot *shot, const guint8 *bytes, const char *path
     g_autoptr(AtomicFile) output = atomic_file_open(path, ATOMIC_FILE_PRIVATE, error);
     Picture picture = { output, NULL };
 
-    return output && picture_finish(&picture, screen_draw(&shot->mode, bytes), CAIRO_STATUS_SUCCESS,
-                                    TRUE, error);
+    return output &&
+           picture_finish(&picture, screen_draw(&shot->mode, bytes), CAIRO_STATUS_SUCCESS, error);
 }
 
 /* Reports the pages that were missing, and returns the exit code. */

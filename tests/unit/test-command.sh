@@ -66,6 +66,19 @@ if command -v script >"$work/got"; then
     done
     on_terminal "$command" convert small -
     check "text may go to one" [ $? = 0 ]
+    # Colours, and what a copy without them has.
+    (cd "$work" && COLUMNS=80 "$command" map small >plain)
+    shown() { tr -d '\r' <"$work/screen" | sed 's/\x1b\[[0-9;]*m//g' >"$work/copied"; }
+    TERM=xterm on_terminal "stty cols 80; $command" map small
+    check "a map on a terminal has colours" grep -q "$(printf '\033')" "$work/screen"
+    shown
+    check "a copy of it is the same as without" cmp "$work/plain" "$work/copied"
+    for words in TERM=dumb "TERM=xterm NO_COLOR=1"; do
+        on_terminal "stty cols 80; $words $command" map small
+        check "$words: no colours" sh -c "! grep -q '$(printf '\033')' '$work/screen'"
+        shown
+        check "$words: the map" cmp "$work/plain" "$work/copied"
+    done
     head -c 10000 "$savefile" >"$work/first"
     tail -c +10001 "$savefile" >"$work/second"
     printf '(cat first; sleep 1.1; cat second) | %s show - >shown\n' "$command" >"$work/slowly"

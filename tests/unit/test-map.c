@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -312,6 +313,42 @@ static void test_pictures(void **unused)
     close(file);
 }
 
+static void keep_text(GMarkupParseContext *context, const char *text, gsize length, gpointer lines,
+                      GError **error)
+{
+    (void)error;
+    if (strcmp(g_markup_parse_context_get_element(context), "text") == 0) {
+        g_ptr_array_add(lines, g_strndup(text, length));
+    }
+}
+
+/* Text in an SVG can be searched and copied, whatever is in it, and its numbers have a point. */
+static void test_svg(void **unused)
+{
+    const GMarkupParser parser = { .text = keep_text };
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GMarkupParseContext) context = g_markup_parse_context_new(&parser, 0, lines, NULL);
+    g_autoptr(XenPhysmapTable) table = xen_physmap_table_new();
+    g_autoptr(GArray) ranges = ranges_of(0, NULL), cells = NULL;
+    g_autoptr(GString) svg = g_string_new(NULL);
+    g_autofree char *language = g_strdup(setlocale(LC_NUMERIC, NULL));
+
+    (void)unused;
+    add(table, "0000:00:02.0/vga.vram", 0x2000000, 0xf1000000, 0x1000000);
+    cells = map_cells(table, ranges, (MapRam){ 0x2000000, 0 });
+    setlocale(LC_NUMERIC, "de_DE.UTF-8");
+    map_draw(NULL, svg, "<g1> & \"g2\"", table, cells);
+    setlocale(LC_NUMERIC, language);
+    assert_true(g_markup_parse_context_parse(context, svg->str, svg->len, NULL));
+    assert_true(g_markup_parse_context_end_parse(context, NULL));
+    assert_string_equal(lines->pdata[0], "<g1> & \"g2\"");
+    assert_true(g_ptr_array_find_with_equal_func(lines, "0000:00:02.0/vga.vram, 16 MiB, moved",
+                                                 g_str_equal, NULL));
+    assert_true(g_ptr_array_find_with_equal_func(lines, "0xf1000000", g_str_equal, NULL));
+    assert_null(strstr(svg->str, "x=\"134,"));
+    assert_non_null(strstr(svg->str, "x=\"134.0\""));
+}
+
 /* The message for a misspelt file name doesn't only blame Xen. A path is never a domain's name. */
 static void test_no_file(void **unused)
 {
@@ -330,10 +367,11 @@ static void test_no_file(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cells),    cmocka_unit_test(test_scattered),
-        cmocka_unit_test(test_bar),      cmocka_unit_test(test_too_scattered),
-        cmocka_unit_test(test_pictures), cmocka_unit_test(test_no_file),
-        cmocka_unit_test(test_memory),   cmocka_unit_test(test_unclaimed),
+        cmocka_unit_test(test_cells),     cmocka_unit_test(test_scattered),
+        cmocka_unit_test(test_bar),       cmocka_unit_test(test_too_scattered),
+        cmocka_unit_test(test_pictures),  cmocka_unit_test(test_svg),
+        cmocka_unit_test(test_no_file),   cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_unclaimed),
     };
 
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* The layout as a picture: two columns on one axis that is longer where there is something. */
 #include <math.h>
 
+#include "canvas.h"
 #include "map.h"
 #include "record-text.h"
 
@@ -19,10 +20,6 @@
 #define ALLOCATED_X (MARGIN + ADDRESS_WIDTH)
 #define NOW_X (ALLOCATED_X + COLUMN_WIDTH + COLUMN_GAP)
 #define LABEL_X (NOW_X + COLUMN_WIDTH + 12)
-
-typedef struct Colour {
-    double red, green, blue;
-} Colour;
 
 static const Colour kinds[] = {
     [MAP_EMPTY] = { 1, 1, 1 },
@@ -73,59 +70,17 @@ void map_picture_size(const GArray *cells, guint *width, guint *height)
     }
 }
 
-static void set_colour(cairo_t *cr, Colour colour, double alpha)
+static void box(Canvas *canvas, double x, double y, double height, Colour colour, double alpha)
 {
-    cairo_set_source_rgba(cr, colour.red, colour.green, colour.blue, alpha);
-}
-
-static void text_at(cairo_t *cr, double x, double y, const char *text)
-{
-    cairo_move_to(cr, x, y);
-    cairo_show_text(cr, text);
-}
-
-static void right_text_at(cairo_t *cr, double x, double y, const char *text)
-{
-    cairo_text_extents_t extents;
-
-    cairo_text_extents(cr, text, &extents);
-    text_at(cr, x - extents.x_advance, y, text);
-}
-
-static void box(cairo_t *cr, double x, double y, double height, Colour colour, double alpha)
-{
-    cairo_rectangle(cr, x, y, COLUMN_WIDTH, height);
-    set_colour(cr, colour, alpha);
-    cairo_fill_preserve(cr);
-    cairo_set_source_rgb(cr, 0.35, 0.35, 0.35);
-    cairo_set_line_width(cr, 0.6);
-    cairo_stroke(cr);
+    canvas_box(canvas, x, y, COLUMN_WIDTH, height, colour, alpha);
 }
 
 /* A stretch with nothing in it: dots, since its length means nothing. */
-static void dots(cairo_t *cr, double x, double y, double height)
+static void dots(Canvas *canvas, double x, double y, double height)
 {
-    cairo_set_source_rgb(cr, 0.6, 0.6, 0.6);
     for (int i = -1; i <= 1; i++) {
-        cairo_arc(cr, x + COLUMN_WIDTH / 2.0, y + height / 2 + 5 * i, 1.2, 0, 2 * G_PI);
-        cairo_fill(cr);
+        canvas_dot(canvas, x + COLUMN_WIDTH / 2.0, y + height / 2 + 5 * i, 1.2, GREY(0.6));
     }
-}
-
-/* From where a block was allocated to where it is. */
-static void ribbon(cairo_t *cr, double from, double from_height, double to, double to_height,
-                   Colour colour)
-{
-    double left = ALLOCATED_X + COLUMN_WIDTH, right = NOW_X, middle = (left + right) / 2;
-
-    cairo_move_to(cr, left, from);
-    cairo_curve_to(cr, middle, from, middle, to, right, to);
-    cairo_line_to(cr, right, to + to_height);
-    cairo_curve_to(cr, middle, to + to_height, middle, from + from_height, left,
-                   from + from_height);
-    cairo_close_path(cr);
-    set_colour(cr, colour, 0.35);
-    cairo_fill(cr);
 }
 
 /* Where a block begins on the axis, and how long it is there: its cells follow one another. */
@@ -149,7 +104,7 @@ static gboolean place(const GArray *cells, const XenPhysmapRecord *block, gboole
     return *height > 0;
 }
 
-static void draw_axis(cairo_t *cr, const GArray *cells)
+static void draw_axis(Canvas *canvas, const GArray *cells)
 {
     double y = HEAD;
 
@@ -158,28 +113,25 @@ static void draw_axis(cairo_t *cr, const GArray *cells)
         double height = cell_height(cell);
         g_autofree char *address = g_strdup_printf(HEX, cell->start);
 
-        cairo_set_source_rgb(cr, 0.3, 0.3, 0.3);
-        right_text_at(cr, ALLOCATED_X - 10, y + TEXT_SIZE, address);
-        cairo_move_to(cr, ALLOCATED_X - 6, y);
-        cairo_line_to(cr, ALLOCATED_X, y);
-        cairo_set_line_width(cr, 0.6);
-        cairo_stroke(cr);
+        canvas_text(canvas, ALLOCATED_X - 10, y + TEXT_SIZE, TEXT_RIGHT, TEXT_SIZE, FALSE,
+                    GREY(0.3), address);
+        canvas_line(canvas, ALLOCATED_X - 6, y, ALLOCATED_X, y);
         if (cell->kind == MAP_EMPTY) {
-            dots(cr, NOW_X, y, height);
+            dots(canvas, NOW_X, y, height);
         } else if (cell->kind != MAP_BLOCK) {
-            box(cr, NOW_X, y, height, kinds[cell->kind], 1);
+            box(canvas, NOW_X, y, height, kinds[cell->kind], 1);
         }
         y += height;
     }
 }
 
-static void draw_label(cairo_t *cr, double y, double height, const char *text)
+static void draw_label(Canvas *canvas, double y, double height, const char *text)
 {
-    cairo_set_source_rgb(cr, 0.1, 0.1, 0.1);
-    text_at(cr, LABEL_X, y + height / 2 + TEXT_SIZE / 3.0, text);
+    canvas_text(canvas, LABEL_X, y + height / 2 + TEXT_SIZE / 3.0, TEXT_LEFT, TEXT_SIZE, FALSE,
+                GREY(0.1), text);
 }
 
-static void draw_kinds(cairo_t *cr, const GArray *cells)
+static void draw_kinds(Canvas *canvas, const GArray *cells)
 {
     double y = HEAD;
 
@@ -196,13 +148,13 @@ static void draw_kinds(cairo_t *cr, const GArray *cells)
             g_autofree char *size = record_text_size(cell->end - cell->start);
             g_autofree char *label = g_strdup_printf("%s, %s", name, size);
 
-            draw_label(cr, y, height, label);
+            draw_label(canvas, y, height, label);
         }
         y += height;
     }
 }
 
-static void draw_blocks(cairo_t *cr, const XenPhysmapTable *table, const GArray *cells)
+static void draw_blocks(Canvas *canvas, const XenPhysmapTable *table, const GArray *cells)
 {
     const XenPhysmapRecord *record;
 
@@ -223,61 +175,54 @@ static void draw_blocks(cairo_t *cr, const XenPhysmapTable *table, const GArray 
         } else if (!place(cells, record, FALSE, &from, &from_height)) {
             continue;
         }
-        ribbon(cr, from, from_height, to, to_height, colour);
-        box(cr, ALLOCATED_X, from, from_height, colour, moved ? 0.4 : 1);
-        box(cr, NOW_X, to, to_height, colour, 1);
-        draw_label(cr, to, to_height, label);
+        canvas_ribbon(canvas, ALLOCATED_X + COLUMN_WIDTH, from, from_height, NOW_X, to, to_height,
+                      colour, 0.35);
+        box(canvas, ALLOCATED_X, from, from_height, colour, moved ? 0.4 : 1);
+        box(canvas, NOW_X, to, to_height, colour, 1);
+        draw_label(canvas, to, to_height, label);
     }
 }
 
-static void draw_legend(cairo_t *cr, double y)
+static void draw_legend(Canvas *canvas, double y)
 {
+    /* `room` is what the widest usual font needs for the text. */
     static const struct {
         MapKind kind;
         const char *text;
+        guint room;
     } legend[] = {
-        { MAP_RAM, "RAM" },
-        { MAP_HOLE, "MMIO hole" },
-        { MAP_SPECIAL, "pages of Xen and firmware" },
-        { MAP_UNCLAIMED, "pages without a record" },
-        { MAP_BLOCK, "a ramblock" },
+        { MAP_RAM, "RAM", 75 },
+        { MAP_HOLE, "MMIO hole", 115 },
+        { MAP_SPECIAL, "pages of Xen and firmware", 210 },
+        { MAP_UNCLAIMED, "pages without a record", 190 },
+        { MAP_BLOCK, "a ramblock", 0 },
     };
     double x = ALLOCATED_X;
 
     for (guint i = 0; i < G_N_ELEMENTS(legend); i++) {
-        cairo_text_extents_t extents;
-
-        cairo_rectangle(cr, x, y, 14, 14);
-        set_colour(cr, legend[i].kind == MAP_BLOCK ? block_colour(0) : kinds[legend[i].kind], 1);
-        cairo_fill_preserve(cr);
-        cairo_set_source_rgb(cr, 0.35, 0.35, 0.35);
-        cairo_stroke(cr);
-        cairo_set_source_rgb(cr, 0.1, 0.1, 0.1);
-        text_at(cr, x + 20, y + 11, legend[i].text);
-        cairo_text_extents(cr, legend[i].text, &extents);
-        x += extents.x_advance + 48;
+        canvas_box(canvas, x, y, 14, 14,
+                   legend[i].kind == MAP_BLOCK ? block_colour(0) : kinds[legend[i].kind], 1);
+        canvas_text(canvas, x + 20, y + 11, TEXT_LEFT, TEXT_SIZE, FALSE, GREY(0.1), legend[i].text);
+        x += legend[i].room;
     }
-    cairo_set_source_rgb(cr, 0.4, 0.4, 0.4);
-    text_at(cr, ALLOCATED_X, y + 35, "dots: nothing; lengths grow with the logarithm of sizes");
+    canvas_text(canvas, ALLOCATED_X, y + 35, TEXT_LEFT, TEXT_SIZE, FALSE, GREY(0.4),
+                "dots: nothing; lengths grow with the logarithm of sizes");
 }
 
-void map_draw(cairo_t *cr, const char *title, const XenPhysmapTable *table, const GArray *cells)
+void map_draw(cairo_t *cr, GString *svg, const char *title, const XenPhysmapTable *table,
+              const GArray *cells)
 {
+    g_autoptr(Canvas) canvas = NULL;
     guint width, height;
 
     map_picture_size(cells, &width, &height);
-    cairo_set_source_rgb(cr, 1, 1, 1);
-    cairo_paint(cr);
-    cairo_select_font_face(cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_BOLD);
-    cairo_set_font_size(cr, 16);
-    cairo_set_source_rgb(cr, 0.1, 0.1, 0.1);
-    text_at(cr, MARGIN, MARGIN + 8, title);
-    cairo_select_font_face(cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
-    cairo_set_font_size(cr, TEXT_SIZE);
-    text_at(cr, ALLOCATED_X, HEAD - 10, "allocated");
-    text_at(cr, NOW_X, HEAD - 10, "now");
-    draw_axis(cr, cells);
-    draw_blocks(cr, table, cells);
-    draw_kinds(cr, cells);
-    draw_legend(cr, height - FOOT + 24);
+    canvas = canvas_new(cr, svg, width, height);
+    canvas_text(canvas, MARGIN, MARGIN + 8, TEXT_LEFT, 16, TRUE, GREY(0.1), title);
+    canvas_text(canvas, ALLOCATED_X, HEAD - 10, TEXT_LEFT, TEXT_SIZE, FALSE, GREY(0.1),
+                "allocated");
+    canvas_text(canvas, NOW_X, HEAD - 10, TEXT_LEFT, TEXT_SIZE, FALSE, GREY(0.1), "now");
+    draw_axis(canvas, cells);
+    draw_blocks(canvas, table, cells);
+    draw_kinds(canvas, cells);
+    draw_legend(canvas, height - FOOT + 24);
 }

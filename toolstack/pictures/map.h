@@ -52,7 +52,9 @@ guint map_number(const XenPhysmapTable *table, const XenPhysmapRecord *block);
 /* The size of the picture that map_draw makes, in pixels. */
 void map_picture_size(const GArray *cells, guint *width, guint *height);
 
-/* Draws the cells from top to bottom: where blocks were allocated, where they are, and a legend. */
-void map_draw(cairo_t *cr, const char *title, const XenPhysmapTable *table, const GArray *cells);
+/* Draws the cells from top to bottom: where blocks were allocated, where they are, and a legend. Writes
+ * an SVG into `svg`, or if that is NULL, draws with `cr`. */
+void map_draw(cairo_t *cr, GString *svg, const char *title, const XenPhysmapTable *table,
+              const GArray *cells);
 
 #endif

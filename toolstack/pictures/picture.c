@@ -12,9 +12,9 @@ cairo_status_t picture_write(void *closure, const unsigned char *bytes, unsigned
 }
 
 gboolean picture_finish(Picture *picture, cairo_surface_t *surface, cairo_status_t status,
-                        gboolean png, GError **error)
+                        GError **error)
 {
-    if (status == CAIRO_STATUS_SUCCESS && png) {
+    if (status == CAIRO_STATUS_SUCCESS) {
         status = cairo_surface_write_to_png_stream(surface, picture_write, picture);
     }
     cairo_surface_finish(surface);
