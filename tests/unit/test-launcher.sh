@@ -52,7 +52,7 @@ run env XEN_PHYSMAP_POLICY=off "$launcher" -xen-domid 7 -incoming fd:9
 has "policy off leaves the restore alone" 'argument fd:9'
 
 run env XEN_PHYSMAP_POLICY=whatever "$launcher" -xen-domid 7
-has "an unknown policy is said" 'xen-physmap-qemu: XEN_PHYSMAP_POLICY is .whatever., and not .*'
+has "an unknown policy is reported" 'xen-physmap-qemu: XEN_PHYSMAP_POLICY is .whatever., not .*'
 has "and means to refuse" 'XEN_PHYSMAP_POLICY=refuse'
 run env XEN_PHYSMAP_POLICY="$(printf 'a\033[2J')" "$launcher" -xen-domid 7
 has "without its control characters" 'xen-physmap-qemu: XEN_PHYSMAP_POLICY is .a.x1b.2J., .*'

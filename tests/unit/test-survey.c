@@ -110,11 +110,11 @@ static void test_ramblocks_garbage(void **unused)
         const char *text, *reason;
     } cases[] = {
         { "unknown command: 'info ramblock'\r\n", "'unknown command: 'info ramblock''" },
-        { "vga.vram 4 KiB 0x2000000 0x1000000\r\n", "can't be read" },
-        { "vga.vram 4 KiB 2000000 0x1000 0x1000\r\n", "can't be read" },
-        { "vga.vram 4 KiB 0x-2000000 0x1000 0x1000\r\n", "can't be read" },
-        { "vga.vram 4 KiB 0x2000000 0x1000 0x10000000000000000\r\n", "can't be read" },
-        { "vga.vram 4 KiB 0x2000000 0x1000 0x\r\n", "can't be read" },
+        { "vga.vram 4 KiB 0x2000000 0x1000000\r\n", "can't be parsed" },
+        { "vga.vram 4 KiB 2000000 0x1000 0x1000\r\n", "can't be parsed" },
+        { "vga.vram 4 KiB 0x-2000000 0x1000 0x1000\r\n", "can't be parsed" },
+        { "vga.vram 4 KiB 0x2000000 0x1000 0x10000000000000000\r\n", "can't be parsed" },
+        { "vga.vram 4 KiB 0x2000000 0x1000 0x\r\n", "can't be parsed" },
         { "\033[2J 4 KiB 0x2000000 0x1000\r\n", "'\\x1b[2J 4 KiB" },
         { "a\033[2J 4 KiB 0x2000000 0x1000 0x1000\r\n", "'a\\x1b[2J' has a byte" },
         { "vga.vram 4 KiB 0x2000001 0x1000 0x1000\r\n", "not a multiple" },

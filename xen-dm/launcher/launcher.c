@@ -28,7 +28,7 @@
 
 #define CONFIG_FILE XEN_PHYSMAP_SYSCONFDIR "/xen/xen-physmap.conf"
 
-/* Where distributions put the QEMU for Xen guests; the first that is there is taken. */
+/* Where distributions put the QEMU for Xen guests. The first that exists is used. */
 static const char *const qemus[] = {
     "/usr/libexec/xen-qemu-system-i386",   /* Debian, Ubuntu */
     "/usr/lib/xen/bin/qemu-system-i386",   /* Xen's own build, Fedora, Arch */
@@ -84,7 +84,10 @@ static const char *find_qemu(void)
     return NULL;
 }
 
-/* The component lies beside this program, installed or not. NULL, said, when it doesn't. */
+/*
+ * The component is in the same folder as this program, installed or not. If it isn't, reports that
+ * and returns NULL.
+ */
 static char *find_component(void)
 {
     g_autofree char *exe = g_file_read_link("/proc/self/exe", NULL);
@@ -105,8 +108,8 @@ static char *find_component(void)
 }
 
 /*
- * What is to happen when a saved guest's layout doesn't match: the environment's word, or the
- * config file's, or the default. A word that is none means to refuse, and is said.
+ * The policy for a saved guest whose layout doesn't match: from the environment, else from the
+ * config file, else the default. Any other word is reported, and means refuse.
  */
 static RestorePolicy find_policy(const char **source)
 {
@@ -134,7 +137,7 @@ static RestorePolicy find_policy(const char **source)
     if (!restore_policy_parse(word ? word : "refuse", &policy)) {
         g_autofree char *shown = xen_physmap_escape(word, -1);
 
-        say("%s is '%s', and not refuse, warn or off; taken as refuse", *source, shown);
+        say("%s is '%s', not refuse, warn or off; refuse is used", *source, shown);
     }
     return policy;
 }
@@ -147,7 +150,7 @@ static int print_where(const char *qemu)
     g_autofree char *component = find_component();
 
     printf(WHERE_QEMU "%s\n" WHERE_POLICY "%s (%s)\n", qemu, restore_policy_name(policy), source);
-    /* What is wrong with the component was said. */
+    /* component_path has reported what is wrong with the component. */
     (void)component;
     return fflush(stdout) ? 2 : 0;
 }
@@ -160,7 +163,7 @@ static void add_monitor(GPtrArray *args, const char *id, char *socket)
     g_ptr_array_add(args, g_strdup_printf("chardev=%s,mode=control", id));
 }
 
-/* Whether this is a socket at which nobody listens. */
+/* Whether this is a socket that nobody listens on. */
 static gboolean is_abandoned(const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -181,7 +184,9 @@ static gboolean is_abandoned(const char *path)
     return refused;
 }
 
-/* A QEMU that gave up root, or was killed, left its socket for tools behind. */
+/*
+ * Removes the tools' socket of a QEMU that gave up root or was killed, and so couldn't remove it.
+ */
 static void remove_abandoned_sockets(void)
 {
     g_auto(GStrv) parts = g_strsplit(QMP_SOCKET_FORMAT, "%u", 2);
@@ -194,7 +199,7 @@ static void remove_abandoned_sockets(void)
         if (!is_abandoned(found.gl_pathv[i])) {
             continue;
         }
-        /* One that starts at this moment may have its socket and not listen yet. */
+        /* A QEMU that is just starting may have bound its socket and not listen yet. */
         if (!waited) {
             g_usleep(20 * G_TIME_SPAN_MILLISECOND);
             waited = TRUE;
@@ -207,10 +212,10 @@ static void remove_abandoned_sockets(void)
 }
 
 /*
- * Adds two monitors: a socket pair, one end of which the component finds open in QEMU from its
- * first moment, whatever directory or user QEMU changes to; and a socket for xen-physmap check.
- * A restore waits for the component's word: `incoming` is the index of the argument that says what
- * to load, or 0.
+ * Adds two monitors. One is a socket pair: the component finds one end open in QEMU from its first
+ * instruction on, whatever directory or user QEMU changes to. The other is a socket for xen-physmap
+ * check. A restore waits until the component lets it load: `incoming` is the index of the argument
+ * that says what to load, or 0.
  */
 static gboolean attach(GPtrArray *args, const char *domid, guint incoming, RestorePolicy policy)
 {
@@ -246,7 +251,7 @@ static gboolean attach(GPtrArray *args, const char *domid, guint incoming, Resto
     return TRUE;
 }
 
-/* What is between our own programs is not for others to set. */
+/* Removes the variables that only our own programs may set. */
 static void forget_ours(void)
 {
     static const char *const names[] = { ENV_DOMID, ENV_QMP_FD, ENV_INCOMING, ENV_HOLD_FD,
@@ -257,7 +262,7 @@ static void forget_ours(void)
     }
 }
 
-/* "USER" or "UID:GID". Nothing changes when it is neither; then QEMU doesn't take it either. */
+/* "USER" or "UID:GID". If it is neither, nothing changes, and QEMU won't accept it either. */
 static void parse_user(const char *text, uid_t *uid, gid_t *gid)
 {
     g_auto(GStrv) part = g_strsplit(text, ":", 2);
@@ -315,7 +320,7 @@ static GStrv own_control_groups(void)
     return g_strsplit(g_strchomp(text), "\n", -1);
 }
 
-/* What this process has now; of the arguments, those that it was given. */
+/* What this process has now. Of the arguments, only those that it was given. */
 static LaunchRecord *describe(const char *qemu, char **args)
 {
     LaunchRecord *record = g_new0(LaunchRecord, 1);
@@ -337,12 +342,12 @@ static LaunchRecord *describe(const char *qemu, char **args)
     return record;
 }
 
-/* For update-dm, which takes it from nowhere else. */
+/* For update-dm, which trusts no other source. */
 static void write_down(const LaunchRecord *record)
 {
     g_autoptr(GError) error = NULL;
 
-    /* Without an identity there is no QEMU, which is said when it is to be run. */
+    /* If there is no identity, there is no QEMU; executing it will fail, with a message. */
     if (record->identity && record->launcher && !launch_record_write(record, &error)) {
         say("can't write down what QEMU is started with, so xen-physmap update-dm will refuse "
             "this guest: %s",
@@ -351,8 +356,8 @@ static void write_down(const LaunchRecord *record)
 }
 
 /*
- * The domain, NULL when there is none to record, as in "-version". FALSE, said, when the arguments
- * can't be understood as QEMU will.
+ * The domain; NULL when there is nothing to record, as with "-version". FALSE, after a message,
+ * when QEMU may read the arguments in another way than we do.
  */
 static gboolean find_domain(const char *const *args, const char **domid)
 {
@@ -382,7 +387,7 @@ static gboolean find_domain(const char *const *args, const char **domid)
     return TRUE;
 }
 
-/* Becomes QEMU. Returns when that fails, and has said why. */
+/* Becomes QEMU. Returns only on failure, after a message. */
 static void become(const char *qemu, char **args, gboolean held)
 {
     g_autoptr(GError) problem = NULL;
@@ -437,12 +442,12 @@ int main(int argc, char **argv)
     policy = find_policy(&source);
     record = describe(qemu, argv);
     incoming = qemu_args_find(given, "-incoming");
-    /* The program comes before the others in args. */
+    /* In `args`, the program comes before the others. */
     attached = find_domain(given, &domid) &&
                (!domid || attach(args, domid, incoming ? incoming + 1 : 0, policy));
     if (!attached &&
         (hold || (qemu_args_mention(given, "-incoming") && policy == RESTORE_REFUSE))) {
-        say("refusing to restore domain %s, whose layout nobody would check",
+        say("refusing to restore domain %s, without a check of its layout",
             domid ? domid : "(unknown)");
         return 1;
     }

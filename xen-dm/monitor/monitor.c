@@ -10,7 +10,7 @@
 
 #define TIMEOUT_MS 10000
 
-/* Stopping waits for the disks, which may be slow. */
+/* Stopping the machine completes its disk requests, which may be slow. */
 #define SAVE_TIMEOUT_MS 30000
 
 static gboolean run(QmpClient *qmp, const char *command, JsonNode *arguments, int timeout_ms,
@@ -24,7 +24,7 @@ static gboolean run(QmpClient *qmp, const char *command, JsonNode *arguments, in
 static gboolean unexpected(const char *command, GError **error)
 {
     g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE,
-                "QMP: QEMU's answer to %s isn't what its documentation says", command);
+                "QMP: QEMU's answer to %s doesn't have the documented form", command);
     return FALSE;
 }
 
@@ -72,7 +72,10 @@ gboolean monitor_cont(QmpClient *qmp, GError **error)
     return run(qmp, "cont", NULL, TIMEOUT_MS, error);
 }
 
-/* Not /dev/fdset/N: QEMU truncates what it opens by that, and a pipe can't be. */
+/*
+ * Not as /dev/fdset/N: QEMU truncates a file that it opens under that name, which a pipe doesn't
+ * allow.
+ */
 static gboolean save_to_fd(QmpClient *qmp, gint64 fd, GError **error)
 {
     g_autofree char *file = g_strdup_printf("/proc/self/fd/%" G_GINT64_FORMAT, fd);
@@ -99,7 +102,7 @@ gboolean monitor_save(QmpClient *qmp, int fd, GError **error)
         return unexpected("add-fd", error);
     }
     saved = save_to_fd(qmp, theirs, error);
-    /* A QEMU that goes on must not keep the file open. */
+    /* A QEMU that goes on must not keep the pipe open. */
     json_object_set_int_member(arguments, "fdset-id", set);
     run(qmp, "remove-fd", json_node_init_object(json_node_alloc(), arguments), TIMEOUT_MS, NULL);
     return saved;
@@ -142,7 +145,7 @@ void monitor_parts_free(MonitorParts *parts)
     }
 }
 
-/* Calls `add` for each element of an answer, or of a member of one, that is an array. */
+/* Calls `add` for each element of an array: the answer itself, or a member of it. */
 static void each_element(MonitorParts *parts, JsonNode *array,
                          void (*add)(MonitorParts *parts, JsonNode *element))
 {
@@ -175,7 +178,9 @@ static void add_vcpu(MonitorParts *parts, JsonNode *vcpu)
     add_line(parts, NULL, "vcpu %" G_GINT64_FORMAT, number_in(vcpu, "cpu-index"));
 }
 
-/* Behind a bridge, the buses' numbers are the guest's, so no machine with one is looked into. */
+/*
+ * The guest numbers the buses behind a bridge, so a machine with a bridge isn't searched further.
+ */
 static void add_pci_device(MonitorParts *parts, JsonNode *device)
 {
     JsonNode *id = member_in(device, "id");
@@ -192,7 +197,7 @@ static void add_pci_bus(MonitorParts *parts, JsonNode *bus)
     each_element(parts, member_in(bus, "devices"), add_pci_device);
 }
 
-/* A drive without a name has a device with a path, which is none of xl's. */
+/* A device whose drive has no name is shown by its path. xl makes no such device. */
 static void add_drive(MonitorParts *parts, JsonNode *drive)
 {
     const char *name = string_in(drive, "device");
@@ -247,7 +252,7 @@ static void image_free(gpointer data)
     g_free(image);
 }
 
-/* With options beside the path, QEMU tells them all, as "json:{...}". */
+/* If an image has more options than its path, QEMU prints all of them, as "json:{...}". */
 static char *path_in(const char *file)
 {
     const char *text = g_str_has_prefix(file, "json:") ? file + strlen("json:") : NULL;
@@ -338,7 +343,7 @@ MonitorVnc *monitor_vnc(QmpClient *qmp, GError **error)
     MonitorVnc *vnc;
 
     if (g_error_matches(problem, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND)) {
-        /* Built without it. */
+        /* QEMU was built without it. */
         vnc = g_new0(MonitorVnc, 1);
         vnc->clients = g_ptr_array_new_with_free_func(g_free);
         return vnc;

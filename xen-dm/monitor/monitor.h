@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What an update asks of a running QEMU: its state saved, and what the toolstack keeps of it. */
+/* The commands of an update to a running QEMU: it saves its state, and lists what it has. */
 #ifndef XEN_PHYSMAP_MONITOR_H
 #define XEN_PHYSMAP_MONITOR_H
 
 #include "qmp.h"
 
-/* Whether the virtual machine runs, as QEMU sees it. */
+/* Whether the virtual machine runs, according to QEMU. */
 gboolean monitor_running(QmpClient *qmp, gboolean *running, GError **error);
 
-/* Goes on after monitor_save. */
+/* Lets the machine run again after monitor_save. */
 gboolean monitor_cont(QmpClient *qmp, GError **error);
 
 /*
@@ -24,7 +24,7 @@ gboolean monitor_save(QmpClient *qmp, int fd, GError **error);
  */
 GPtrArray *monitor_blocked_reasons(QmpClient *qmp, GError **error);
 
-/* What QEMU has now, which can be more or less than what it was started with. */
+/* What QEMU has now. It can have more or less than it was started with. */
 typedef struct MonitorParts {
     GPtrArray *lines; /* one for each vcpu, PCI device and drive, in order; escaped */
     GPtrArray *names; /* the ids of its PCI devices, and the names of its drives */
@@ -48,7 +48,7 @@ GPtrArray *monitor_serial_ptys(QmpClient *qmp, GError **error);
 
 typedef struct MonitorVnc {
     char *host, *service; /* where it listens; NULL when there is no server */
-    GPtrArray *clients;   /* "host:service" of each that is connected, escaped */
+    GPtrArray *clients;   /* "host:service" of each connected client, escaped */
 } MonitorVnc;
 
 MonitorVnc *monitor_vnc(QmpClient *qmp, GError **error);

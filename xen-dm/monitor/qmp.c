@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The QMP client: lines of JSON over a Unix socket; never waits longer than it was told to. */
+/* The QMP client: lines of JSON over a Unix socket. Every wait has a time limit. */
 #include "qmp.h"
 
 #include <errno.h>
@@ -15,13 +15,16 @@
 #include "json-limits.h"
 #include "names.h"
 
-/* A reply longer than this is none; "info mtree -f" of a large guest has some 100 KiB. */
+/* A longer reply is an error. "info mtree -f" of a large guest prints about 100 KiB. */
 #define REPLY_MAX (8 * 1024 * 1024)
 
-/* Who accepts connections does so at once; a QEMU whose main loop is stuck has a few seconds. */
+/*
+ * A QEMU whose main loop is free accepts a connection at once; one that is stuck gets a few
+ * seconds.
+ */
 #define CONNECT_TIMEOUT_MS 10000
 
-/* So often a wait asks whether to give up. */
+/* How often a wait checks whether to give up. */
 #define STOP_POLL_MS 100
 
 typedef struct Stop {
@@ -33,14 +36,14 @@ static Stop stop_of_new;
 
 struct QmpClient {
     int fd;
-    gint64 end; /* of the whole conversation; monotonic, in us */
+    gint64 end; /* the limit of the whole conversation; monotonic, in us */
     Stop stop;
-    GByteArray *input; /* bytes that don't make a line yet */
-    GQueue replies;    /* JsonNode: lines that are no events */
+    GByteArray *input; /* bytes of an incomplete line */
+    GQueue replies;    /* JsonNode: lines that aren't events */
     gboolean greeted;  /* the greeting was read */
-    gboolean asked;    /* for capabilities, and perhaps in vain */
+    gboolean asked;    /* capabilities were requested; the answer may have been late */
     gboolean ready;    /* capabilities were negotiated */
-    gint64 last_id;    /* of the commands, which their answers repeat */
+    gint64 last_id;    /* of the last command; its answer repeats it */
     QmpEventFunc event_func;
     gpointer event_data;
 };
@@ -85,7 +88,7 @@ static gboolean should_stop(const Stop *stop, GError **error)
     return stop->func && stop->func(stop->data, error);
 }
 
-/* Waits a moment at the most, in EAGAIN, when the socket's queue of clients is full. */
+/* Retries for a moment on EAGAIN, when the socket's queue of clients is full. */
 static int try_to_connect(const char *path)
 {
     const struct timeval moment = { .tv_usec = STOP_POLL_MS * 1000 };
@@ -105,8 +108,8 @@ static int try_to_connect(const char *path)
 }
 
 /*
- * -1 with errno when nobody listens there. A QEMU that is there and doesn't take another client
- * within the time is an error, as is a stop.
+ * -1 with errno when nobody listens there. If QEMU listens but doesn't accept in time, that is an
+ * error, and so is a request to stop.
  */
 static int connect_path(const char *path, gint64 deadline, GError **error)
 {
@@ -196,7 +199,10 @@ void qmp_client_on_event(QmpClient *client, QmpEventFunc func, gpointer data)
     client->event_data = data;
 }
 
-/* The string member of an object, or NULL. json-glib's own getter warns where there is none. */
+/*
+ * The string member of an object, or NULL. json-glib's own getter prints a warning if there is
+ * none.
+ */
 static const char *member_string(JsonObject *object, const char *name)
 {
     JsonNode *node = json_object_get_member(object, name);
@@ -213,7 +219,7 @@ static gboolean take_line(QmpClient *client, const char *line, gsize length, GEr
     JsonNode *root;
 
     if (refusal) {
-        return fail(error, "QEMU sent a line that isn't read: %s", refusal);
+        return fail(error, "QEMU sent a line that is refused: %s", refusal);
     }
     if (!json_parser_load_from_data(parser, line, length, &problem)) {
         g_autofree char *shown = xen_physmap_escape(line, length);
@@ -261,7 +267,7 @@ static gboolean take_lines(QmpClient *client, GError **error)
 gboolean qmp_client_dispatch(QmpClient *client, GError **error)
 {
     guint8 buffer[16384];
-    /* One read, and then the caller looks at its deadline: QEMU may not stop to send. */
+    /* Reads once; the caller checks its deadline then. QEMU may never stop sending. */
     ssize_t n = read(client->fd, buffer, sizeof buffer);
 
     if (n == 0) {
@@ -277,8 +283,9 @@ gboolean qmp_client_dispatch(QmpClient *client, GError **error)
 }
 
 /*
- * Waits until the socket is ready for `events`, the deadline (monotonic, in us) or the whole
- * conversation's is over, or it is to stop. Each is looked at first: QEMU may always be ready.
+ * Waits until the socket is ready for `events`, until the deadline or the limit of the whole
+ * conversation (both monotonic, in us), or until it must stop. The limits are checked first,
+ * because QEMU may always be ready.
  */
 static gboolean wait_until(QmpClient *client, short events, gint64 deadline, GError **error)
 {
@@ -313,7 +320,7 @@ static JsonNode *await_reply(QmpClient *client, gint64 deadline, GError **error)
         if (!wait_until(client, POLLIN, deadline, error)) {
             return NULL;
         }
-        /* QEMU may have answered and closed. */
+        /* QEMU may have answered before it closed the connection. */
         if (!qmp_client_dispatch(client, &problem) && g_queue_is_empty(&client->replies)) {
             g_propagate_error(error, g_steal_pointer(&problem));
             return NULL;
@@ -322,7 +329,7 @@ static JsonNode *await_reply(QmpClient *client, gint64 deadline, GError **error)
     return g_queue_pop_head(&client->replies);
 }
 
-/* As send(), and `fd` goes along unless it is -1. */
+/* As send(); passes `fd` along unless it is -1. */
 static ssize_t send_with_fd(int socket, const char *data, gsize length, int fd)
 {
     union {
@@ -366,7 +373,7 @@ static gboolean send_line(QmpClient *client, const char *line, int fd, gint64 de
     return TRUE;
 }
 
-/* {"execute": command, "arguments": ...}; takes `arguments` over, which may be NULL. */
+/* {"execute": command, "arguments": ...}; takes ownership of `arguments`, which may be NULL. */
 static char *command_line(gint64 id, const char *command, JsonNode *arguments)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();
@@ -397,7 +404,10 @@ JsonNode *qmp_argument(const char *name, const char *value)
     return node;
 }
 
-/* Whether the object answers the command of this id. One that QEMU couldn't read has no id. */
+/*
+ * Whether the object answers the command with this id. If QEMU couldn't parse a command, the answer
+ * has no id.
+ */
 static gboolean is_answer(JsonObject *reply, gint64 id)
 {
     JsonNode *node = json_object_get_member(reply, "id");
@@ -407,7 +417,7 @@ static gboolean is_answer(JsonObject *reply, gint64 id)
 }
 
 /*
- * Sends one command, perhaps with a descriptor, and awaits the object that answers it, which may
+ * Sends one command, perhaps with a descriptor, and waits for the object that answers it, which may
  * be an error.
  */
 static JsonNode *ask(QmpClient *client, const char *command, JsonNode *arguments, int fd,
@@ -420,7 +430,7 @@ static JsonNode *ask(QmpClient *client, const char *command, JsonNode *arguments
     if (!send_line(client, line, fd, deadline, error)) {
         return NULL;
     }
-    /* The answer to a command that timed out may still come, before this one's. */
+    /* The answer to an earlier command that timed out may come before this one's. */
     while ((reply = await_reply(client, deadline, error)) &&
            !is_answer(json_node_get_object(reply), id)) {
         json_node_unref(reply);
@@ -450,7 +460,7 @@ static gboolean accepted(JsonNode *reply, const char *command, GError **error)
     return !problem;
 }
 
-/* QEMU greets first, and takes commands only after qmp_capabilities. */
+/* QEMU greets first. It takes commands only after qmp_capabilities. */
 static gboolean greet(QmpClient *client, gint64 deadline, GError **error)
 {
     g_autoptr(JsonNode) reply = NULL;
@@ -472,7 +482,10 @@ static gboolean greet(QmpClient *client, gint64 deadline, GError **error)
     }
     client->asked = TRUE;
     reply = ask(client, "qmp_capabilities", NULL, -1, deadline, error);
-    /* Asked a second time, since the first answer was late, QEMU says that it knows already. */
+    /*
+     * If the first answer was late and this is the second request, QEMU says that it is done
+     * already.
+     */
     client->ready = reply && (again || accepted(reply, "qmp_capabilities", error));
     return client->ready;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads the layout out of QEMU's monitor, and settles with Xen where each block's pages are. */
+/* Reads the layout from QEMU's monitor, and asks Xen where each block's pages are. */
 #include "survey.h"
 
 #include <stdio.h>
@@ -7,18 +7,18 @@
 
 #include <xen-physmap/guest.h>
 
-/* More ranges than this aren't looked at, nor more than this of one region. */
+/* The limit of ranges, in all and of one region. Further ones are ignored. */
 #define RANGES_MAX 16384
 #define PLACES_MAX 64
 
-/* A QEMU that prints nonsense is quoted so often, and no longer line is looked at. */
+/* How many bad lines of QEMU's are quoted, and the length of the longest line that is parsed. */
 #define PROBLEMS_MAX 16
 #define LINE_MAX_BYTES 1024
 
-/* The guest's own memory and Xen's grant table, saved and restored by Xen without our help. */
+/* The guest's own memory and Xen's grant table. Xen saves and restores them itself. */
 static const char *const not_blocks[] = { "xen.ram", "xen.grants", NULL };
 
-/* The next line of the text, stripped, or NULL at its end; free it with g_free. */
+/* The next line of the text, stripped; NULL at its end. Free it with g_free. */
 static char *next_line(const char **text)
 {
     gsize length = strcspn(*text, "\r\n");
@@ -70,8 +70,9 @@ static gboolean parse_0x(const char *text, guint64 *value)
 }
 
 /*
- * A line is: name, page size and its unit, offset, used, total; newer QEMUs append more. The name
- * may be empty, and may have blanks, so the three addresses are looked for. NULL: it's no such line.
+ * A line has: name, page size and its unit, offset, used, total. Newer QEMUs append more. The name
+ * may be empty or contain blanks, so the three addresses are searched for. NULL when the line has
+ * no such form.
  */
 static char *parse_ramblock(const char *line, guint64 *offset, guint64 *total)
 {
@@ -118,7 +119,7 @@ static void add_ramblock(const char *line, SurveyBlocks *blocks)
 
         add_problem(
             blocks,
-            g_strdup_printf("QEMU's 'info ramblock' has a line that can't be read: '%s'", shown));
+            g_strdup_printf("QEMU's 'info ramblock' has a line that can't be parsed: '%s'", shown));
         return;
     }
     if (g_strv_contains(not_blocks, name)) {
@@ -174,9 +175,9 @@ static void free_range(gpointer range)
 }
 
 /*
- * "00000000f1000000-00000000f1ffffff (prio 1, ram): vga.vram", with " @offset" at the end of a
- * range that begins inside its region: that is an alias or a part, never a whole block. What isn't
- * "ram", a ROM for one, QEMU never moves.
+ * "00000000f1000000-00000000f1ffffff (prio 1, ram): vga.vram". A range that begins inside its
+ * region has " @offset" at the end: it is an alias or a part, never a whole block. QEMU never moves
+ * memory that isn't "ram", such as a ROM.
  */
 static void parse_range(const char *line, GPtrArray *ranges)
 {
@@ -204,7 +205,7 @@ GPtrArray *survey_parse_mtree(const char *text)
     gboolean memory = FALSE;
     char *line;
 
-    /* Several address spaces are listed, each under its name; the guest's is "memory". */
+    /* QEMU lists several address spaces, each under its name; the guest's is "memory". */
     while (ranges->len < RANGES_MAX && (line = next_line(&text))) {
         if (g_str_has_prefix(line, "FlatView")) {
             memory = FALSE;
@@ -220,13 +221,13 @@ GPtrArray *survey_parse_mtree(const char *text)
 
 /* --- where the pages are --- */
 
-/* Where QEMU shows a region of one name and size as a whole, and how many blocks it can be of. */
+/* Where QEMU shows a whole region of this name and size, and how many blocks it could be. */
 typedef struct Shown {
     GArray *places;
     guint n_blocks;
 } Shown;
 
-/* A survey at work. */
+/* A survey in progress. */
 typedef struct Search {
     const XenPhysmapOps *ops;
     guint32 domid;
@@ -235,7 +236,7 @@ typedef struct Search {
     const SurveyBlocks *blocks;
     GHashTable *shown; /* of Shown, by shown_key */
     gboolean *placed;  /* of each block */
-    GHashTable *empty; /* addresses at which the guest has no page, as far as asked */
+    GHashTable *empty; /* addresses at which the guest is known to have no page */
     Survey *survey;
 } Search;
 
@@ -273,8 +274,8 @@ static GHashTable *index_ranges(const GPtrArray *ranges)
 }
 
 /*
- * What QEMU shows of the block. It makes an id of the device's path, a '/' and the region's name,
- * which may have more of them.
+ * What QEMU shows of the block. QEMU makes the id of the device's path, a '/' and the region's
+ * name, which may contain '/' too.
  */
 static Shown *find_shown(const Search *search, const XenPhysmapRecord *block)
 {
@@ -314,7 +315,7 @@ static gboolean has_page(const Search *search, guint64 guest_addr, gboolean *pop
     return TRUE;
 }
 
-/* Puts the block there if the guest has its first page there, which no other block has taken. */
+/* Puts the block there if the guest has a page at its first address, and no other block took it. */
 static gboolean try_place(const Search *search, const XenPhysmapRecord *block, guint64 place,
                           gboolean *placed, GError **error)
 {
@@ -338,7 +339,7 @@ static gboolean try_place(const Search *search, const XenPhysmapRecord *block, g
     return populated || xen_physmap_table_remove(search->survey->table, block->phys_offset, error);
 }
 
-/* Where the block was known to be. A record's bare name will do. */
+/* Where the block was known to be. The record may have only a bare name. */
 static const XenPhysmapRecord *find_known(const Search *search, const XenPhysmapRecord *block)
 {
     const XenPhysmapRecord *known = NULL;
@@ -353,11 +354,11 @@ static const XenPhysmapRecord *find_known(const Search *search, const XenPhysmap
     return known && known->size == block->size ? known : NULL;
 }
 
-/* A way of looking for a block, tried on all of them before the next way is. */
+/* A way to find a block. It is tried on all blocks before the next way is. */
 typedef gboolean Look(const Search *search, const XenPhysmapRecord *block, gboolean *placed,
                       GError **error);
 
-/* QEMU shows it, and no other block can be what it shows. */
+/* QEMU shows it, and what it shows can't be another block. */
 static gboolean look_where_shown(const Search *search, const XenPhysmapRecord *block,
                                  gboolean *placed, GError **error)
 {
@@ -371,7 +372,7 @@ static gboolean look_where_shown(const Search *search, const XenPhysmapRecord *b
     return TRUE;
 }
 
-/* Several cards of a kind: QEMU shows one of them where this one was known to be. */
+/* Several equal cards: QEMU shows one of them where this one was known to be. */
 static gboolean look_where_known_and_shown(const Search *search, const XenPhysmapRecord *block,
                                            gboolean *placed, GError **error)
 {
@@ -383,8 +384,8 @@ static gboolean look_where_known_and_shown(const Search *search, const XenPhysma
 }
 
 /*
- * Not shown, or not there: where it was allocated, or where it was known to be. QEMU leaves pages
- * behind when a BAR is unmapped while it logs what the guest draws.
+ * QEMU doesn't show it, or it isn't there: it is where it was allocated, or where it was known to
+ * be. QEMU leaves pages behind when a BAR is unmapped while QEMU logs what the guest draws.
  */
 static gboolean look_behind(const Search *search, const XenPhysmapRecord *block, gboolean *placed,
                             GError **error)
@@ -398,7 +399,7 @@ static gboolean look_behind(const Search *search, const XenPhysmapRecord *block,
            try_place(search, block, in_place_first ? remembered : allocated, placed, error);
 }
 
-/* Several cards of a kind, and this one's pages are at none of the places of its own. */
+/* Several equal cards, and this one's pages are at none of the places that were tried for it. */
 static gboolean look_where_any_is_shown(const Search *search, const XenPhysmapRecord *block,
                                         gboolean *placed, GError **error)
 {
@@ -440,7 +441,7 @@ static gboolean place_blocks(const Search *search, GError **error)
     return TRUE;
 }
 
-/* The blocks that were moved and aren't shown there. */
+/* The blocks that were moved, and that QEMU doesn't show where they were moved to. */
 static gboolean find_hidden(const Search *search, GError **error)
 {
     const XenPhysmapRecord *block;
@@ -459,7 +460,7 @@ static gboolean find_hidden(const Search *search, GError **error)
 
 /* --- what unplugged devices left --- */
 
-/* Nobody else's pages, or they are left out. */
+/* Pages of no other block; a range that overlaps one is left out. */
 static gboolean add_left(const Search *search, guint64 phys_offset, guint64 start_addr,
                          guint64 size, GError **error)
 {
@@ -472,8 +473,8 @@ static gboolean add_left(const Search *search, guint64 phys_offset, guint64 star
 }
 
 /*
- * A block that QEMU still lists, without a name, was an unplugged device's, and so was a known one
- * that it doesn't list any more. If a line can't be understood, that one may have been it.
+ * A block that QEMU still lists, but without a name, belonged to an unplugged device. So did a
+ * known block that QEMU no longer lists; but if a line can't be parsed, that line may be the block.
  */
 static gboolean find_left(const Search *search, GError **error)
 {
@@ -519,7 +520,7 @@ void survey_free(Survey *survey)
     }
 }
 
-/* What is left of the time, in ms. */
+/* The time that is left, in ms. */
 static int time_left(gint64 deadline)
 {
     return MAX(0, (deadline - g_get_monotonic_time()) / G_TIME_SPAN_MILLISECOND);

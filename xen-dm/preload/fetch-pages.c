@@ -108,7 +108,10 @@ gboolean fetch_pages_adopt(guint32 domid, guint64 start_addr, guint64 size)
     for (size_t i = 0; i < num; i++) {
         gfns[i] = (start_addr >> XC_PAGE_SHIFT) + i;
     }
-    /* Once elsewhere, to be sure that all are there: the dummy is gone when it fails at its place. */
+    /*
+     * First to another address, to be sure that all pages exist: a mapping that fails at the
+     * dummy's address removes the dummy.
+     */
     pages = xenforeignmemory_map(fmem, domid, PROT_READ, num, gfns, errors);
     if (!pages) {
         return FALSE;

@@ -13,10 +13,11 @@ void fetch_pages_by(xendevicemodel_handle *dmod);
 void fetch_pages_from(xenforeignmemory_handle *fmem);
 
 /*
- * QEMU is about to map these pages in place of others. If it loads a saved state, the guest has none
- * of them, and they are as many as the only block that the saved guest had moved: moves that block's
- * pages there. That is where the guest mapped it last. QEMU leaves pages behind when a BAR is moved
- * while it logs what the guest draws, and when the guest is restored it ends in an assertion.
+ * QEMU is about to map these pages in place of others. If QEMU loads a saved state, the guest has
+ * none of these pages, and there are as many as in the only block that the saved guest had moved,
+ * then this moves that block's pages there: the guest mapped it there last. QEMU leaves pages
+ * behind when a BAR is moved while it logs what the guest draws. Without this, a restore of that
+ * guest would end QEMU with a failed assertion.
  */
 void fetch_pages(xenforeignmemory_handle *fmem, uint32_t domid, size_t num, const xen_pfn_t *gfns);
 
@@ -30,8 +31,9 @@ gboolean fetch_pages_adopt(guint32 domid, guint64 start_addr, guint64 size);
 
 /*
  * QEMU, which restores a saved guest, is about to map a block's pages where the guest had moved
- * another block: with much memory, the framebuffer to where its ROM was allocated. It would write the
- * ROM's file into the picture. It gets pages of its own, which the guest doesn't see.
+ * another block. With much memory, that can be the framebuffer, at the address where its ROM was
+ * allocated. QEMU would write the ROM's file into the picture. So it gets pages of its own, which
+ * the guest doesn't see.
  */
 gboolean fetch_pages_are_anothers(size_t num, const xen_pfn_t *gfns);
 

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One pass over the text: what is open, how much there is, and the keys of each open object. */
+/*
+ * Scans the text once, and keeps: what is open, how many values there are, and each open object's
+ * keys.
+ */
 #include "json-limits.h"
 
 #include <string.h>
 
 #define DEPTH_MAX 32
 
-/* A full table has 4 times 4096. */
+/* A full table has 4 * 4096 values. */
 #define VALUES_MAX 65536
 
 typedef struct Scan {
     const char *at, *end;
-    GPtrArray *open;  /* of each open object its keys, of each open array NULL */
+    GPtrArray *open;  /* for each open object its keys, for each open array NULL */
     gboolean key_due; /* the next string is a key */
     gboolean begun, ended;
     guint values;
@@ -53,7 +56,7 @@ static const char *next_value(Scan *scan)
     return NULL;
 }
 
-/* Two keys are equal when their text is: one with an escape could be equal to one without. */
+/* Keys are compared as they are written: one with an escape could equal one without. */
 static const char *take_key(Scan *scan, const char *key, gsize length)
 {
     GHashTable *keys = scan->open->pdata[scan->open->len - 1];
@@ -66,7 +69,7 @@ static const char *take_key(Scan *scan, const char *key, gsize length)
                                                           : "an object has the same key twice";
 }
 
-/* After its first quote; its last one is taken too. */
+/* Called after the opening quote. Reads the closing one too. */
 static const char *take_string(Scan *scan)
 {
     const char *first = scan->at, *last;
@@ -107,7 +110,7 @@ static const char *take(Scan *scan, char c)
     case '\'':
         return "it has a single quote, which JSON doesn't know";
     case '/':
-        /* A quote in a comment would hide from us what json-glib, which skips it, finds. */
+        /* json-glib skips comments. A quote in one would make this scan and json-glib disagree. */
         return "it has a comment, which JSON doesn't know";
     default:
         return NULL;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads who a process is in /proc; writes and reads a file of what a QEMU was started with. */
+/*
+ * Reads what a process is from /proc; writes and reads the file that says what a QEMU was started
+ * with.
+ */
 #include "launch-record.h"
 
 #include <dirent.h>
@@ -13,17 +16,17 @@
 
 #include "trusted-file.h"
 
-/* More than a process can be given in arguments and environment. */
+/* More than the arguments and environment of a process can be. */
 #define MAX_SIZE (16 * 1024 * 1024)
 
-/* A file is of words "NAME=VALUE" that a NUL ends each. The first is MAGIC, and the last END. */
+/* A file is a list of words "NAME=VALUE", each ended by a NUL. The first is MAGIC, the last END. */
 #define MAGIC "xen-physmap-launch=1"
 #define END "end="
 
 #define LOCK_TRIES 200
 #define LOCK_POLL_US 10000
 
-/* A record that is being written. */
+/* A record while it is written. */
 #define NEW_PREFIX "new-"
 
 ProcessId process_identify(pid_t pid)
@@ -43,7 +46,7 @@ ProcessId process_identify(pid_t pid)
                &state, &threads, &started) != 3) {
         return (ProcessId){ 0 };
     }
-    /* The first thread of a process can end before the others, and looks like this then. */
+    /* The first thread of a process can end before the others. The process looks like this then. */
     if ((state == 'Z' || state == 'X') && threads <= 1) {
         return (ProcessId){ 0 };
     }
@@ -112,7 +115,7 @@ static GByteArray *encode(const LaunchRecord *record, const ProcessId *id)
     return words;
 }
 
-/* What a word's name says it is. */
+/* Stores the value of a word in the member that its name says. */
 typedef struct Member {
     const char *name;
     guint64 *number;
@@ -150,7 +153,10 @@ static gboolean decode_word(const char *word, Member *members, guint n)
     return FALSE;
 }
 
-/* The words between the first and the last; each member has to be there once, and lists may be empty. */
+/*
+ * Reads the words between the first and the last. Each member must be there once; lists may be
+ * empty.
+ */
 static gboolean decode_words(const char *data, gsize length, Member *members, guint n)
 {
     const char *end = data + length;
@@ -221,7 +227,7 @@ static LaunchRecord *decode(const char *data, gsize length, const ProcessId *id)
 
 /* --- files --- */
 
-/* The contents of a file of root's in the folder. */
+/* The contents of a file in the folder, which must belong to root. */
 static char *read_file(int folder, const char *name, gsize *length, GError **error)
 {
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -263,7 +269,7 @@ static LaunchRecord *read_record(int folder, const ProcessId *id, GError **error
     return record;
 }
 
-/* Of a process that is gone, or that was cut off as it wrote. */
+/* The file of a process that is gone, or that was killed while it wrote the file. */
 static gboolean is_stale(int folder, const char *name)
 {
     g_autoptr(LaunchRecord) record = NULL;
@@ -280,7 +286,7 @@ static gboolean is_stale(int folder, const char *name)
     return !id.pid || !(record = read_record(folder, &id, NULL));
 }
 
-/* The names in the folder, which may change meanwhile; NULL with errno. */
+/* The names in the folder, which may change at the same time; NULL with errno. */
 static GPtrArray *names_in(int folder)
 {
     int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -299,7 +305,7 @@ static GPtrArray *names_in(int folder)
     return names;
 }
 
-/* Under the folder's lock, so that nobody else's is half written. */
+/* With the folder's lock, so that no other file is half written. */
 static void remove_stale(int folder)
 {
     g_autoptr(GPtrArray) names = names_in(folder);
@@ -324,7 +330,7 @@ static gboolean write_all(int fd, const guint8 *data, gsize length)
     return TRUE;
 }
 
-/* Others have it for as long as it takes to write a file. 0, or an errno. */
+/* Others hold the lock only while they write a file. Returns 0 or an errno. */
 static int lock(int folder)
 {
     for (guint try = 0; flock(folder, LOCK_EX | LOCK_NB); try++) {
@@ -336,7 +342,7 @@ static int lock(int folder)
     return 0;
 }
 
-/* 0, or an errno. */
+/* Returns 0 or an errno. */
 static int write_file(int folder, const char *name, const GByteArray *words)
 {
     g_autofree char *new = g_strconcat(NEW_PREFIX, name, NULL);

@@ -72,7 +72,7 @@ static char *read_processors(void)
     return g_string_free(text, FALSE);
 }
 
-/* Numbers with a blank between them; *n is how many. NULL when it is anything else. */
+/* Numbers separated by blanks; *n is how many. NULL when the text is anything else. */
 static guint64 *numbers(const char *text, guint most, guint64 max, guint *n)
 {
     g_auto(GStrv) words = g_strsplit(text, " ", -1);

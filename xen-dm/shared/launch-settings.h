@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a process has from who started it, beside its arguments and environment. */
+/* What a process inherits besides its arguments and environment. */
 #ifndef XEN_PHYSMAP_LAUNCH_SETTINGS_H
 #define XEN_PHYSMAP_LAUNCH_SETTINGS_H
 
@@ -17,8 +17,8 @@
 GStrv launch_settings_read(void);
 
 /*
- * Gives this process all of them. What the kernel refuses is said on standard error, and the rest is
- * set. FALSE when it isn't a list as above.
+ * Applies all of them to this process. If the kernel refuses one, that is reported on standard
+ * error, and the rest is applied. FALSE when the list is malformed.
  */
 gboolean launch_settings_apply(char **settings);
 

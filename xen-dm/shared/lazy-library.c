@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Loads a library and all of its functions, or none. */
+/* Loads a library with all of its functions, or none. */
 #include "lazy-library.h"
 
 #include <dlfcn.h>
@@ -13,7 +13,7 @@ gboolean lazy_library_load(const LazyLibrary *library)
     if (library->functions[0]) {
         return TRUE;
     }
-    /* For all to see, so that what was preloaded is found ahead of it. */
+    /* RTLD_GLOBAL, so that what was preloaded is found first. */
     handle = dlopen(library->soname, RTLD_NOW | RTLD_GLOBAL);
     while (handle && library->names[n]) {
         library->functions[n] = dlsym(RTLD_DEFAULT, library->names[n]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libxenctrl, whose name and structures change with each version of Xen. */
+/* libxenctrl, whose file name and structures change with each version of Xen. */
 #include <xenctrl.h>
 
 #include "lazy-library.h"

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* Options that have no value in any version. One that is missing here is no harm. */
+/* Options that have no value in any version. It does no harm if one is missing here. */
 static const char *const flags[] = {
     "-S",
     "-alt-grab",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The words for a restore's policy, and what they mean. */
+/* The policy's words and values. */
 #include "restore-policy.h"
 
 static const char *const names[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What happens when a saved guest's layout doesn't match: the administrator's word for it. */
+/* The policy: what happens when the layout of a saved guest doesn't match. */
 #ifndef XEN_PHYSMAP_RESTORE_POLICY_H
 #define XEN_PHYSMAP_RESTORE_POLICY_H
 

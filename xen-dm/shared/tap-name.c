@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads the interface behind a descriptor in /proc, and rewrites -netdev arguments. */
+/* Reads the interface of a descriptor in /proc, and rewrites -netdev arguments. */
 #include "tap-name.h"
 
 #include <fcntl.h>
@@ -11,13 +11,13 @@
 /* The label comes after four short lines. */
 #define ENOUGH 1024
 
-/* Linux allows more; a comma would begin another property. */
+/* Linux allows more characters, but a comma would begin another property. */
 static gboolean is_plain(const char *name)
 {
     return *name && name[strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-")] == '\0';
 }
 
-/* What a process has open can have gigabytes of information, an epoll descriptor's for one. */
+/* The text of a descriptor can be gigabytes long, for example of an epoll descriptor. */
 static gboolean read_beginning(const char *path, char text[ENOUGH])
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);

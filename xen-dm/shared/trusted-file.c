@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Looks a path up one folder at a time, and checks each by its descriptor before going on from it. */
+/* Looks a path up folder by folder, and checks each descriptor before it goes on from there. */
 #include "trusted-file.h"
 
 #include <errno.h>
@@ -17,14 +17,14 @@
 
 #define MAX_LINKS 40
 
-/* A path on the way. */
+/* A lookup in progress. */
 typedef struct Walk {
     int folder;    /* the last folder that was checked */
     int at;        /* what was found in it; -1: nothing yet */
     GString *path; /* of `at`, or of `folder` */
-    char *rest;    /* what is to be looked up from here */
+    char *rest;    /* the rest of the path */
     guint links;
-    gboolean make; /* folders that aren't there */
+    gboolean make; /* number of folders that don't exist */
 } Walk;
 
 static gboolean refuse(GError **error, int errnum, const Walk *walk, const char *why)
@@ -44,7 +44,7 @@ static gboolean is_of_fuse(int fd)
     return fstatfs(fd, &fs) || fs.f_type == FUSE_SUPER_MAGIC;
 }
 
-/* Whether only root can change what this descriptor is of. */
+/* Whether only root can change the file of this descriptor. */
 static gboolean check(const Walk *walk, int fd, struct stat *status, GError **error)
 {
     if (fstat(fd, status)) {
@@ -80,7 +80,7 @@ static gboolean start_at_root(Walk *walk, GError **error)
                              : refuse(error, errno, walk, g_strerror(errno));
 }
 
-/* The next word of the path, which may be the last; NULL at the end. */
+/* The next component of the path, which may be the last; NULL at the end. */
 static char *next_word(Walk *walk)
 {
     const char *begin = walk->rest + strspn(walk->rest, "/");
@@ -120,7 +120,7 @@ static int find(Walk *walk, const char *word)
 {
     int fd = openat(walk->folder, word, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
-    /* Another process may make it at the same time. */
+    /* Another process may create it at the same time. */
     if (fd < 0 && errno == ENOENT && walk->make &&
         (mkdirat(walk->folder, word, 0700) == 0 || errno == EEXIST)) {
         fd = openat(walk->folder, word, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -128,7 +128,7 @@ static int find(Walk *walk, const char *word)
     return fd;
 }
 
-/* One word further. */
+/* One component further. */
 static gboolean step(Walk *walk, const char *word, struct stat *status, GError **error)
 {
     if (strcmp(word, ".") == 0) {
@@ -137,7 +137,7 @@ static gboolean step(Walk *walk, const char *word, struct stat *status, GError *
     if (strcmp(word, "..") == 0) {
         char *slash = strrchr(walk->path->str, '/');
 
-        /* No link is in walk->path, so the folder above has this path. */
+        /* walk->path has no links, so this is the path of the folder above. */
         g_string_truncate(walk->path, slash ? slash - walk->path->str : 0);
     } else {
         g_string_append_printf(walk->path, "/%s", word);
@@ -234,7 +234,9 @@ gboolean trusted_file_is_script(const TrustedFile *file)
 
 void trusted_file_exec(const TrustedFile *file, char *const *argv, char *const *env)
 {
-    /* A script's interpreter opens it by its path, which only root can lead elsewhere. */
+    /*
+     * A script's interpreter opens the script by its path. Only root can change where that leads.
+     */
     if (trusted_file_is_script(file)) {
         execve(file->path, argv, env);
     } else {
@@ -265,7 +267,7 @@ char *file_identity(int fd)
 {
     struct statx file;
 
-    /* A file that a user serves isn't asked for anything. */
+    /* Don't ask a file system that a user serves for anything. */
     if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_BTIME, &file)) {
         return NULL;
     }

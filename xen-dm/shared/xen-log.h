@@ -7,10 +7,13 @@
 
 struct xentoollog_logger;
 
-/* Whether they are left out. FALSE at the start: in QEMU's log they are useful. */
+/* Whether these lines are suppressed. FALSE at the start: they are useful in QEMU's log. */
 void xen_log_hide(gboolean hide);
 
-/* The logger to open a library with: `logger`, or if that is NULL, what was set above. */
+/*
+ * The logger to open a library with: `logger` unless it is NULL; then one that writes nothing if the
+ * lines are suppressed, else NULL.
+ */
 struct xentoollog_logger *xen_log(struct xentoollog_logger *logger);
 
 #endif
