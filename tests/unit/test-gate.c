@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "gate.h"
+#include <xen-physmap/gate.h>
+
 #include "restore-policy.h"
+#include "survey.h"
 
 #define VRAM "0000:00:03.0/vga.vram"
 #define ROM4 "0000:00:04.0/e1000.rom"
@@ -74,7 +76,8 @@ static void keep_text(Case *c)
 
 static gboolean passes(Case *c)
 {
-    gboolean result = gate_passes(c->saved, &c->actual, c->report);
+    gboolean result =
+        xen_physmap_gate_passes(c->saved, c->actual.table, c->actual.absent, c->report);
 
     keep_text(c);
     return result;
@@ -82,7 +85,7 @@ static gboolean passes(Case *c)
 
 static gboolean admits(Case *c)
 {
-    gboolean result = gate_admits(c->saved, c->actual.table, c->report);
+    gboolean result = xen_physmap_gate_admits(c->saved, c->actual.table, c->report);
 
     keep_text(c);
     return result;
@@ -291,16 +294,19 @@ static void test_pages(void **state)
     assert_true(xen_physmap_table_add(c->actual.table, &left, NULL));
     assert_true(xen_physmap_table_add(c->actual.table, &card, NULL));
     fake_host_populate(host, 0x8000, 64, 1);
-    assert_true(gate_finds_pages(&c->actual, fake_host_ops(host), 5, c->report, &passed, NULL));
+    assert_true(xen_physmap_gate_finds_pages(fake_host_ops(host), 5, c->actual.table, c->report,
+                                             &passed, NULL));
     assert_true(passed);
     assert_int_equal(c->report->len, 0);
     fake_host_depopulate(host, 0x803f);
-    assert_true(gate_finds_pages(&c->actual, fake_host_ops(host), 5, c->report, &passed, NULL));
+    assert_true(xen_physmap_gate_finds_pages(fake_host_ops(host), 5, c->actual.table, c->report,
+                                             &passed, NULL));
     assert_false(passed);
     keep_text(c);
     assert_says(c, "0000:00:08.0/e1000.rom: only partly in the guest: it has no page at 0x803f000");
     fake_host_fail(host, FAKE_MAP, 1, EACCES);
-    assert_false(gate_finds_pages(&c->actual, fake_host_ops(host), 5, c->report, &passed, &error));
+    assert_false(xen_physmap_gate_finds_pages(fake_host_ops(host), 5, c->actual.table, c->report,
+                                              &passed, &error));
     expect_error(&error, XEN_PHYSMAP_ERROR_ACCESS, "can't map guest address");
     expect_no_leaks(host);
 }

@@ -13,10 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <xen-physmap/gate.h>
 #include <xen-physmap/state.h>
 #include <xen-physmap/xenstore.h>
 
-#include "gate.h"
 #include "names.h"
 #include "survey.h"
 
@@ -182,7 +182,8 @@ static gboolean admit(GError **error)
         !(blocks = survey_blocks(self.qmp, QMP_TIMEOUT_MS, error))) {
         return FALSE;
     }
-    conclude(gate_admits(xen_physmap_state_table(self.state), blocks->named, report), report);
+    conclude(xen_physmap_gate_admits(xen_physmap_state_table(self.state), blocks->named, report),
+             report);
     return TRUE;
 }
 
@@ -309,8 +310,9 @@ static gboolean pass_gate(const Survey *actual, GError **error)
         say("domain %u came without records, so its layout can't be checked", self.domid);
         return TRUE;
     }
-    passed = gate_passes(saved, actual, report);
-    if (!gate_finds_pages(actual, self.ops, self.domid, report, &passed, error)) {
+    passed = xen_physmap_gate_passes(saved, actual->table, actual->absent, report);
+    if (!xen_physmap_gate_finds_pages(self.ops, self.domid, actual->table, report, &passed,
+                                      error)) {
         return FALSE;
     }
     self.gate_due = FALSE;

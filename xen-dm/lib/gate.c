@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Compares a restored guest's layout, and writes the report for the owner of the xl.cfg. */
-#include "gate.h"
+#include <xen-physmap/gate.h>
 
 #include <string.h>
 
 #include <xen-physmap/compare.h>
 #include <xen-physmap/guest.h>
 
+#include "internal.h"
+
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
 /* The lowest start of the PCI hole. Memory that reaches it goes on above 4 GiB. */
 #define HOLE G_GUINT64_CONSTANT(0x80000000)
-
-static gboolean is_left(const XenPhysmapRecord *record)
-{
-    return strcmp(record->name, XEN_PHYSMAP_UNPLUGGED_NAME) == 0;
-}
 
 static void add_line(GPtrArray *report, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
@@ -160,7 +157,7 @@ static void add_order(GPtrArray *report, const XenPhysmapTable *saved, const Xen
         char *device = device_of(record->name);
         const char *comma = order->len ? ", " : "";
 
-        if (!is_left(record) && !g_hash_table_contains(seen, device)) {
+        if (!xen_physmap_record_is_unplugged(record) && !g_hash_table_contains(seen, device)) {
             g_string_append_printf(order, "%s%s", comma, device);
         }
         g_hash_table_add(seen, device);
@@ -189,7 +186,8 @@ static void add_mismatch(GPtrArray *report, const XenPhysmapFinding *finding, gb
     add_advice(report, finding, saved, here);
 }
 
-gboolean gate_admits(const XenPhysmapTable *saved, const XenPhysmapTable *blocks, GPtrArray *report)
+gboolean xen_physmap_gate_admits(const XenPhysmapTable *saved, const XenPhysmapTable *blocks,
+                                 GPtrArray *report)
 {
     g_autoptr(GArray) findings = xen_physmap_compare(saved, blocks, NULL);
     gboolean admits = TRUE;
@@ -209,9 +207,10 @@ gboolean gate_admits(const XenPhysmapTable *saved, const XenPhysmapTable *blocks
     return admits;
 }
 
-gboolean gate_passes(const XenPhysmapTable *saved, const Survey *actual, GPtrArray *report)
+gboolean xen_physmap_gate_passes(const XenPhysmapTable *saved, const XenPhysmapTable *actual,
+                                 const XenPhysmapTable *absent, GPtrArray *report)
 {
-    g_autoptr(GArray) findings = xen_physmap_compare(saved, actual->table, actual->absent);
+    g_autoptr(GArray) findings = xen_physmap_compare(saved, actual, absent);
     gboolean passes = xen_physmap_findings_are_safe(findings);
 
     for (guint i = 0; i < findings->len; i++) {
@@ -219,9 +218,9 @@ gboolean gate_passes(const XenPhysmapTable *saved, const Survey *actual, GPtrArr
 
         if (!xen_physmap_verdict_is_safe(finding->verdict)) {
             add_mismatch(report, finding,
-                         finding->has_actual &&
-                             xen_physmap_table_find_name(actual->absent, finding->actual.name),
-                         saved, actual->table);
+                         finding->has_actual && absent &&
+                             xen_physmap_table_find_name(absent, finding->actual.name),
+                         saved, actual);
         } else if (finding->verdict != XEN_PHYSMAP_SAME && finding->has_actual) {
             g_autofree char *text = xen_physmap_finding_describe(finding);
 
@@ -230,20 +229,21 @@ gboolean gate_passes(const XenPhysmapTable *saved, const Survey *actual, GPtrArr
         }
     }
     if (!passes) {
-        add_order(report, saved, actual->table);
+        add_order(report, saved, actual);
     }
     return passes;
 }
 
-gboolean gate_finds_pages(const Survey *actual, const XenPhysmapOps *ops, guint32 domid,
-                          GPtrArray *report, gboolean *passed, GError **error)
+gboolean xen_physmap_gate_finds_pages(const XenPhysmapOps *ops, guint32 domid,
+                                      const XenPhysmapTable *actual, GPtrArray *report,
+                                      gboolean *passed, GError **error)
 {
     const XenPhysmapRecord *block;
 
-    for (guint i = 0; (block = xen_physmap_table_get(actual->table, i)); i++) {
+    for (guint i = 0; (block = xen_physmap_table_get(actual, i)); i++) {
         guint64 missing, first;
 
-        if (is_left(block)) {
+        if (xen_physmap_record_is_unplugged(block)) {
             continue;
         }
         if (!xen_physmap_guest_missing(ops, domid, block->start_addr, block->size, &missing, &first,

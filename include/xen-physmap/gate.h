@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The gate on restore: decides whether a saved guest may run on this device model, and why not. */
+#ifndef XEN_PHYSMAP_GATE_H
+#define XEN_PHYSMAP_GATE_H
+
+#include <xen-physmap/ops.h>
+#include <xen-physmap/table.h>
+
+G_BEGIN_DECLS
+
+/*
+ * The functions append lines for a log to `report`, an array of char *, without newlines: what is
+ * harmless; and for what isn't, what was saved, what is here and what to change in the guest's
+ * config.
+ */
+
+/*
+ * The first half of the gate, before the saved device state is loaded: TRUE when there is a block
+ * with the same name and size for each record. `blocks` has those of the device model, wherever
+ * their pages are. Thread-safe.
+ */
+XEN_PHYSMAP_API gboolean xen_physmap_gate_admits(const XenPhysmapTable *saved,
+                                                 const XenPhysmapTable *blocks, GPtrArray *report);
+
+/*
+ * The second half, when the state is loaded and before the guest runs: compares the records that
+ * came with the guest with the layout here (see xen_physmap_compare). TRUE when the guest can run.
+ * Thread-safe.
+ */
+XEN_PHYSMAP_API gboolean xen_physmap_gate_passes(const XenPhysmapTable *saved,
+                                                 const XenPhysmapTable *actual,
+                                                 const XenPhysmapTable *absent, GPtrArray *report);
+
+/*
+ * Looks for each page of each block of `actual`. If the guest lacks some, sets *passed to FALSE.
+ * FALSE with an error when Xen can't be asked. Thread-safe as far as `ops` is.
+ */
+XEN_PHYSMAP_API gboolean xen_physmap_gate_finds_pages(const XenPhysmapOps *ops, guint32 domid,
+                                                      const XenPhysmapTable *actual,
+                                                      GPtrArray *report, gboolean *passed,
+                                                      GError **error);
+
+G_END_DECLS
+
+#endif
