@@ -273,6 +273,21 @@ compile_commands:
 	@mkdir -p build
 	@rm -rf build/obj && bear --output build/compile_commands.json -- $(MAKE) all
 
+# A QEMU that has the component built in, from the source of this Debian or of QEMU_SUITE; see
+# docs/qemu.md.
+QEMU_SUITE ?= $(shell . /etc/os-release && echo $$VERSION_CODENAME)
+.PHONY: qemu qemu-patches check-qemu
+qemu: build/libxenphysmap.a
+	@xen-dm/qemu-patches/build build $(QEMU_SUITE)
+
+qemu-patches:
+	@xen-dm/qemu-patches/build --fetch build $(QEMU_SUITE)
+	@xen-dm/qemu-patches/series build/qemu/$(QEMU_SUITE)/source build/qemu/patches
+
+check-qemu: fetch-box all qemu
+	@BUILT_IN=yes tests/run -t 3000 tests/xen/check $(SCENARIOS)
+check-qemu: SCENARIOS ?= main gate unplug built-in
+
 .PHONY: help
 help:
 	@echo 'make            build into build/'
@@ -283,6 +298,8 @@ help:
 	@echo '                check-asan, check-valgrind, and check-fuzz: every reader for two seconds'
 	@echo 'make fuzz       every reader under libFuzzer (clang), or our own mutator, FUZZ_SECONDS=60 each'
 	@echo 'make check-api  what others build on and read; make check-dist the tarball and packages'
+	@echo 'make qemu       QEMU with our patches, from Debian'"'"'s source; check-qemu tests it in the box;'
+	@echo '                make qemu-patches: the patches as a series of git'
 	@echo 'make bench      measures; make dist: the tarball; make deb: packages for Debian'
 	@echo 'make install    with DESTDIR= and the directories of ./configure; also uninstall'
 	@echo 'make format     the layout of the C files (clang-format); also tags, compile_commands'

@@ -68,6 +68,16 @@ wait_for() {
 }
 
 LAUNCHER=/usr/libexec/xen-physmap/xen-physmap-qemu
+QEMU=/usr/libexec/xen-qemu-system-i386
+
+# With `make check-qemu` there is a QEMU that has the component built in, and takes the launcher's place.
+BUILT_IN=/usr/libexec/xen-qemu-built-in
+if [ -e $BUILT_IN ]; then
+    QEMU=$BUILT_IN
+    LAUNCHER=/tmp/built-in
+    printf '#!/bin/sh\nexec "${XEN_PHYSMAP_QEMU:-%s}" "$@" -L /usr/share/seabios -L /usr/share/qemu -L /usr/lib/ipxe/qemu\n' $BUILT_IN >$LAUNCHER
+    chmod +x $LAUNCHER
+fi
 
 # guest_config FILE NAME IMAGE [SETTING...]: an xl.cfg; `args` adds arguments of QEMU, and a setting
 # "key=value" replaces the one below.
@@ -165,7 +175,10 @@ picture_sum() {   # NAME ADDRESS
 # qmp NAME COMMAND-JSON: prints QEMU's answer.
 qmp() {
     local line answers=0
-    coproc SOCKET { timeout 20 socat - "UNIX-CONNECT:/run/xen/qmp-physmap-$(domid "$1")"; }
+    local socket
+    socket=/run/xen/qmp-physmap-$(domid "$1")
+    [ -e "$socket" ] || socket=${socket/physmap/libxl}
+    coproc SOCKET { timeout 20 socat - "UNIX-CONNECT:$socket"; }
     printf '%s\n' '{"execute":"qmp_capabilities"}' "$2" >&"${SOCKET[1]}"
     while [ $answers -lt 2 ] && read -r line <&"${SOCKET[0]}"; do
         case $line in

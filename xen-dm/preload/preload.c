@@ -59,8 +59,9 @@ static void leave_no_trace(void)
     unsetenv(ENV_DOMID);
     unsetenv(ENV_QMP_FD);
     unsetenv(ENV_INCOMING);
-    unsetenv(ENV_POLICY);
     unsetenv(ENV_HOLD_FD);
+    /* A QEMU that has the component built in leaves the layout to this one. */
+    setenv(ENV_POLICY, restore_policy_name(RESTORE_OFF), 1);
 }
 
 static RecorderStandby standby = { -1, standby_end, standby_claim };

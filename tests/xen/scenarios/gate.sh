@@ -104,12 +104,12 @@ accepted "the right config again" /tmp/same.cfg /tmp/g1.save "the layout is the 
 # The target of a migration refuses, and the source goes on.
 xl config-update g1 /tmp/same.cfg >/dev/null 2>&1
 printf '#!/bin/sh\nshift\nexec env XEN_PHYSMAP_QEMU=/tmp/other-qemu "$@"\n' >/tmp/other-host
-cat >/tmp/other-qemu <<'Q'
+cat >/tmp/other-qemu <<Q
 #!/bin/sh
 # The target's QEMU has one more card, in front of the others.
-domid=$1
+domid=\$1
 shift
-exec /usr/libexec/xen-qemu-system-i386 "$domid" "$@"
+exec $QEMU "\$domid" "\$@"
 Q
 chmod +x /tmp/other-host /tmp/other-qemu
 sed -i 's/"\$domid" "\$@"/"$domid" "$1" -machine xenfv -device e1000,addr=8 "$@"/' /tmp/other-qemu
