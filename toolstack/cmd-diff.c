@@ -27,46 +27,48 @@ static XenPhysmapTable *read_side(const char *side, GError **error)
     return domain ? domain_records(ops, domain, error) : NULL;
 }
 
-/* The one record of A that a bare name of B can mean, and that B has by no name of its own. */
-static const XenPhysmapRecord *meant_by(const char *name, const XenPhysmapTable *a,
-                                        const XenPhysmapTable *b)
+/* The names in a table, or those of the regions, with a record of each; which ones are there twice. */
+static void list_names(const XenPhysmapTable *table, gboolean regions, GHashTable *names,
+                       GHashTable *repeated)
 {
-    const XenPhysmapRecord *record, *found = NULL;
+    const XenPhysmapRecord *record;
 
-    if (strchr(name, '/') || xen_physmap_table_find_name(a, name)) {
-        return NULL;
-    }
-    for (guint i = 0; (record = xen_physmap_table_get(a, i)); i++) {
-        if (strcmp(xen_physmap_region_name(record->name), name) == 0) {
-            if (found) {
-                return NULL;
-            }
-            found = record;
+    for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
+        const char *name = regions ? xen_physmap_region_name(record->name) : record->name;
+
+        if (!g_hash_table_insert(names, (gpointer)name, (gpointer)record)) {
+            g_hash_table_add(repeated, (gpointer)name);
         }
     }
-    return found && !xen_physmap_table_find_name(b, found->name) ? found : NULL;
+}
+
+static GHashTable *new_names(void)
+{
+    return g_hash_table_new(g_str_hash, g_str_equal);
 }
 
 /* xen_physmap_compare takes bare names on the side of the records only. So B, with the names of A
- * where B has bare ones. */
+ * where B has bare ones: a name of B's that is there once, and that is the region of one block of A,
+ * which B has by no name of its own. */
 static XenPhysmapTable *with_names_of(const XenPhysmapTable *b, const XenPhysmapTable *a)
 {
-    g_autoptr(GHashTable) repeated = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) names_a = new_names(), names_b = new_names(), regions_a = new_names();
+    g_autoptr(GHashTable) repeated_a = new_names(), repeated_b = new_names();
+    g_autoptr(GHashTable) repeated_regions = new_names();
     XenPhysmapTable *table = xen_physmap_table_new();
     const XenPhysmapRecord *record;
 
+    list_names(a, FALSE, names_a, repeated_a);
+    list_names(a, TRUE, regions_a, repeated_regions);
+    list_names(b, FALSE, names_b, repeated_b);
     for (guint i = 0; (record = xen_physmap_table_get(b, i)); i++) {
-        if (!g_hash_table_add(seen, (gpointer)record->name)) {
-            g_hash_table_add(repeated, (gpointer)record->name);
-        }
-    }
-    for (guint i = 0; (record = xen_physmap_table_get(b, i)); i++) {
-        const XenPhysmapRecord *meant =
-            g_hash_table_contains(repeated, record->name) ? NULL : meant_by(record->name, a, b);
+        const XenPhysmapRecord *meant = g_hash_table_lookup(regions_a, record->name);
         XenPhysmapRecord copy = *record;
 
-        if (meant) {
+        if (meant && !g_hash_table_contains(repeated_b, record->name) &&
+            !g_hash_table_contains(names_a, record->name) &&
+            !g_hash_table_contains(repeated_regions, record->name) &&
+            !g_hash_table_contains(names_b, meant->name)) {
             g_strlcpy(copy.name, meant->name, sizeof copy.name);
         }
         xen_physmap_table_add(table, &copy, NULL);
