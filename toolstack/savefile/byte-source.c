@@ -34,6 +34,8 @@ struct ByteSource {
     GByteArray *held; /* what was taken since the last flush; NULL: not kept */
     int tee_fd;       /* where it is sent; -1: nowhere */
     CopyMode copy_mode;
+    gboolean holes;         /* both are regular files: a hole stays one */
+    guint64 data, data_end; /* the input's next bytes that are no hole, as far as is known */
 };
 
 static gboolean set_errno(GError **error, int errnum, const char *what)
@@ -290,11 +292,60 @@ static gboolean tee_write(ByteSource *source, const guint8 *bytes, gsize length,
     return TRUE;
 }
 
+/* Looks for the next bytes that are no hole. The input's position stays. */
+static void find_data(ByteSource *source)
+{
+    off_t here = lseek(source->fd, 0, SEEK_CUR), data, end;
+
+    data = lseek(source->fd, source->offset, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) {
+        data = MAX(source->size, source->offset); /* all that is left is a hole */
+    }
+    end = data >= 0 ? lseek(source->fd, data, SEEK_HOLE) : -1;
+    lseek(source->fd, here, SEEK_SET);
+    source->data = data < 0 ? source->offset : (guint64)data;
+    source->data_end = end > data ? (guint64)end : G_MAXUINT64;
+}
+
+/* Makes a hole of this length in the tee: at the end of a file, where there is nothing yet. */
+static gboolean make_hole(const ByteSource *source, guint64 length)
+{
+    off_t here = lseek(source->tee_fd, 0, SEEK_CUR);
+    struct stat st;
+
+    return here >= 0 && fstat(source->tee_fd, &st) == 0 && st.st_size == here &&
+           ftruncate(source->tee_fd, here + length) == 0 &&
+           lseek(source->tee_fd, length, SEEK_CUR) >= 0;
+}
+
+/* Copies a hole, if one is next: its length, or 0. Otherwise shortens *length to what comes before the
+ * next one. Most of a large guest's memory may never have been touched. */
+static gssize copy_hole(ByteSource *source, guint64 *length)
+{
+    guint64 hole;
+
+    if (!source->holes) {
+        return 0;
+    }
+    if (source->offset >= source->data_end) {
+        find_data(source);
+    }
+    hole = source->data > source->offset ? MIN(source->data - source->offset, *length) : 0;
+    if (hole > 0 && make_hole(source, hole)) {
+        return hole;
+    }
+    *length = MIN(*length, source->data_end - source->offset);
+    return 0;
+}
+
 /* Copies up to `length` bytes to the tee: 0 at the end, -1 on an error. */
 static gssize copy_some(ByteSource *source, guint64 length, GError **error)
 {
-    gssize n;
+    gssize n = copy_hole(source, &length);
 
+    if (n > 0) {
+        return n;
+    }
     while (source->copy_mode != COPY_PLAIN) {
         loff_t at = source->offset, *in = source->seekable ? &at : NULL;
 
@@ -389,6 +440,7 @@ void byte_source_tee(ByteSource *source, int fd)
     source->copy_mode = S_ISFIFO(in.st_mode) || S_ISFIFO(out.st_mode) ? COPY_SPLICE
                         : S_ISREG(in.st_mode) && S_ISREG(out.st_mode) ? COPY_RANGE
                                                                       : COPY_PLAIN;
+    source->holes = source->seekable && S_ISREG(in.st_mode) && S_ISREG(out.st_mode);
     if (S_ISFIFO(out.st_mode) && fcntl(fd, F_GETPIPE_SZ) < PIPE_SIZE) {
         fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE); /* may be refused; it only helps the speed */
     }
