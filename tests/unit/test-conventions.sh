@@ -100,12 +100,14 @@ for program in gzip xz zstd lz4; do
     ! command -v $program >why || compressors="$compressors $program"
 done
 slow() {   # WORD...: with g1.save as standard input, on a terminal, which gets standard error
-    local words=${*/#g1.save/-}
-    printf '(head -c 10000 g1.save; sleep 1.1; tail -c +10001 g1.save) | %s %s >shown\n' \
-        "$command" "$words" >slowly
-    script -qec "bash slowly" typescript >screen 2>&1 </dev/null
-    grep -q "MiB read" screen
+    local words=${*/#g1.save/-} at=slow-$((++slow_ones))
+    words=${words/out.file/$at.out}
+    echo "$words" >$at.words
+    printf '(head -c 10000 g1.save; sleep 1.1; tail -c +10001 g1.save) | %s %s >%s.shown\n' \
+        "$command" "$words" $at >$at.sh
+    script -qec "bash $at.sh" $at.typescript >$at 2>&1 </dev/null &
 }
+slow_ones=0
 while read -r verb wanted packed words; do
     [ -n "$verb" ] || continue
     line="$verb $words"
@@ -139,11 +141,19 @@ while read -r verb wanted packed words; do
         done
     done
     if [ "$packed" = read ] && command -v script >why; then
-        check "$line: progress on a terminal" slow "${words[@]}"
-        words+=(-q)
-        check "$line -q: none" eval '! slow "${words[@]}"'
+        slow "${words[@]}"
+        slow "${words[@]}" -q
     fi
 done <<<"$runs"
+
+wait
+for at in slow-*.words; do
+    line=$(<$at)
+    case $line in
+    *-q) check "$line: no progress on a terminal" eval "! grep -q 'MiB read' ${at%.words}" ;;
+    *) check "$line: progress on a terminal" grep -q 'MiB read' "${at%.words}" ;;
+    esac
+done
 
 # Tables.
 for line in "show g1.save" "show --all g1.save" "map g1.save" "diff g1.save other"; do
