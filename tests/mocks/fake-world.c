@@ -1700,12 +1700,15 @@ static char *serving_trouble(FakeWorld *world, const char *program)
                : NULL;
 }
 
-char *world_trouble(FakeWorld *world, const char *program)
+void world_settle(FakeWorld *world)
 {
-    /* What was let go needs a moment to notice. */
     for (guint i = 0; i < 200; i++) {
         advance(world, G_TIME_SPAN_MILLISECOND);
     }
+}
+
+char *world_trouble(FakeWorld *world, const char *program)
+{
     if (world->violation) {
         return g_strdup(world->violation);
     }

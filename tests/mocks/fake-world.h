@@ -94,6 +94,9 @@ void world_revive(FakeWorld *world);
  * that isn't the guest's, a lost answer. NULL: nothing. */
 const char *world_violation(const FakeWorld *world);
 
+/* Lets some time pass: a QEMU that the updater let go of needs a moment to notice. */
+void world_settle(FakeWorld *world);
+
 /*
  * What is wrong with the end, in words to be freed, or NULL: one QEMU of this program serves the
  * guest and xenstore names it, and nothing of an update is left; with NULL as the program, no QEMU is

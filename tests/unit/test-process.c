@@ -191,11 +191,11 @@ static void test_users(void **state)
     assert_null(g_environ_getenv(process->env, "LD_PRELOAD"));
     end(&gave_up);
     expect_distrust((Actor){ gives_up, 12345, 0, 0, su, { 0 } },
-                    "isn't user 12345 and group 12345");
-    expect_distrust((Actor){ gives_up, 12345, 12345, 0, NULL, { 0 } }, "isn't user 12345");
-    expect_distrust((Actor){ gives_up, 0, 12345, 12345, NULL, { 0 } }, "isn't user 12345");
-    expect_distrust((Actor){ gives_up, 0, 0, 0, NULL, { 0 } }, "isn't user 12345");
-    expect_distrust((Actor){ plain, 12345, 12345, 12345, NULL, { 0 } }, "isn't user 0");
+                    "doesn't have user 12345 and group 12345");
+    expect_distrust((Actor){ gives_up, 12345, 12345, 0, NULL, { 0 } }, "doesn't have user 12345");
+    expect_distrust((Actor){ gives_up, 0, 12345, 12345, NULL, { 0 } }, "doesn't have user 12345");
+    expect_distrust((Actor){ gives_up, 0, 0, 0, NULL, { 0 } }, "doesn't have user 12345");
+    expect_distrust((Actor){ plain, 12345, 12345, 12345, NULL, { 0 } }, "doesn't have user 0");
     expect_distrust((Actor){ NULL, 0, 0, 0, su, { 0 } }, "has no launch record");
     expect_distrust((Actor){ NULL, 12345, 0, 0, su, { 0 } }, "migrate the guest once");
 }

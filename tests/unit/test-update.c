@@ -176,6 +176,7 @@ static char *finish(FakeWorld *world, const Fault *faults, guint n, char **story
     }
     world_revive(world);
     world_end_hangs(world);
+    world_settle(world);
     trouble = judge(world, end);
     if (trouble) {
         g_autofree char *told = world_story(world);

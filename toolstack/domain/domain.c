@@ -13,7 +13,7 @@
 
 #include "names.h"
 
-/* Domids from 0x7ff0 on are Xen's own. */
+/* Domids from 0x7ff0 on have a meaning of their own in Xen. */
 #define DOMID_LAST 0x7fef
 
 void domain_free(Domain *domain)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Holds a running domain's records against its QEMU and its pages. */
+/* Compares a running domain's records with its QEMU and its pages. */
 #include "layout-check.h"
 
 #include <xen-physmap/guest.h>
@@ -9,12 +9,14 @@
 
 #define QMP_TIMEOUT_MS 10000
 
-/* What is found may be a moment in which the guest moves a BAR, or before the records follow. Only
- * what is there so often, with so long between, is told. */
+/*
+ * A difference may only last while the guest moves a BAR, or until the recorder has written it. A
+ * difference is reported if it is there in all of so many looks, with such pauses between them.
+ */
 #define LOOKS 4
 #define LOOK_AGAIN_MS 250
 
-/* For all looks: a QEMU may answer each question just in time. */
+/* For all looks: a QEMU may answer each question only just in time. */
 #define TOTAL_US (30 * G_TIME_SPAN_SECOND)
 
 gboolean layout_check_pages(const XenPhysmapOps *ops, guint32 domid, guint64 page_limit,
@@ -31,7 +33,7 @@ gboolean layout_check_pages(const XenPhysmapOps *ops, guint32 domid, guint64 pag
             record->size != finding->actual.size) {
             continue;
         }
-        /* Records don't overlap, so together they can't have more either. */
+        /* Records don't overlap, so all together can't have more either. */
         if (pages > left) {
             g_ptr_array_add(lines, g_strdup_printf("%s: its size 0x%" G_GINT64_MODIFIER
                                                    "x is more than the domain can have beside "
@@ -82,7 +84,7 @@ static gboolean look(const XenPhysmapOps *ops, const Domain *domain, const XenPh
         gboolean left = finding->verdict == XEN_PHYSMAP_UNPLUGGED;
         gboolean harmless = left || finding->verdict == XEN_PHYSMAP_UNSEEN;
 
-        /* What an unplugged device left is as it should be, and nothing to remark on. */
+        /* What an unplugged device left is as it should be. No need to mention it. */
         if (finding->verdict != XEN_PHYSMAP_SAME && !(left && finding->has_recorded)) {
             g_ptr_array_add(harmless ? notes : lines, xen_physmap_finding_describe(finding));
         }

@@ -7,14 +7,16 @@
 
 #include "domain.h"
 
-/* All that doesn't agree, one line each, and in `notes`, which is emptied first, what is remarkable
- * but harmless. *table becomes the records that were looked at; the caller frees it. */
+/*
+ * All differences, one line each. `notes` is emptied first, and gets what is worth a remark but
+ * harmless. *table becomes the records that were compared; the caller frees it.
+ */
 GPtrArray *layout_check(const XenPhysmapOps *ops, const Domain *domain, XenPhysmapTable **table,
                         GPtrArray *notes, GError **error);
 
 /*
- * Appends a line for each record with pages that the domain doesn't have. A record whose size isn't
- * that of QEMU's block is left out: it was reported before. QEMU and the records may agree on any
+ * Appends a line for each record with pages that the domain doesn't have. A record with another
+ * size than QEMU's block is left out: it was reported before. QEMU and the records may agree on any
  * size, so pages are only mapped up to the domain's limit, and a record that goes beyond it gets a
  * line too.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The libraries of Xen that the command needs for running domains, and for nothing else. */
+/* The libraries of Xen that the command needs only for running domains. */
 #include <xendevicemodel.h>
 #include <xenforeignmemory.h>
 #include <xenstore.h>

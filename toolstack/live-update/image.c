@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Opens files as another process would: a child of ours takes its place. */
+/* Opens files as another process would, from a child that takes on its identity. */
 #include "image.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Whose rights a process has, and where it is. */
+/* The rights of a process, and its root folder. */
 typedef struct Place {
     uid_t uid;
     gid_t gid;
@@ -50,7 +50,7 @@ static void leave(Place *place)
     close_fd(place->folder);
 }
 
-/* Those that the user has by name, as QEMU takes them. */
+/* The supplementary groups that the user database gives the user; QEMU takes these. */
 static void find_groups(Place *place)
 {
     const struct passwd *user = getpwuid(place->uid);
@@ -58,13 +58,13 @@ static void find_groups(Place *place)
     place->n_groups = 1;
     place->groups = g_new(gid_t, 1);
     place->groups[0] = place->gid;
-    /* Fails as long as there are more than room for; then it says how many. */
+    /* Fails while there are more groups than room for them, and returns how many there are. */
     while (user && getgrouplist(user->pw_name, place->gid, place->groups, &place->n_groups) < 0) {
         place->groups = g_renew(gid_t, place->groups, place->n_groups);
     }
 }
 
-/* 0, or an errno. */
+/* Returns 0 or an errno. */
 static int find(const Process *process, Place *place)
 {
     *place = (Place){ process->uid, process->gid, NULL, 0, open_link(process->id.pid, "root"), -1 };
@@ -78,7 +78,7 @@ static int find(const Process *process, Place *place)
     return process_is_alive(&process->id) ? 0 : ESRCH;
 }
 
-/* In the child. An ordinary user can only ask for processes of its own, which are where it is. */
+/* In the child. An ordinary user can only look at its own processes, which have its root folder. */
 static int take_place(const Place *place, int root, int folder)
 {
     if (geteuid() == 0 &&
@@ -91,8 +91,8 @@ static int take_place(const Place *place, int root, int folder)
 }
 
 /*
- * In the child. It may hang in the file for ever, even when it is killed, so it first closes all of
- * ours, locks for example, but these. Doesn't return.
+ * In the child. It may hang for ever as it opens the file, even when it is killed. So it first
+ * closes all descriptors but these, such as those of locks. Doesn't return.
  */
 static void open_there(const Place *place, const char *path, gboolean read_only, int out)
 {
@@ -124,7 +124,7 @@ static void open_there(const Place *place, const char *path, gboolean read_only,
     _exit(write(fds[OUT], &answer, sizeof answer) != sizeof answer);
 }
 
-/* What a child says, which may never come. */
+/* The child's answer, which may never come. */
 static Answer await_answer(int fd, gint64 deadline)
 {
     gint64 left = deadline - g_get_monotonic_time();
@@ -156,7 +156,7 @@ static Answer ask(const Place *place, const char *path, gboolean read_only, gint
     close(pipe_ends[0]);
     if (child > 0) {
         kill(child, SIGKILL);
-        /* One that hangs in the kernel is left to init. */
+        /* A child that hangs in the kernel is left to init. */
         waitpid(child, NULL, answer.errnum == ETIMEDOUT || answer.errnum == EINTR ? WNOHANG : 0);
     }
     return answer;
@@ -172,7 +172,10 @@ static gboolean has_open(pid_t pid, const Answer *file, gint64 deadline)
         g_autofree char *path = g_build_filename(folder, name, NULL);
         struct statx status;
 
-        /* Its other files aren't asked: one of them may be the process's own, and not answer. */
+        /*
+         * The process's other files aren't looked at: it may serve one of them itself, and not
+         * answer.
+         */
         if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &status) == 0 &&
             makedev(status.stx_dev_major, status.stx_dev_minor) == file->dev &&
             status.stx_ino == file->ino) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Pauses a domain with its I/O requests answered: asks Xen, and reads the servers' shared pages. */
+/*
+ * Pauses a domain when its I/O requests are answered: asks Xen, and reads the servers' shared
+ * pages.
+ */
 #include "ioreq-server.h"
 
 #include <errno.h>
@@ -7,20 +10,22 @@
 #include <xenctrl.h>
 #include <xen/hvm/ioreq.h>
 
-/* MAX_NR_IOREQ_SERVERS in Xen. */
+/* Xen's MAX_NR_IOREQ_SERVERS. */
 #define SERVERS_MAX 8
 
 /* A request for each vcpu in one page. */
 #define VCPUS_MAX (XC_PAGE_SIZE / sizeof(struct ioreq))
 
-/* QEMU looks after buffered requests at least every 100 ms. */
+/* QEMU reads buffered requests at least every 100 ms. */
 #define ANSWER_POLL_US 50
 
-/* A vcpu that runs takes its answer within microseconds, but it may have to wait for a processor. */
+/*
+ * A vcpu that runs takes its answer within microseconds, but it may have to wait for a processor.
+ */
 #define TAKE_TIMEOUT_US (20 * G_TIME_SPAN_SECOND)
 #define TAKE_POLL_US (2 * G_TIME_SPAN_MILLISECOND)
 
-/* What is in front of buf_ioreq in the page; Xen's header has it for Xen alone. */
+/* What precedes buf_ioreq in the page. Xen's header declares it only for Xen itself. */
 typedef struct BufferedPointers {
     guint32 read_pointer, write_pointer;
 } BufferedPointers;
@@ -54,7 +59,7 @@ gboolean ioreq_info(const UpdateOps *ops, guint32 domid, IoreqInfo *info, GError
     return fail(error, domid, "read the state");
 }
 
-/* Those of the set that are there; a domain that is gone has none. */
+/* Those of the set that exist. A domain that is gone has none. */
 static gboolean present(const UpdateOps *ops, guint32 domid, guint set, guint *servers,
                         GError **error)
 {
@@ -113,7 +118,7 @@ static void unmap_servers(const UpdateOps *ops, GArray *servers)
     g_array_unref(servers);
 }
 
-/* Those of the set that are there. */
+/* Those of the set that exist. */
 static GArray *map_servers(const UpdateOps *ops, guint32 domid, guint set, GError **error)
 {
     GArray *servers = g_array_new(FALSE, FALSE, sizeof(ServerPages));
@@ -142,7 +147,7 @@ static GArray *map_servers(const UpdateOps *ops, guint32 domid, guint set, GErro
     return servers;
 }
 
-/* A request that QEMU didn't answer yet. */
+/* A request that QEMU hasn't answered. */
 static gboolean is_asked(const GArray *servers)
 {
     for (guint i = 0; i < servers->len; i++) {
@@ -162,7 +167,7 @@ static gboolean is_asked(const GArray *servers)
     return FALSE;
 }
 
-/* An answer that its vcpu didn't take yet. */
+/* An answer that its vcpu hasn't taken. */
 static gboolean is_answered(const UpdateOps *ops, guint32 domid, const GArray *servers)
 {
     for (guint i = 0; i < servers->len; i++) {
@@ -184,11 +189,14 @@ static gboolean quiesce(const UpdateOps *ops, guint32 domid, const GArray *serve
     if (ops->domain_pause(ops->opaque, domid)) {
         return fail(error, domid, "pause the vcpus");
     }
-    /* No vcpu runs any more, so none asks; QEMU still answers. */
+    /* No vcpu runs any more, so there are no new requests. QEMU still answers the open ones. */
     while (is_asked(servers)) {
         if (give_up(data, error)) {
             g_prefix_error(error, "QEMU hasn't answered an I/O request yet: ");
-            /* What the caller needs to know is why; a domain that can't be unpaused is gone. */
+            /*
+             * The caller needs this reason, so an error of unpausing is ignored: that domain is
+             * gone.
+             */
             ops->domain_unpause(ops->opaque, domid);
             return FALSE;
         }

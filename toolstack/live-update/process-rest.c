@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Finds processes in /proc by parent, session and user; stops them all before it kills them. */
+/* Finds processes in /proc by parent, session and user. Stops all of them before it kills them. */
 #include "process-rest.h"
 
 #include <signal.h>
@@ -9,11 +9,11 @@
 #define TIMEOUT_US (5 * G_TIME_SPAN_SECOND)
 #define POLL_US 2000
 
-/* A look at a process that can be wrong a moment later. */
+/* What was seen of a process. It can be outdated a moment later. */
 typedef struct Seen {
     ProcessId id;
     pid_t parent, session;
-    uid_t users[4]; /* real, effective, saved, of the file system */
+    uid_t users[4]; /* real, effective, saved, file system */
 } Seen;
 
 static gboolean read_users(pid_t pid, uid_t *users)
@@ -39,7 +39,7 @@ static gboolean look(pid_t pid, Seen *seen)
            read_users(pid, seen->users);
 }
 
-/* Of Seen: all processes but the kernel's own. */
+/* An array of Seen: all processes except the kernel's own. */
 static GArray *look_at_all(void)
 {
     GArray *all = g_array_new(FALSE, FALSE, sizeof(Seen));
@@ -79,7 +79,7 @@ static GHashTable *new_set(void)
     return g_hash_table_new_full(NULL, NULL, NULL, g_free);
 }
 
-/* Adds what a process started, and what those started, and its session. */
+/* Adds a process's children, their children, and its session. */
 static void add_family(GHashTable *set, const GArray *all, const ProcessId *head)
 {
     guint before;
@@ -122,7 +122,7 @@ static void signal_all(GHashTable *set, int number)
     }
 }
 
-/* Those that are still there, in words; NULL when none is. */
+/* The processes that still exist, in words; NULL when none does. */
 static char *remaining(GHashTable *set)
 {
     g_autoptr(GString) text = g_string_new(NULL);
@@ -139,7 +139,7 @@ static char *remaining(GHashTable *set)
     return text->len ? g_strdup(text->str) : NULL;
 }
 
-/* What is of the old QEMU now, without the new one and what that started. */
+/* The old QEMU's processes now, without the new QEMU and its children. */
 static void find_rest(GHashTable *rest, const ProcessId *id, uid_t own_user, const ProcessId *spare)
 {
     g_autoptr(GArray) all = look_at_all();
@@ -160,7 +160,9 @@ static void find_rest(GHashTable *rest, const ProcessId *id, uid_t own_user, con
     }
 }
 
-/* A stopped process starts no other, so this comes to an end; one that runs in between may. */
+/*
+ * A stopped process starts no other, so this ends. One that still runs may start others meanwhile.
+ */
 static void stop_rest(GHashTable *rest, const ProcessId *id, uid_t own_user, const ProcessId *spare,
                       gint64 deadline)
 {
@@ -173,7 +175,7 @@ static void stop_rest(GHashTable *rest, const ProcessId *id, uid_t own_user, con
     } while (g_hash_table_size(rest) != before && g_get_monotonic_time() < deadline);
 }
 
-/* Whose processes they are isn't known when others have that user too. */
+/* When other QEMUs have that user too, nobody knows whose processes these are. */
 static void note_others(const ProcessId *id, uid_t user, const ProcessId *spare, GPtrArray *notes)
 {
     g_autoptr(GArray) all = look_at_all();
@@ -212,8 +214,8 @@ gboolean process_end_all(const ProcessId *id, uid_t user, gboolean own, const Pr
         g_usleep(POLL_US);
     }
     if (left) {
-        g_ptr_array_add(notes, g_strdup_printf("what the old QEMU started doesn't end, though "
-                                               "killed: process %s",
+        g_ptr_array_add(notes, g_strdup_printf("the old QEMU started process %s, which was "
+                                               "killed but doesn't end",
                                                left));
     }
     if (user && !own_user) {

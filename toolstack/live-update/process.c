@@ -23,7 +23,7 @@
 #include "tap.h"
 #include "trusted-file.h"
 
-/* The descriptors that a new QEMU is given, and its network interfaces behind them. */
+/* The descriptors that a new QEMU gets, followed by its network interfaces. */
 #define STATE_FD 3
 #define HOLD_FD 4
 
@@ -55,7 +55,10 @@ gboolean process_signal(const ProcessId *id, int number)
     if (fd < 0) {
         return id->pid <= 0 || errno == ESRCH || errno == EINVAL;
     }
-    /* The descriptor stays with the process that it was opened for, which may be a later one. */
+    /*
+     * A pidfd stays with the process that it was opened for. That may be a later process, so
+     * compare.
+     */
     if (process_is_alive(id)) {
         sent = syscall(SYS_pidfd_send_signal, fd, number, NULL, 0) == 0 || errno == ESRCH;
         errnum = errno;
@@ -70,8 +73,9 @@ gboolean process_end(const ProcessId *id, GError **error)
     gint64 deadline = g_get_monotonic_time() + END_TIMEOUT_US;
 
     /*
-     * Killed, and not asked to end: it stopped and flushed its images when its state was saved,
-     * and what it would do at its end, such as to remove its backends from xenstore, isn't wanted.
+     * Kills it instead of asking it to end. It stopped and flushed its images when its state was
+     * saved, and what it does at its end, such as removing its backends from xenstore, isn't
+     * wanted.
      */
     if (!process_signal(id, SIGKILL)) {
         return fail(error, XEN_PHYSMAP_ERROR_ACCESS, "can't end process %d: %s", (int)id->pid,
@@ -79,7 +83,7 @@ gboolean process_end(const ProcessId *id, GError **error)
     }
     while (process_is_alive(id)) {
         if (g_get_monotonic_time() > deadline) {
-            return fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "process %d doesn't end, though killed",
+            return fail(error, XEN_PHYSMAP_ERROR_SYSTEM, "process %d was killed, but doesn't end",
                         (int)id->pid);
         }
         waitpid(id->pid, NULL, WNOHANG);
@@ -111,7 +115,7 @@ static gboolean is_one_of(const char *text, const char *const *list)
     return FALSE;
 }
 
-/* QEMU's arguments without what belongs to one start alone. */
+/* QEMU's arguments without those that were only for this start. */
 static GStrv arguments_again(char **recorded)
 {
     GPtrArray *args = g_ptr_array_new();
@@ -129,7 +133,7 @@ static GStrv arguments_again(char **recorded)
     return (GStrv)g_ptr_array_free(args, FALSE);
 }
 
-/* A line is "0::/path" for the unified hierarchy and "4:memory:/path" for one of the older kind. */
+/* A line is "0::/path" for the unified hierarchy, and "4:memory:/path" for an older one. */
 static GStrv control_groups(char **lines)
 {
     GPtrArray *folders = g_ptr_array_new();
@@ -149,7 +153,7 @@ static GStrv control_groups(char **lines)
 
 void process_set_argument(GStrv *args, const char *option, const char *value)
 {
-    /* Each of these is one more thing, and not another value. */
+    /* Options that can be given several times. */
     static const char *const additive[] = {
         "-L",   "-chardev", "-device",   "-drive",  "-global", "-mon",   "-net", "-netdev",
         "-nic", "-object",  "-parallel", "-serial", "-set",    "-trace", NULL,
@@ -204,7 +208,7 @@ static void take_record(Process *process, LaunchRecord *record)
     }
     process->launcher = g_steal_pointer(&record->launcher);
     process->args = arguments_again(record->args);
-    /* A layout that differs is never right here, whatever the host's policy for restores is. */
+    /* Whatever the host's policy for restores is: here another layout is always wrong. */
     process->env = g_environ_setenv(g_steal_pointer(&record->env), ENV_POLICY,
                                     restore_policy_name(RESTORE_REFUSE), TRUE);
     process->cgroups = control_groups(record->cgroups);
@@ -224,8 +228,8 @@ Process *process_read(pid_t pid, guint32 domid, GError **error)
     if (process->id.pid && !(record = launch_record_read(&process->id, &problem))) {
         distrust(process,
                  "its QEMU has no launch record (%s): it wasn't started through %s, or through an "
-                 "older one; name that in device_model_override, and restart the guest or "
-                 "migrate the guest once",
+                 "older version of it; set device_model_override to it, and restart or migrate the "
+                 "guest once",
                  problem->message, LAUNCHER_FILE);
         return g_steal_pointer(&process);
     }
@@ -245,8 +249,8 @@ Process *process_read(pid_t pid, guint32 domid, GError **error)
     } else if (!process_has_ids(pid, "Uid", process->uid) ||
                !process_has_ids(pid, "Gid", process->gid)) {
         distrust(process,
-                 "process %d isn't user %u and group %u in all respects, as its QEMU has to be: it "
-                 "runs something else than QEMU; migrate the guest once, or end it",
+                 "process %d doesn't have user %u and group %u for all of its ids, as its QEMU "
+                 "would: it runs something other than QEMU; migrate the guest once, or destroy it",
                  (int)pid, process->uid, process->gid);
     } else if (is_same_file(record->program, record->identity) &&
                !(program = trusted_file_open(record->program, &problem))) {
@@ -291,9 +295,9 @@ static gboolean copy_data(int from, int to)
 }
 
 /*
- * The file that the process executes, when it is the one that it was started with. -1 with an error.
- * It has no name any more, so the process is the only way to it; and a process may execute another
- * file at any time, so it is what was opened that is compared, before it is read or executed.
+ * The file that the process executes, if it is the one that it was started with. -1 with an error.
+ * The file has no name any more, so the process is the only way to it. A process may execute
+ * another file at any time, so the opened file is compared before it is read or executed.
  */
 static int open_program(const Process *process, GError **error)
 {
@@ -366,7 +370,7 @@ static void join_control_groups(char **folders)
     }
 }
 
-/* The end of a log that is our own, and no other file that somebody gave its name; or nowhere. */
+/* Opens the log to append to it, if it is a regular file of our own; otherwise /dev/null. */
 static int open_log(const char *path)
 {
     int log = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0644);
@@ -384,8 +388,8 @@ static int open_log(const char *path)
 }
 
 /*
- * In the child: everything as the old QEMU had it when it was started, then the launcher, whose
- * folder is the last of `fds`. Doesn't return.
+ * In the child: sets everything to what the old QEMU had when it was started, then executes the
+ * launcher, whose folder is the last of `fds`. Doesn't return.
  */
 static void become(const Process *model, char **argv, char **env, const GArray *fds)
 {
@@ -401,11 +405,11 @@ static void become(const Process *model, char **argv, char **env, const GArray *
     for (int signal_number = 1; signal_number < NSIG; signal_number++) {
         signal(signal_number, SIG_DFL);
     }
-    signal(SIGPIPE, SIG_IGN); /* as libxl has it */
+    signal(SIGPIPE, SIG_IGN); /* as libxl does */
     dup2(null, STDIN_FILENO);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
-    /* Out of each other's way first. */
+    /* First move them to numbers that don't collide. */
     for (guint i = 0; i < fds->len; i++) {
         g_array_index(fds, int, i) = fcntl(g_array_index(fds, int, i), F_DUPFD, next);
     }
@@ -414,7 +418,7 @@ static void become(const Process *model, char **argv, char **env, const GArray *
     }
     closefrom(next);
     fcntl(next - 1, F_SETFD, FD_CLOEXEC);
-    /* Unless the updater has its pid written down, it ends here. */
+    /* If the updater ends before it has written down this pid, this process ends here. */
     if (recv(HOLD_FD, &byte, 1, 0) != 1) {
         _exit(0);
     }
@@ -436,7 +440,7 @@ static void close_fd(gpointer fd)
     close(*(int *)fd);
 }
 
-/* The other ends of what the new QEMU is given, in `fds`. */
+/* Makes the channels to the new QEMU, and puts its ends in `fds`. */
 static gboolean make_channels(ProcessStart *start, GArray *fds)
 {
     int state[2], hold[2];
@@ -451,7 +455,7 @@ static gboolean make_channels(ProcessStart *start, GArray *fds)
     }
     g_array_append_val(fds, hold[1]);
     start->hold = hold[0];
-    /* All of a usual state fits, so that it is there at once; less is no error. */
+    /* A usual state fits, so that all of it is there at once. A smaller pipe is no error. */
     fcntl(start->state, F_SETPIPE_SZ, STATE_PIPE_SIZE);
     return fcntl(start->state, F_SETFL, O_NONBLOCK) == 0;
 }
@@ -564,7 +568,7 @@ void process_let_go(ProcessStart *start)
     start->hold = start->state = -1;
 }
 
-/* Takes in what a program prints until it closes its output or the time is over. */
+/* Reads what a program prints, until it closes its output or the time is over. */
 static gboolean collect(int fd, GString *output)
 {
     gint64 deadline = g_get_monotonic_time() + ASK_TIMEOUT_US;
@@ -576,7 +580,7 @@ static gboolean collect(int fd, GString *output)
         int rc = left > 0 ? poll(&pollfd, 1, (left + 999) / 1000) : 0;
         ssize_t n;
 
-        /* Without a handler a signal ends us; with one, it is to stop us. */
+        /* Without a handler, a signal ends this process. With one, the signal must end the wait. */
         if (rc <= 0) {
             return FALSE;
         }
@@ -613,7 +617,7 @@ static void answer(int file, const char *const *argv, char **env, int out)
     _exit(127);
 }
 
-/* Ends what was started, if it still runs, and tells how it ended. */
+/* Kills the program if it still runs, and tells how it ended. */
 static int finish(pid_t pid, gboolean in_time)
 {
     int status = 0;
@@ -626,7 +630,7 @@ static int finish(pid_t pid, gboolean in_time)
     return status;
 }
 
-/* Runs what the descriptor is of, which has been checked. */
+/* Runs the file of the descriptor, which was checked before. */
 static char *ask_file(int file, const char *const *argv, char **env, GError **error)
 {
     g_autoptr(GString) output = g_string_new(NULL);
@@ -673,7 +677,7 @@ char *process_ask(const char *const *argv, char **env, GError **error)
 {
     g_autoptr(TrustedFile) file = trusted_file_open(argv[0], error);
 
-    /* The kernel has a script's interpreter open it by /dev/fd. */
+    /* The kernel makes a script's interpreter open the script as /dev/fd/N. */
     if (file && trusted_file_is_script(file)) {
         fcntl(file->fd, F_SETFD, 0);
     }

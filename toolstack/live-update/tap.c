@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Finds tap devices among a process's descriptors, and takes copies of them. */
+/* Finds tap devices among a process's descriptors, and duplicates these. */
 #include "tap.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #include "tap-name.h"
 
-/* The descriptor by which a process has an interface, or -1. */
+/* The process's descriptor of an interface, or -1. */
 static int find(pid_t pid, const char *interface)
 {
     g_autofree char *folder = g_strdup_printf("/proc/%d/fdinfo", (int)pid);
@@ -32,7 +32,7 @@ static int find(pid_t pid, const char *interface)
     return -1;
 }
 
-/* Whether our descriptor is of the interface that has this name here, and not elsewhere. */
+/* Whether our descriptor is of the interface with this name in this network namespace. */
 static gboolean is_interface(int fd, const char *interface)
 {
     g_autofree char *number = g_strdup_printf("%d", fd);
@@ -50,7 +50,7 @@ static gboolean is_interface(int fd, const char *interface)
     return here;
 }
 
-/* What the process has at that number can be another thing by now. */
+/* The process may have replaced the descriptor since it was found. */
 static int copy(pid_t pid, int fd, const char *interface)
 {
     int process = syscall(SYS_pidfd_open, pid, 0);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The host's network interfaces of a QEMU (tap devices), which last as long as a process has them. */
+/*
+ * QEMU's network interfaces on the host (tap devices). An interface exists while a process has it
+ * open.
+ */
 #ifndef XEN_PHYSMAP_TAP_H
 #define XEN_PHYSMAP_TAP_H
 
@@ -8,10 +11,10 @@
 #include <xen-physmap/error.h>
 
 /*
- * For each interface of this network namespace in `args` that process `pid` has open, a copy of the
- * descriptor is added to `fds`, an array of int, and its argument becomes fd= with `first` and the
- * place in that array. The copy is close-on-exec. An interface that the process doesn't have stays as
- * it is: QEMU makes a new one. Linux 5.6.
+ * Duplicates process `pid`'s descriptor of each interface in `args` that is in this network
+ * namespace. Appends the duplicate to `fds`, an array of int, and changes the argument to fd=N,
+ * where N is `first` plus the index in that array. The duplicates are close-on-exec. An interface
+ * that the process doesn't have open is left alone: QEMU makes a new one. Needs Linux 5.6.
  */
 gboolean tap_hand_over(pid_t pid, char **args, int first, GArray *fds, GError **error);
 

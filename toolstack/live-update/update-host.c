@@ -698,7 +698,7 @@ UpdateOps *update_host_open(XenPhysmapOps *xenstore, GError **error)
         g_set_error(error, XEN_PHYSMAP_ERROR,
                     errno == EACCES || errno == EPERM ? XEN_PHYSMAP_ERROR_ACCESS
                                                       : XEN_PHYSMAP_ERROR_UNAVAILABLE,
-                    "can't reach the hypervisor, for control of domains: %s", g_strerror(errno));
+                    "can't reach the hypervisor, to control domains: %s", g_strerror(errno));
         return NULL;
     }
     return g_steal_pointer(&ops);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The journal of an update: one small file that is whole at every moment. */
+/* The journal of an update: one small file, replaced as a whole at each step. */
 #include "update.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ char *update_path(const Update *update, const char *file)
     return g_strdup_printf(UPDATE_FOLDER "/%u/%s", update->domain->domid, file);
 }
 
-/* A key file holds text; arguments may be any bytes. */
+/* A key file holds text, but arguments may be any bytes. */
 static void set_string(GKeyFile *file, const char *key, const char *value)
 {
     if (value) {
@@ -204,7 +204,7 @@ gboolean update_journal_remove(const Update *update, GError **error)
     g_autofree char *journal = update_path(update, JOURNAL);
     g_autofree char *folder = g_path_get_dirname(journal);
 
-    /* The journal last: what can't be removed is left for --resume. */
+    /* The journal comes last: if a file can't be removed, --resume tries again. */
     if (!remove_file(update, state, error) || !remove_file(update, program, error) ||
         !remove_file(update, journal, error)) {
         return FALSE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* FUSE's requests answered from the tree; those for what isn't there yet wait in a queue. */
+/* Answers FUSE's requests from the tree. Requests for what hasn't arrived yet wait in a queue. */
 #define FUSE_USE_VERSION 312
 
 #include "mount-fuse.h"
@@ -12,22 +12,22 @@
 
 #include <xen-physmap/record.h>
 
-/* For how long the kernel needn't ask again, in seconds. */
+/* How long the kernel may use an answer without asking again, in seconds. */
 #define LASTING 86400.0
 
 typedef struct Mount {
     MountTree *tree;
     struct fuse_session *session;
-    MountNode status; /* which changes all the time */
+    MountNode status; /* it changes all the time */
     GMutex lock;
     GQueue waiting;    /* of Request */
-    guint changes;     /* how often the tree changed */
-    gboolean complete; /* the kernel was told; the tree's thread alone */
+    guint changes;     /* how often the tree has changed */
+    gboolean complete; /* the kernel was told that it is; only for the tree's thread */
 } Mount;
 
 typedef enum { REQUEST_LOOKUP, REQUEST_ATTRIBUTES, REQUEST_READ, REQUEST_SEEK } RequestKind;
 
-/* A question of the kernel's. The last two are under the lock. */
+/* A request of the kernel's. The last two members need the lock. */
 typedef struct Request {
     Mount *mount;
     fuse_req_t req;
@@ -35,7 +35,7 @@ typedef struct Request {
     MountNode node;
     guint64 offset;
     gsize length;
-    gboolean data; /* REQUEST_SEEK: for data, and not for a hole */
+    gboolean data; /* REQUEST_SEEK: for data, not for a hole */
     gboolean waiting, interrupted;
 } Request;
 
@@ -119,7 +119,7 @@ static MountResult answer_seek(const Request *request)
     return result;
 }
 
-/* FALSE when it isn't there yet. */
+/* FALSE when it hasn't arrived yet. */
 static gboolean answer(const Request *request)
 {
     MountResult result = request->kind == REQUEST_READ   ? answer_read(request)
@@ -134,7 +134,7 @@ static gboolean answer(const Request *request)
 
 /* --- waiting --- */
 
-/* The process that asks was interrupted. libfuse holds a lock of the request's. */
+/* The process that asked was interrupted. libfuse calls this with a lock of the request held. */
 static void on_interrupt(fuse_req_t req, void *data)
 {
     Request *request = data;
@@ -148,14 +148,17 @@ static void on_interrupt(fuse_req_t req, void *data)
     }
     request->interrupted = TRUE;
     g_mutex_unlock(&mount->lock);
-    /* One that isn't in the queue is being answered, by somebody who looks at it next. */
+    /*
+     * A request that isn't in the queue is being answered; whoever does that looks at `interrupted`
+     * next.
+     */
     if (waiting) {
         fuse_reply_err(req, EINTR);
         g_free(request);
     }
 }
 
-/* Into the queue; FALSE when it was interrupted, or when the tree changed since `seen`. */
+/* Puts it into the queue. FALSE when it was interrupted, or when the tree changed since `seen`. */
 static gboolean wait_on(Request *request, guint seen)
 {
     Mount *mount = request->mount;
@@ -170,7 +173,7 @@ static gboolean wait_on(Request *request, guint seen)
     return request->waiting;
 }
 
-/* Answers it now, or leaves it in the queue. Takes it over. */
+/* Answers it now, or leaves it in the queue. Takes ownership. */
 static void handle(Request *request)
 {
     Mount *mount = request->mount;
@@ -178,7 +181,9 @@ static void handle(Request *request)
     guint seen;
 
     do {
-        /* From here on on_interrupt isn't called, and the answer may free what it would use. */
+        /*
+         * After this, on_interrupt isn't called any more, so the answer may free what it would use.
+         */
         fuse_req_interrupt_func(request->req, NULL, NULL);
         g_mutex_lock(&mount->lock);
         interrupted = request->interrupted;
@@ -194,7 +199,7 @@ static void handle(Request *request)
     } while (!wait_on(request, seen));
 }
 
-/* The requests that wait so far, out of the queue. */
+/* Takes out of the queue all requests that wait now. */
 static GQueue take_waiting(Mount *mount)
 {
     GQueue taken;
@@ -221,7 +226,7 @@ static void on_changed(gpointer data)
     }
     if (!mount->complete && mount_tree_is_complete(mount->tree)) {
         mount->complete = TRUE;
-        /* What the kernel kept of a page may have been sent again since. */
+        /* The stream may have sent a page again that the kernel has cached. */
         fuse_lowlevel_notify_inval_inode(
             mount->session, mount_tree_lookup(mount->tree, MOUNT_ROOT, "memory"), 0, 0);
     }
@@ -286,7 +291,7 @@ static void on_lseek(fuse_req_t req, fuse_ino_t node, off_t offset, int whence,
     ask(req, REQUEST_SEEK, node, offset, 0, whence == SEEK_DATA);
 }
 
-/* The `index`-th entry of a folder, with those that every folder has. */
+/* The entry with this index of a folder, counting "." and "..". */
 static MountNode entry_of(MountTree *tree, MountNode folder, guint index, const char **name)
 {
     if (index < 2) {
@@ -323,8 +328,11 @@ static void on_init(void *data, struct fuse_conn_info *connection)
 {
     Mount *mount = data;
 
-    /* What the kernel reads ahead would be waited for, and only so many requests of that kind are
-     * let through at a time: those of pages that have arrived would queue up after them. */
+    /*
+     * No read-ahead: its requests would wait for pages that haven't arrived, and the kernel limits
+     * how many such requests there are at a time, so requests for pages that have arrived would
+     * wait too.
+     */
     if (mount_tree_follows(mount->tree)) {
         connection->max_readahead = 0;
         connection->want &= ~FUSE_CAP_ASYNC_READ;
@@ -344,7 +352,7 @@ static const struct fuse_lowlevel_ops operations = {
 
 /* --- the mount --- */
 
-/* The first line that libfuse would have written to standard error. */
+/* Keeps the first line that libfuse would write to standard error. */
 static char *said;
 
 static void keep_line(enum fuse_log_level level, const char *format, va_list args)
@@ -375,7 +383,10 @@ static void serve(Mount *mount)
     mount_tree_start(mount->tree, on_changed, mount);
     fuse_session_loop_mt(mount->session, config);
     fuse_loop_cfg_destroy(config);
-    /* First: the tree's thread may wait for a page that the kernel asked nobody for any more. */
+    /*
+     * This comes first: the tree's thread may wait for a page of the kernel's that nobody asked for
+     * any more.
+     */
     fuse_session_unmount(mount->session);
     mount_tree_stop(mount->tree);
     left = take_waiting(mount);
@@ -408,7 +419,7 @@ gboolean mount_fuse_serve(MountTree *tree, const MountOptions *options, GError *
         if (mounted && fuse_daemonize(options->foreground) == 0) {
             serve(&mount);
         }
-        fuse_session_unmount(mount.session); /* again: nothing then */
+        fuse_session_unmount(mount.session); /* if it is called again, it does nothing */
         fuse_remove_signal_handlers(mount.session);
     }
     if (mount.session) {

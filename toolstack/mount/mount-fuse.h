@@ -7,13 +7,13 @@
 
 typedef struct MountOptions {
     const char *folder;  /* where to mount */
-    const char *options; /* of mount(8), comma-separated; may be NULL */
-    gboolean foreground; /* FALSE: returns in a process of its own when it is mounted */
+    const char *options; /* options of mount(8), comma-separated; may be NULL */
+    gboolean foreground; /* FALSE: returns once it is mounted, and serves in a process of its own */
 } MountOptions;
 
 /*
- * Mounts, and serves until somebody unmounts it, or until SIGINT, SIGTERM or SIGHUP. Starts the
- * tree. SYSTEM when it can't be mounted.
+ * Mounts, and serves until it is unmounted or gets SIGINT, SIGTERM or SIGHUP. Starts the tree.
+ * SYSTEM when it can't be mounted.
  */
 gboolean mount_fuse_serve(MountTree *tree, const MountOptions *options, GError **error);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Builds the tree from a savefile, in a thread; a stream that is still arriving comes by a pipe. */
+/*
+ * Builds the tree from a savefile, in a thread. A stream that is still arriving comes through a
+ * pipe.
+ */
 #include "mount-tree.h"
 
 #include <errno.h>
@@ -21,10 +24,10 @@
 
 #define PAGE XEN_PHYSMAP_PAGE_SIZE
 
-/* The size of `memory` as long as the stream's end didn't tell it: more than any guest has. */
+/* The size of `memory` until the stream's end is known: more than any guest has. */
 #define UNKNOWN_SIZE (G_GUINT64_CONSTANT(1) << 44)
 
-/* A part of the savefile that is larger isn't shown: its length is a forgery. */
+/* A larger part of the savefile isn't shown: its length must be forged. */
 #define CONTEXT_MAX (64U << 20)
 
 /* xl puts the length of its config before it, and a NUL after it. */
@@ -36,12 +39,12 @@
 
 #define CHUNK (256 * 1024)
 
-/* A file that grows is looked at so often. */
+/* How often a growing file is checked. */
 #define GROWS_MS 50
 
 typedef enum {
     KIND_FOLDER,
-    KIND_STATUS, /* made each time it is read */
+    KIND_STATUS, /* generated for each read */
     KIND_BYTES,  /* `bytes` */
     KIND_PART,   /* `size` bytes of the savefile from `start` on */
     KIND_MEMORY, /* `size` bytes of guest-physical memory from `start` on */
@@ -55,32 +58,32 @@ typedef struct File {
     Kind kind;
     GBytes *bytes;
     guint64 start, size;
-    GArray *entries; /* of MountNode; of a folder */
+    GArray *entries; /* an array of MountNode, in a folder */
 } File;
 
 struct MountTree {
-    int fd; /* what pages are read from: the savefile, or the copy of what a pipe brought */
+    int fd; /* where pages are read: the savefile, or the copy of what came through a pipe */
     char *name;
     MountChanged changed;
     gpointer changed_data;
 
-    /* A stream that is still arriving: a thread passes what comes on to the reader. */
+    /* For a stream that is still arriving: a thread passes what arrives on to the reader. */
     gboolean follow;
-    int input, feed[2]; /* -1 where there is none */
-    int stop[2];        /* closed to have both threads end */
+    int input, feed[2]; /* -1: none */
+    int stop[2];        /* closed to end both threads */
     GThread *feeder;
     GThread *reader;
 
-    GRWLock lock; /* over the rest */
+    GRWLock lock; /* the lock, for what follows */
     GPtrArray *files;
     GuestMemory *memory;
-    GuestRange context; /* of HVM_CONTEXT's body in the savefile */
-    ElfCore *core;      /* of a stream that came to its end */
-    guint64 end;        /* what is at this offset and after it doesn't count */
-    guint64 bytes;      /* of the stream, read so far */
+    GuestRange context; /* of HVM_CONTEXT's body, in the savefile */
+    ElfCore *core;      /* the stream's end was read */
+    guint64 end;        /* from this offset on, nothing counts */
+    guint64 bytes;      /* what was read of the stream so far */
     gboolean complete;
-    char *failure; /* why the stream broke off; NULL: it didn't */
-    char *trouble; /* the first read that failed, in words; NULL: none did */
+    char *failure; /* why the stream broke off; NULL if it didn't */
+    char *trouble; /* the first read that failed, in words; NULL if none did */
 };
 
 /* --- the files --- */
@@ -131,7 +134,7 @@ static File *add_file(MountTree *tree, MountNode parent, const char *name, Kind 
     return file;
 }
 
-/* The folder of this name, made if need be; 0 when a file has the name. */
+/* The folder with this name, which is created if needed; 0 when a file has the name. */
 static MountNode enter_folder(MountTree *tree, MountNode parent, const char *name)
 {
     MountNode node = find_entry(tree, parent, name);
@@ -143,7 +146,7 @@ static MountNode enter_folder(MountTree *tree, MountNode parent, const char *nam
     return file_of(tree, node)->kind == KIND_FOLDER ? node : 0;
 }
 
-/* A name from a savefile can have parts that no path can have. */
+/* A name from a savefile can have components that no path can have. */
 static gboolean is_plain_path(char **parts)
 {
     for (; *parts; parts++) {
@@ -154,7 +157,10 @@ static gboolean is_plain_path(char **parts)
     return TRUE;
 }
 
-/* blocks/0000:00:03.0/vga.vram; one whose path is taken, or is none, gets its offset added. */
+/*
+ * blocks/0000:00:03.0/vga.vram. If the path is taken or isn't valid, the block's offset is
+ * appended.
+ */
 static void add_block(MountTree *tree, MountNode blocks, const XenPhysmapRecord *record)
 {
     g_auto(GStrv) parts = g_strsplit(record->name, "/", -1);
@@ -199,7 +205,7 @@ static void add_part(MountTree *tree, const char *name, const StreamItem *item)
     }
 }
 
-/* What is known from the headers of the records alone. */
+/* Adds what is known from the headers of the stream records alone. */
 static void add_contents(MountTree *tree, const Savefile *savefile)
 {
     const XenPhysmapRecord *record;
@@ -297,7 +303,7 @@ static void make_core(MountTree *tree)
     tree->core = elf_core_new(tree->memory, context, context ? length : 0);
 }
 
-/* The records come after the pages, so that the headers are walked once more. */
+/* The records come after the pages, so the headers are read a second time. */
 static gboolean add_followed(MountTree *tree, GError **error)
 {
     g_autoptr(Savefile) savefile = NULL;
@@ -351,7 +357,7 @@ static gpointer read_all(gpointer data)
 
 /* --- the thread that passes on what arrives --- */
 
-/* To a pipe, or with `at` to that place in the copy. */
+/* Writes to a pipe or, with `at`, to that place in the copy. */
 static gboolean write_all(int fd, const guint8 *bytes, gsize length, const guint64 *at)
 {
     for (gsize done = 0; done < length;) {
@@ -366,13 +372,14 @@ static gboolean write_all(int fd, const guint8 *bytes, gsize length, const guint
     return TRUE;
 }
 
-/* Waits for more of a pipe, or a moment for a file to grow. FALSE when the feeder is to end. */
+/* the reader ends when it has the stream's end */
 static gboolean await_input(MountTree *tree, gboolean grows)
 {
     struct pollfd fds[] = {
         { .fd = tree->stop[0], .events = POLLIN },
         { .fd = grows || tree->fd == tree->input ? -1 : tree->input, .events = POLLIN },
-        { .fd = tree->feed[1], .events = 0 }, /* its reader ends when it has the stream's end */
+        { .fd = tree->feed[1],
+          .events = 0 }, /* the reader ends when it has read the stream's end */
     };
 
     poll(fds, G_N_ELEMENTS(fds), grows ? GROWS_MS : tree->fd == tree->input ? 0 : -1);
@@ -393,14 +400,14 @@ static gpointer feed(gpointer data)
             continue;
         }
         at_end = n == 0;
-        /* The copy first: what the reader has seen can be read. */
+        /* The copy first: what the reader has seen can then be read. */
         if (n < 0 || (n == 0 && !grows) || (!grows && !write_all(tree->fd, chunk, n, &at)) ||
             !write_all(tree->feed[1], chunk, n, NULL)) {
             break;
         }
         at += n;
     }
-    close(tree->feed[1]); /* no more comes: what the reader lacks is missing */
+    close(tree->feed[1]); /* nothing more will come, so what the reader lacks is missing */
     tree->feed[1] = -1;
     return NULL;
 }
@@ -452,7 +459,7 @@ MountTree *mount_tree_open(int fd, const char *name, GError **error)
     return g_steal_pointer(&tree);
 }
 
-/* A pipe can't be read twice: where its bytes stay. */
+/* A pipe can't be read twice, so its bytes are kept here. */
 static int make_copy(GError **error)
 {
     FILE *file = tmpfile();
@@ -491,7 +498,7 @@ void mount_tree_start(MountTree *tree, MountChanged func, gpointer data)
 
     tree->changed = func;
     tree->changed_data = data;
-    /* Signals are the main thread's. */
+    /* Signals are for the main thread. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     tree->reader = g_thread_new("reader", read_all, tree);
@@ -568,7 +575,7 @@ MountNode mount_tree_lookup(MountTree *tree, MountNode folder, const char *name)
     return node;
 }
 
-/* What doesn't change once a file is there. */
+/* Of a file, what never changes once the file exists. */
 static const File *lasting(MountTree *tree, MountNode node)
 {
     const File *file;
@@ -621,7 +628,7 @@ static GBytes *make_status(const MountTree *tree)
     return g_bytes_new_take(text, strlen(text));
 }
 
-/* With the lock. */
+/* With the lock held. */
 static MountResult size_of(const MountTree *tree, const File *file, guint64 *size)
 {
     g_autoptr(GBytes) status = NULL;
@@ -658,7 +665,7 @@ MountResult mount_tree_size(MountTree *tree, MountNode node, guint64 *size)
     return result;
 }
 
-/* Guest memory is there when the tree is complete, or when all of these pages have arrived. */
+/* Guest memory can be read when the tree is complete, or when all of these pages have arrived. */
 static MountResult may_read(const MountTree *tree, guint64 start, guint64 end)
 {
     guint64 first = start / PAGE * PAGE, last = (end + PAGE - 1) / PAGE * PAGE;
@@ -666,7 +673,7 @@ static MountResult may_read(const MountTree *tree, guint64 start, guint64 end)
     if (tree->complete && !tree->failure) {
         return MOUNT_DONE;
     }
-    /* Until its end a savefile could say something else of any page. */
+    /* Until its end, a savefile may send any page again. */
     if ((tree->follow || tree->complete) &&
         guest_memory_pages(tree->memory, first, last) == (last - first) / PAGE) {
         return MOUNT_DONE;
@@ -724,7 +731,7 @@ static MountResult read_file(const MountTree *tree, const File *file, guint64 of
     }
 }
 
-/* Said once: a savefile that is shorter now would be told for each page. */
+/* Reported once: otherwise a savefile that shrank would be reported for each page. */
 static void tell(MountTree *tree, const GError *error)
 {
     g_rw_lock_writer_lock(&tree->lock);
@@ -758,7 +765,7 @@ MountResult mount_tree_read(MountTree *tree, MountNode node, guint64 offset, voi
     return result;
 }
 
-/* In guest memory from `start` on, of `size` bytes. */
+/* Within guest memory from `start` on, `size` bytes long. */
 static guint64 seek_memory(const MountTree *tree, guint64 start, guint64 size, guint64 offset,
                            gboolean data)
 {
