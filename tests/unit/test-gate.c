@@ -304,6 +304,7 @@ static void test_pages(void **state)
     assert_false(passed);
     keep_text(c);
     assert_says(c, "0000:00:08.0/e1000.rom: only partly in the guest: it has no page at 0x803f000");
+    assert_says(c, "do: see what xen-physmap verify says about the savefile");
     fake_host_fail(host, FAKE_MAP, 1, EACCES);
     assert_false(xen_physmap_gate_finds_pages(fake_host_ops(host), 5, c->actual.table, c->report,
                                               &passed, &error));

@@ -253,6 +253,9 @@ gboolean xen_physmap_gate_finds_pages(const XenPhysmapOps *ops, guint32 domid,
         if (missing) {
             add_line(report, "  %s: only partly in the guest: it has no page at " HEX, block->name,
                      first);
+            add_line(report, "      do: see what xen-physmap verify says about the savefile: if it "
+                             "lacks the page too, the guest had given it back, or the file is "
+                             "incomplete");
             *passed = FALSE;
         }
     }
