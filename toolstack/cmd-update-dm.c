@@ -55,9 +55,11 @@ static void report(JsonArray *results, const Update *update, const Domain *domai
     json_array_add_object_element(results, object);
 }
 
-static void say(const Domain *domain, const char *kind, const char *text)
+/* What is no failure is left out with --quiet. */
+static void say(gboolean failure, const Domain *domain, const char *kind, const char *text)
 {
-    fprintf(stderr, "domain %u (%s): %s%s\n", domain->domid, domain->name, kind, text);
+    fprintf(failure ? stderr : verb_words(TRUE), "domain %u (%s): %s%s\n", domain->domid,
+            domain->name, kind, text);
 }
 
 static int conclude(const Wish *wish, Update *update, UpdateOutcome outcome, JsonArray *results,
@@ -73,7 +75,7 @@ static int conclude(const Wish *wish, Update *update, UpdateOutcome outcome, Jso
 
     report(results, update, domain, words[outcome], NULL, error);
     for (guint i = 0; i < update->notes->len; i++) {
-        say(domain, "note: ", g_ptr_array_index(update->notes, i));
+        say(FALSE, domain, "note: ", g_ptr_array_index(update->notes, i));
     }
     switch (outcome) {
     case UPDATE_DONE:
@@ -102,7 +104,7 @@ static int conclude(const Wish *wish, Update *update, UpdateOutcome outcome, Jso
                                domain->domid);
         break;
     }
-    say(domain, "", text);
+    say(outcome != UPDATE_DONE, domain, "", text);
     return outcome == UPDATE_DONE || (outcome == UPDATE_BACK && wish->resume) ? EXIT_FINE
                                                                               : EXIT_FINDING;
 }
@@ -113,7 +115,7 @@ static int resume(const Wish *wish, Update *update, JsonArray *results)
     UpdateOutcome outcome;
 
     if (!update_is_unfinished(update)) {
-        say(update->domain, "", "no update of it was cut off");
+        say(FALSE, update->domain, "", "no update of it was cut off");
         report(results, update, update->domain, "nothing", NULL, NULL);
         return EXIT_FINE;
     }
@@ -138,15 +140,15 @@ static int update_one(const UpdateOps *ops, Domain *domain, const Wish *wish, Js
     }
     if (reasons->len) {
         for (guint i = 0; i < reasons->len; i++) {
-            say(domain, "refused: ", g_ptr_array_index(reasons, i));
+            say(TRUE, domain, "refused: ", g_ptr_array_index(reasons, i));
         }
         report(results, update, domain, "refused", reasons, NULL);
         return EXIT_FINDING;
     }
     if (wish->dry_run) {
-        update_tell(update, stderr);
+        update_tell(update, verb_words(TRUE));
         for (guint i = 0; i < update->notes->len; i++) {
-            say(domain, "note: ", g_ptr_array_index(update->notes, i));
+            say(FALSE, domain, "note: ", g_ptr_array_index(update->notes, i));
         }
         report(results, update, domain, "ready", NULL, NULL);
         return EXIT_FINE;
@@ -208,7 +210,7 @@ static int update_next(const UpdateOps *ops, Domain *domain, const Wish *wish, g
         g_autoptr(GPtrArray) reasons = g_ptr_array_new();
 
         g_ptr_array_add(reasons, why);
-        say(domain, "skipped: ", why);
+        say(FALSE, domain, "skipped: ", why);
         report(results, NULL, domain, "skipped", reasons, NULL);
         return EXIT_FINE;
     }
@@ -234,7 +236,8 @@ static int update_all(const UpdateOps *ops, GPtrArray *domains, const Wish *wish
         }
     }
     left = domains->len - done - failed - skipped;
-    fprintf(stderr, "%u %s, %u failed or refused, %u skipped, %u not touched\n", done,
+    fprintf(failed || left ? stderr : verb_words(TRUE),
+            "%u %s, %u failed or refused, %u skipped, %u not touched\n", done,
             wish->dry_run  ? "ready"
             : wish->resume ? "resumed"
                            : "updated",

@@ -30,6 +30,10 @@ fails "check --all passes over it" 0 xen-physmap check --all
 is "check --all" "$OUTPUT" "domain $(domid g1) (g1): QEMU, the domain and 3 records agree"
 fails "check without a word is wrong" 2 xen-physmap check
 fails "and so is both" 2 xen-physmap check --all g1
+for words in "check --all" "check g1" "update-dm --dry-run g1" "update-dm --resume g1" "list g1"; do
+    fails "$words -q" 0 xen-physmap $words -q
+    is "$words -q: says nothing" "$OUTPUT" ""
+done
 check "check --all --json" eval 'xen-physmap check --all --json >/out/check-all.json'
 has "has the guest" "$(cat /out/check-all.json)" '"name" : "g1"'
 fails "doctor --json" 1 eval 'xen-physmap doctor --json >/out/doctor.json'
