@@ -283,11 +283,31 @@ C
     done
 }
 
+# linux_start FILE: starts the guest of linux_config, whose name is l. Linux takes a minute to come up, so
+# it does once a boot of the box, and is saved; from then on, and for other scenarios, it is restored.
+LINUX=/run/linux
+linux_start() {
+    mkdir -p $LINUX
+    if [ ! -e $LINUX/save ]; then
+        check "xl create" xl create "$1"
+        check "linux is up" wait_for 300 says l "linux up"
+        check "it ticks" wait_for 60 says l "tick 2"
+        cp /tmp/l.serial $LINUX/serial
+        check "xl save, for all that needs it" xl save l $LINUX/save
+        mv /tmp/l.img $LINUX/disk
+    fi
+    cp $LINUX/disk /tmp/l.img
+    check "xl restore of the saved Linux" xl restore "$1" $LINUX/save
+    check "it goes on" grows l
+}
+
 # life NAME CONFIG COMMAND...: the guest is saved, restored, migrated, saved and restored again, and
-# checked each time; COMMAND shows that it goes on. Its screen is kept as /out/SCENARIO.ppm.
+# checked each time; COMMAND shows that it goes on. Its screen is kept in /out, as QEMU shows it and as
+# it is in the savefile.
 life() {
     local name=$1 config=$2 when
     shift 2
+    check "list" xen-physmap list "$name"
     check "check agrees" xen-physmap check "$name"
     qmp "$name" '{"execute":"screendump","arguments":{"filename":"/tmp/screen.ppm"}}' >/dev/null
     cp /tmp/screen.ppm "/out/$SCENARIO.ppm"
@@ -297,6 +317,8 @@ life() {
         else
             check "xl save, to be $when" xl save "$name" "/tmp/$name.save"
             check "verify" xen-physmap verify "/tmp/$name.save"
+            [ "$when" != restored ] ||
+                check "screenshot" xen-physmap screenshot "/tmp/$name.save" "/out/$SCENARIO.png"
             check "xl restore, $when" xl restore "$config" "/tmp/$name.save"
             rm -f "/tmp/$name.save"
         fi

@@ -11,6 +11,7 @@ vga="stdvga"
 videoram=16
 vnc=0
 tsc_mode="native"
+timer_mode="no_missed_ticks_pending"
 serial="file:/tmp/o.serial"
 on_crash="preserve"
 device_model_override="$LAUNCHER"
@@ -18,6 +19,5 @@ device_model_args=["-device","e1000,addr=6"]
 C
 check "xl create" xl create /tmp/o.cfg
 check "the firmware is up" wait_for 400 says o "Shell>"
-xen-physmap list o
 life o /tmp/o.cfg xl list o
 tail -c 2000 /tmp/o.serial
