@@ -216,4 +216,14 @@ run "$launcher" --help
 code "--help" 0
 run "$launcher"
 code "no argument is a wrong use" 2
+run "$launcher" --where
+has "--where: QEMU" "qemu $work/qemu"
+XEN_PHYSMAP_POLICY=warn run "$launcher" --where
+has "--where: the policy, and where it is from" 'policy warn (XEN_PHYSMAP_POLICY)'
+for option in --help --where; do
+    "$launcher" $option >/dev/full 2>"$work/output"
+    code=$?
+    code "$option to a full disk" 2
+done
+
 echo "1..$number"
