@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xen-physmap edit: changes records and configuration in a savefile or stream, and nothing else. */
+/* xen-physmap edit: changes records, configuration and blocks in a savefile or stream, and nothing
+ * else. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "record-file.h"
+#include "block-contents.h"
 #include "config-edit.h"
 #include "savefile.h"
 #include "emulator-data.h"
@@ -25,6 +27,8 @@ typedef struct Orders {
     XenPhysmapTable *import;                /* NULL: none */
     char **removals, **renames, **settings; /* NULL: none */
     ConfigOrders config;
+    char **contents;       /* "BLOCK=FILE" */
+    BlockContents *blocks; /* those; NULL: none, or not known yet */
 } Orders;
 
 /* One pass over the input. */
@@ -326,6 +330,10 @@ static gboolean edit_items(Edit *edit, GError **error)
             return FALSE;
         }
         config = FALSE; /* only the first item has one */
+        if (edit->orders->blocks && stream_has_pages(&item) &&
+            !block_contents_put(edit->orders->blocks, edit->stream, error)) {
+            return FALSE;
+        }
         edit->libxl |= item.layer == STREAM_LIBXL_HEADER;
         if (item.layer == STREAM_LEGACY_HEADER) {
             word = item.header.version;
@@ -439,9 +447,52 @@ static gboolean changes_places(const Orders *orders)
     return orders->import || orders->settings;
 }
 
+static gboolean add_contents(Orders *orders, const XenPhysmapTable *table, const char *order,
+                             GError **error)
+{
+    g_autofree char *block = NULL, *name = NULL;
+    const XenPhysmapRecord *record;
+    int fd;
+
+    config_split(order, &block, &name);
+    record = savefile_find_block(table, block, error);
+    if (!record) {
+        if (error) {
+            (*error)->code = XEN_PHYSMAP_ERROR_INVALID; /* as of the other options */
+        }
+        return FALSE;
+    }
+    fd = input_open_plain(name, error);
+    if (fd < 0) {
+        g_autofree char *shown = xen_physmap_escape(name, -1);
+
+        g_prefix_error(error, "%s: ", shown);
+        return FALSE;
+    }
+    return block_contents_add(orders->blocks, record, fd, name, error);
+}
+
+/* Which pages get other contents is known when the records are: after them in the stream. */
+static gboolean load_contents(int in, Orders *orders, const XenPhysmapTable *table, GError **error)
+{
+    if (!orders->contents) {
+        return TRUE;
+    }
+    if (!table) {
+        return invalid(error, "it has no records, which would say where a block is");
+    }
+    orders->blocks = block_contents_new();
+    for (char **order = orders->contents; *order; order++) {
+        if (!add_contents(orders, table, *order, error)) {
+            return FALSE;
+        }
+    }
+    return block_contents_check(orders->blocks, in, error);
+}
+
 /* A seekable input is gone through once without writing, so that an order that can't be carried out
  * leaves nothing half-written; of a pipe there is only one pass. */
-static gboolean edit_file(int in, const char *out_name, const Orders *orders, GError **error)
+static gboolean edit_file(int in, const char *out_name, Orders *orders, GError **error)
 {
     g_autoptr(AtomicFile) output = NULL;
 
@@ -450,9 +501,15 @@ static gboolean edit_file(int in, const char *out_name, const Orders *orders, GE
 
         if (!run(in, -1, orders, &result, error) ||
             (!orders->force && result && changes_places(orders) &&
-             !check_result(in, result, error))) {
+             !check_result(in, result, error)) ||
+            !load_contents(in, orders, result, error)) {
             return FALSE;
         }
+    } else if (orders->contents) {
+        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
+                            "for --contents it has to be a file that isn't compressed: the records "
+                            "come after the pages, so it is read twice");
+        return FALSE;
     }
     output = atomic_file_replace(out_name, in, error);
     return output && run(in, atomic_file_fd(output), orders, NULL, error) &&
@@ -477,6 +534,14 @@ static gboolean check_orders(const Orders *orders, GError **error)
         if (!split_setting(*order, &block, &field, &value, error) ||
             !(spelt = spell(field, value, error))) {
             return FALSE;
+        }
+    }
+    for (char **order = orders->contents; order && *order; order++) {
+        g_autofree char *block = NULL, *name = NULL;
+        g_autofree char *shown = xen_physmap_escape(*order, -1);
+
+        if (!config_split(*order, &block, &name)) {
+            return invalid(error, "'%s' is not BLOCK=FILE", shown);
         }
     }
     if (orders->strip && orders->import) {
@@ -527,6 +592,8 @@ static char *load_config(const char *name, GError **error)
 static void orders_clear(Orders *orders)
 {
     xen_physmap_table_free(orders->import);
+    block_contents_free(orders->blocks);
+    g_strfreev(orders->contents);
     g_free(orders->config.text);
     g_free(orders->config.name);
     g_free(orders->config.uuid);
@@ -551,6 +618,8 @@ int verb_edit(int argc, char **argv)
           "change name, phys_offset, start_addr or size (in hexadecimal)", "BLOCK:FIELD=VALUE" },
         { "force", 0, 0, G_OPTION_ARG_NONE, &orders.force,
           "write it even if a block is in the guest's RAM or has no pages", NULL },
+        { "contents", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &orders.contents,
+          "give a block the contents of a file, as extract writes it", "BLOCK=FILE" },
         { "config", 'c', 0, G_OPTION_ARG_FILENAME, &config,
           "replace the configuration by that of a file, as show --config prints it", "FILE" },
         { "name", 'n', 0, G_OPTION_ARG_STRING, &orders.config.name, "give the guest another name",

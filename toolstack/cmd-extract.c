@@ -104,45 +104,6 @@ static void add_target(GArray *targets, const XenPhysmapRecord *record)
     g_array_append_val(targets, target);
 }
 
-/* TRUE when `block` is this record's name, its region's name or its offset. */
-static gboolean is_meant(const XenPhysmapRecord *record, const char *block, gboolean whole_name)
-{
-    guint64 offset;
-
-    return (number_parse(block, 16, &offset) && offset == record->phys_offset) ||
-           strcmp(block, whole_name ? record->name : xen_physmap_region_name(record->name)) == 0;
-}
-
-static gboolean find_block(GArray *targets, const XenPhysmapTable *table, const char *block,
-                           GError **error)
-{
-    g_autofree char *shown = xen_physmap_escape(block, -1);
-    const XenPhysmapRecord *record;
-
-    for (guint whole_name = 2; whole_name-- > 0 && targets->len == 0;) {
-        for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
-            if (is_meant(record, block, whole_name)) {
-                add_target(targets, record);
-            }
-        }
-    }
-    if (targets->len == 1) {
-        return TRUE;
-    }
-    if (targets->len == 0) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
-                    "there is no record of '%s'; xen-physmap show lists them", shown);
-    } else {
-        const Target *first = &g_array_index(targets, Target, 0);
-
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
-                    "'%s' can be %u blocks, '%s' at offset " HEX
-                    " among them; give the whole name, or the offset",
-                    shown, targets->len, first->record.name, first->record.phys_offset);
-    }
-    return FALSE;
-}
-
 /* "ADDRESS,SIZE" as a block of its own. */
 static gboolean parse_range(GArray *targets, const char *text, GError **error)
 {
@@ -473,9 +434,11 @@ static gboolean fulfil(const Wish *wish, GArray *targets, int fd, GError **error
             return FALSE;
         }
     } else if (wish->block) {
-        if (!find_block(targets, contents->table, wish->block, error)) {
+        record = savefile_find_block(contents->table, wish->block, error);
+        if (!record) {
             return FALSE;
         }
+        add_target(targets, record);
     } else {
         for (guint i = 0; (record = xen_physmap_table_get(contents->table, i)); i++) {
             add_target(targets, record);

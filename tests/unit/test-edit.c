@@ -561,6 +561,108 @@ static void test_results(void **unused)
     maker_clear(&maker);
 }
 
+/* A block of two pages, one of which is sent twice. Its pages are filled with these bytes. */
+static void put_block(Maker *maker, guint8 first, guint8 second)
+{
+    static const char pairs[] = "physmap/2000000/start_addr\0"
+                                "f1000000\0"
+                                "physmap/2000000/size\0"
+                                "2000\0"
+                                "physmap/2000000/name\0"
+                                "0000:00:03.0/vga.vram\0";
+    gsize at;
+
+    maker_xl(maker, 3, "{}");
+    maker_libxl_header(maker);
+    maker_record(maker, 1, NULL, 0);
+    maker_libxc_headers(maker, 2, 2);
+    at = maker->bytes->len + 16 + 4 * 8;
+    maker_pages(maker, 0xf0fff, 4, 4);
+    memset(maker->bytes->data + at + 4096, first, 4096);
+    memset(maker->bytes->data + at + 2 * 4096, second, 4096);
+    at = maker->bytes->len + 16 + 8;
+    maker_pages(maker, 0xf1001, 1, 1);
+    memset(maker->bytes->data + at, second, 4096);
+    maker_record(maker, 0, NULL, 0);
+    maker_emulator(maker, 2, 2, pairs, sizeof pairs - 1);
+    maker_emulator(maker, 3, 2, MAKER_LITERAL("QEVMstate"));
+    maker_record(maker, 0, NULL, 0);
+}
+
+static void expect_contents(const Maker *maker, const char *order, int end, const char *said)
+{
+    int file = maker_file(maker);
+    Run run = run_verb(verb_edit, file, EDIT("--contents", order, "-", "-"));
+
+    assert_int_equal(run.end, end);
+    assert_int_equal(run.bytes->len, 0);
+    if (!strstr(run.err, said)) {
+        fail_msg("wanted '%s', got '%s'", said, run.err);
+    }
+    close(file);
+    run_clear(&run);
+}
+
+static void test_contents(void **unused)
+{
+    for (guint big = 0; big <= 1; big++) {
+        Maker maker = { g_byte_array_new(), big }, wanted = { g_byte_array_new(), big };
+        Maker missing = { g_byte_array_new(), big };
+        guint8 pages[2 * 4096];
+        g_autofree char *name = NULL, *order = NULL;
+        int file;
+        Run run;
+
+        (void)unused;
+        memset(pages, 'a', 4096);
+        memset(pages + 4096, 'b', 4096);
+        name = make_file(pages, sizeof pages);
+        order = g_strdup_printf("vga.vram=%s", name);
+        put_block(&maker, 1, 2);
+        put_block(&wanted, 'a', 'b');
+        file = maker_file(&maker);
+        run = run_verb(verb_edit, file, EDIT("--contents", order, "-", "-"));
+        expect_bytes(&run, &wanted);
+        run_clear(&run);
+        close(file);
+
+        file = maker_file(&maker);
+        run = run_verb(verb_edit, file, EDIT("--contents", order, "-", name));
+        assert_int_equal(run.end, EXIT_TROUBLE);
+        assert_non_null(strstr(run.err, "the output goes into the input itself"));
+        run_clear(&run);
+        close(file);
+
+        /* The block has the name that other options give it. */
+        file = maker_file(&maker);
+        run = run_verb(verb_edit, file,
+                       EDIT("--contents", order, "--rename", "@2000000=vga.rom", "-", "-"));
+        assert_int_equal(run.end, EXIT_FINDING);
+        run_clear(&run);
+        close(file);
+
+        maker_xl(&missing, 3, "{}");
+        maker_libxl(&missing, MAKER_LITERAL("physmap/2000000/start_addr\0"
+                                            "f1000000\0"
+                                            "physmap/2000000/size\0"
+                                            "2000\0"
+                                            "physmap/2000000/name\0"
+                                            "vga.vram\0"));
+        expect_contents(&missing, order, EXIT_FINDING,
+                        "the page at 0xf1001000 is not in the stream");
+        expect_contents(&maker, "vga.vram=/none", EXIT_TROUBLE, "/none: can't open it");
+        expect_contents(&maker, "vga.vram=/dev/null", EXIT_TROUBLE, "it is not a file");
+        expect_contents(&maker, "vga.rom=/dev/null", EXIT_FINDING, "no record of 'vga.rom'");
+        expect_contents(&maker, "vga.rom", EXIT_TROUBLE, "is not BLOCK=FILE");
+        assert_int_equal(truncate(name, 4096), 0);
+        expect_contents(&maker, order, EXIT_FINDING, "it has 4096 bytes");
+        drop_file(g_steal_pointer(&name));
+        maker_clear(&maker);
+        maker_clear(&wanted);
+        maker_clear(&missing);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -569,6 +671,7 @@ int main(void)
         cmocka_unit_test(test_legacy),   cmocka_unit_test(test_checkpoints),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_usage),
         cmocka_unit_test(test_files),    cmocka_unit_test(test_results),
+        cmocka_unit_test(test_contents),
     };
 
     return cmocka_run_group_tests_name("edit", tests, NULL, NULL);

@@ -12,17 +12,13 @@
 
 #include "foreign-format.h"
 
-/* A verb has two inputs at most. */
-#define INPUTS_MAX 4
-
 /* A file is identified by device and inode, a disk by its number. */
 typedef struct Identity {
     dev_t device;
     ino_t inode; /* 0 for a disk */
 } Identity;
 
-static Identity inputs[INPUTS_MAX];
-static guint n_inputs;
+static GArray *inputs; /* of Identity */
 
 /* FALSE for inputs that can't be overwritten, such as a pipe. */
 static gboolean identify(const struct stat *st, Identity *identity)
@@ -40,8 +36,10 @@ gboolean input_is_open(const struct stat *st)
     Identity identity;
 
     if (identify(st, &identity)) {
-        for (guint i = 0; i < MIN(n_inputs, INPUTS_MAX); i++) {
-            if (inputs[i].device == identity.device && inputs[i].inode == identity.inode) {
+        for (guint i = 0; inputs && i < inputs->len; i++) {
+            const Identity *input = &g_array_index(inputs, Identity, i);
+
+            if (input->device == identity.device && input->inode == identity.inode) {
                 return TRUE;
             }
         }
@@ -171,6 +169,7 @@ static int uncompress(int fd, const struct stat *st, GError **error)
 static int open_it(const char *name, struct stat *st, GError **error)
 {
     int fd = strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    Identity identity;
     int null;
 
     if (fd < 0 || fstat(fd, st) < 0) {
@@ -178,8 +177,9 @@ static int open_it(const char *name, struct stat *st, GError **error)
                     g_strerror(errno));
         return -1;
     }
-    if (identify(st, &inputs[n_inputs % INPUTS_MAX])) {
-        n_inputs++;
+    if (identify(st, &identity)) {
+        inputs = inputs ? inputs : g_array_new(FALSE, FALSE, sizeof identity);
+        g_array_append_val(inputs, identity);
     }
     /* Not even a message may go there. */
     if (goes_into_input(STDERR_FILENO) && (null = open("/dev/null", O_WRONLY | O_CLOEXEC)) >= 0) {

@@ -2,9 +2,12 @@
 /* Reads whole streams, and keeps what belongs to the device model. */
 #include "savefile.h"
 
+#include <string.h>
+
 #include "emulator-data.h"
 #include "input.h"
 #include "legacy-blob.h"
+#include "number.h"
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
@@ -335,4 +338,43 @@ gboolean savefile_pages(int fd, guint64 end, const StreamPages *pages, GError **
         }
     }
     return FALSE;
+}
+
+/* TRUE when `block` is this record's name, its region's name or its offset. */
+static gboolean is_meant(const XenPhysmapRecord *record, const char *block, gboolean whole_name)
+{
+    guint64 offset;
+
+    return (number_parse(block, 16, &offset) && offset == record->phys_offset) ||
+           strcmp(block, whole_name ? record->name : xen_physmap_region_name(record->name)) == 0;
+}
+
+const XenPhysmapRecord *savefile_find_block(const XenPhysmapTable *table, const char *block,
+                                            GError **error)
+{
+    g_autofree char *shown = xen_physmap_escape(block, -1);
+    const XenPhysmapRecord *record, *found = NULL;
+    guint n = 0;
+
+    for (guint whole_name = 2; whole_name-- > 0 && n == 0;) {
+        for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
+            if (is_meant(record, block, whole_name)) {
+                found = n == 0 ? record : found;
+                n++;
+            }
+        }
+    }
+    if (n == 1) {
+        return found;
+    }
+    if (n == 0) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
+                    "there is no record of '%s'; xen-physmap show lists them", shown);
+    } else {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
+                    "'%s' can be %u blocks, '%s' at offset 0x%" G_GINT64_MODIFIER
+                    "x among them; give the whole name, or the offset",
+                    shown, n, found->name, found->phys_offset);
+    }
+    return NULL;
 }

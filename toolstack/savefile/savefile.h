@@ -66,6 +66,11 @@ Savefile *savefile_read_file(int fd, GError **error);
  */
 gboolean savefile_pages(int fd, guint64 end, const StreamPages *pages, GError **error);
 
+/* The one record that `block` means: its name, its region's name, or its phys_offset. NOT_FOUND when
+ * there is none, or several. */
+const XenPhysmapRecord *savefile_find_block(const XenPhysmapTable *table, const char *block,
+                                            GError **error);
+
 /* INVALID when the state that counts isn't complete. */
 gboolean savefile_check_whole(const Savefile *contents, GError **error);
 

@@ -2,6 +2,8 @@
 /* The pages of a PAGE_DATA record or a legacy batch: reads the pfns, then the wanted pages. */
 #include "stream-layers.h"
 
+#include <string.h>
+
 #include <xen-physmap/record.h>
 
 /* The number of pfns read at a time. */
@@ -98,6 +100,16 @@ static gboolean take_list(Walk *walk, GError **error)
                               walk->stored, stream->item.pages.stored);
     }
     return TRUE;
+}
+
+void stream_put_page(Stream *stream, const guint8 *page)
+{
+    GByteArray *held = byte_source_held(stream->source);
+
+    /* It was read last. */
+    if (held && held->len >= XEN_PHYSMAP_PAGE_SIZE) {
+        memcpy(held->data + held->len - XEN_PHYSMAP_PAGE_SIZE, page, XEN_PHYSMAP_PAGE_SIZE);
+    }
 }
 
 gboolean stream_pages(Stream *stream, const StreamPages *pages, GError **error)

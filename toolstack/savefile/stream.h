@@ -141,6 +141,9 @@ typedef struct StreamPages {
  */
 gboolean stream_pages(Stream *stream, const StreamPages *pages, GError **error);
 
+/* In the callback `page`: the output gets this page instead. */
+void stream_put_page(Stream *stream, const guint8 *page);
+
 /* TRUE when the item has pages. */
 gboolean stream_has_pages(const StreamItem *item);
 
