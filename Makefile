@@ -108,6 +108,16 @@ build/tests/%: build/obj/tests/%.o $(MOCK_OBJECTS) build/tests/tested.a build/li
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(JSON_LIBS) $(CAIRO_LIBS) -lm $(CMOCKA_LIBS)
 
+# The component inside QEMU is compiled with headers that stand in for QEMU's.
+QEMU_FILES := $(wildcard xen-dm/qemu-patches/*/new/hw/*/*.c)
+build/qemu-like: $(QEMU_FILES) tests/mocks/qemu-like.h
+	@rm -rf $@
+	@for header in exec/cpu-common.h $$(sed -n 's/^#include "\(.*\)"$$/\1/p' $(QEMU_FILES) | grep -v xen-physmap.h); do \
+		mkdir -p $@/$$(dirname $$header) && echo '#include "qemu-like.h"' >$@/$$header || exit; done
+build/obj/tests/unit/test-built-in.o: build/qemu-like
+build/obj/tests/unit/test-built-in.o: ROOM_CFLAGS += -Wno-unused-parameter -Ibuild/qemu-like \
+	$(addprefix -I,$(wildcard xen-dm/qemu-patches/*/new/include))
+
 # Its functions come before those of the C library, as in QEMU.
 build/tests/unit/test-standby: build/obj/xen-dm/preload/standby.o
 build/tests/unit/test-fetch-pages: build/obj/xen-dm/preload/fetch-pages.o
