@@ -2,6 +2,7 @@
 /* A monitor that a guest has taken over: what is refused, and that no wait has no end. */
 #include "expect.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -111,6 +112,96 @@ static void test_conversation(void **state)
     assert_null(fake_qmp_finish(qmp));
 }
 
+/* "fd:N" of a descriptor: what QEMU is asked, and the error. */
+static char *migrate_incoming(int file, const FakeQmpStep *steps, guint n)
+{
+    g_autofree char *uri = g_strdup_printf("fd:%d", file);
+    g_autoptr(GError) error = NULL;
+    int fd;
+    FakeQmp *qmp = fake_qmp_start(steps, n, &fd);
+    QmpClient *client = qmp_client_new(fd);
+    gboolean loading = qmp_client_migrate_incoming(client, uri, ENOUGH_MS, &error);
+
+    qmp_client_free(client);
+    assert_null(fake_qmp_finish(qmp));
+    assert_int_equal(loading, error == NULL);
+    return error ? g_strdup(error->message) : NULL;
+}
+
+/* libxl passes a file by its descriptor, which QEMU 11 refuses. */
+static void test_incoming_file(void **state)
+{
+    static const FakeQmpStep taken[] = {
+        QMP_HELLO,
+        { QMP_AWAIT, "\"fd:" },
+        { QMP_ANSWER, "{}" },
+        { QMP_AWAIT_CLOSE, NULL },
+    };
+    static const FakeQmpStep newer[] = {
+        QMP_HELLO,
+        { QMP_AWAIT, "\"fd:" },
+        { QMP_REFUSE, "fd: migration to a file is not supported" },
+        { QMP_AWAIT, "add-fd" },
+        { QMP_ANSWER, "{\"fdset-id\": 3, \"fd\": 20}" },
+        { QMP_AWAIT, "\"file:/dev/fdset/3\"" },
+        { QMP_ANSWER, "{}" },
+        { QMP_AWAIT, "remove-fd" },
+        { QMP_ANSWER, "{}" },
+        { QMP_AWAIT_CLOSE, NULL },
+    };
+    static const FakeQmpStep neither[] = {
+        QMP_HELLO,
+        { QMP_AWAIT, "\"fd:" },
+        { QMP_REFUSE, "the first reason" },
+        { QMP_AWAIT, "add-fd" },
+        { QMP_ANSWER, "{\"fdset-id\": 3, \"fd\": 20}" },
+        { QMP_AWAIT, "\"file:/dev/fdset/3\"" },
+        { QMP_REFUSE, "unknown migration protocol" },
+        { QMP_AWAIT, "remove-fd" },
+        { QMP_ANSWER, "{}" },
+        { QMP_AWAIT_CLOSE, NULL },
+    };
+    static const FakeQmpStep no_set[] = {
+        QMP_HELLO,
+        { QMP_AWAIT, "\"fd:" },
+        { QMP_REFUSE, "the first reason" },
+        { QMP_AWAIT, "add-fd" },
+        { QMP_ANSWER, "{\"fdset-id\": \"x\"}" },
+        { QMP_AWAIT_CLOSE, NULL },
+    };
+    FILE *file = tmpfile();
+    g_autofree char *reason = NULL, *no_reason = NULL;
+
+    (void)state;
+    assert_null(migrate_incoming(fileno(file), taken, G_N_ELEMENTS(taken)));
+    assert_null(migrate_incoming(fileno(file), newer, G_N_ELEMENTS(newer)));
+    reason = migrate_incoming(fileno(file), neither, G_N_ELEMENTS(neither));
+    assert_non_null(strstr(reason, "the first reason"));
+    no_reason = migrate_incoming(fileno(file), no_set, G_N_ELEMENTS(no_set));
+    assert_non_null(strstr(no_reason, "the first reason"));
+    fclose(file);
+}
+
+/* A pipe has no other name. */
+static void test_incoming_pipe(void **state)
+{
+    static const FakeQmpStep refused[] = {
+        QMP_HELLO,
+        { QMP_AWAIT, "\"fd:" },
+        { QMP_REFUSE, "the only reason" },
+        { QMP_AWAIT_CLOSE, NULL },
+    };
+    int fds[2];
+    g_autofree char *reason = NULL;
+
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    reason = migrate_incoming(fds[0], refused, G_N_ELEMENTS(refused));
+    assert_non_null(strstr(reason, "the only reason"));
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +209,8 @@ int main(void)
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_duplicate),
         cmocka_unit_test(test_conversation),
+        cmocka_unit_test(test_incoming_file),
+        cmocka_unit_test(test_incoming_pipe),
     };
 
     return cmocka_run_group_tests_name("qmp", tests, NULL, NULL);

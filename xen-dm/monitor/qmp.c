@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -528,11 +529,68 @@ char *qmp_client_hmp(QmpClient *client, const char *command, int timeout_ms, GEr
     return result ? json_node_dup_string(result) : NULL;
 }
 
-gboolean qmp_client_migrate_incoming(QmpClient *client, const char *uri, int timeout_ms,
-                                     GError **error)
+static gboolean load(QmpClient *client, const char *uri, int timeout_ms, GError **error)
 {
     g_autoptr(JsonNode) result =
         qmp_client_execute(client, "migrate-incoming", qmp_argument("uri", uri), timeout_ms, error);
 
     return result != NULL;
+}
+
+/* Another descriptor of the file that "fd:N" means, or -1 if it isn't a file but a pipe, say. */
+static int file_in(const char *uri)
+{
+    guint64 fd;
+    struct stat status;
+
+    if (!g_str_has_prefix(uri, "fd:") ||
+        !g_ascii_string_to_unsigned(uri + strlen("fd:"), 10, 0, G_MAXINT, &fd, NULL) ||
+        fstat((int)fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        return -1;
+    }
+    return fcntl((int)fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/* By the name of a set of descriptors, which needs no rights to the file, and works in a chroot. */
+static gboolean load_file(QmpClient *client, int file, int timeout_ms)
+{
+    g_autoptr(JsonNode) added =
+        qmp_client_execute_with_fd(client, "add-fd", NULL, file, timeout_ms, NULL);
+    JsonNode *id = added && JSON_NODE_HOLDS_OBJECT(added)
+                       ? json_object_get_member(json_node_get_object(added), "fdset-id")
+                       : NULL;
+    g_autoptr(JsonNode) removed = NULL;
+    g_autofree char *uri = NULL;
+    JsonNode *set;
+    gboolean loading;
+
+    if (!id || json_node_get_value_type(id) != G_TYPE_INT64) {
+        return FALSE;
+    }
+    uri = g_strdup_printf("file:/dev/fdset/%" G_GINT64_FORMAT, json_node_get_int(id));
+    loading = load(client, uri, timeout_ms, NULL);
+    /* QEMU has opened it by now. */
+    set = json_node_new(JSON_NODE_OBJECT);
+    json_node_take_object(set, json_object_new());
+    json_object_set_int_member(json_node_get_object(set), "fdset-id", json_node_get_int(id));
+    removed = qmp_client_execute(client, "remove-fd", set, timeout_ms, NULL);
+    return loading;
+}
+
+/* libxl gives QEMU a file by its descriptor. QEMU 11 doesn't take that any more. */
+gboolean qmp_client_migrate_incoming(QmpClient *client, const char *uri, int timeout_ms,
+                                     GError **error)
+{
+    g_autoptr(GError) refusal = NULL;
+    int file = file_in(uri);
+    gboolean loading = load(client, uri, timeout_ms, &refusal) ||
+                       (file >= 0 && load_file(client, file, timeout_ms));
+
+    if (file >= 0) {
+        close(file);
+    }
+    if (!loading) {
+        g_propagate_error(error, g_steal_pointer(&refusal));
+    }
+    return loading;
 }
