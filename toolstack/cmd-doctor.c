@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* xen-physmap doctor: whether this host is ready, and what to do where it isn't. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <xen-physmap/record.h>
 
 #include "domain.h"
+#include "input.h"
 #include "names.h"
 #include "process.h"
 #include "record-text.h"
@@ -284,17 +283,10 @@ static void look_at_guests(Doctor *doctor, XenPhysmapOps *ops)
 /* NULL, with an error, when the file can't be read, or isn't a savefile. */
 static Savefile *read_savefile(const char *path, GError **error)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    Savefile *contents = NULL;
+    int fd = input_open(path, error);
+    g_autoptr(Stream) stream = fd < 0 ? NULL : stream_open(fd, error);
+    Savefile *contents = stream ? savefile_read(stream, FALSE, error) : NULL;
 
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, g_strerror(errno));
-    } else if (!S_ISREG(st.st_mode)) {
-        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "it is no file");
-    } else {
-        contents = savefile_read_file(fd, error);
-    }
     if (fd >= 0) {
         close(fd);
     }

@@ -71,10 +71,12 @@ mv elsewhere bin/xen-physmap-qemu.so
 "$top/build/xen-physmap" edit --strip saved/a.save saved/b.save 2>why
 head -c 2000 saved/a.save >saved/c.save
 echo "no savefile" >saved/d.save
+gzip -c saved/a.save >saved/a.save.gz
 mkfifo saved/e.save
 ln -s a.save saved/f.save
 XEN_PHYSMAP_QEMU=$work/bin/qemu-true doctor saved empty absent
 check "a savefile with records" grep -qx 'ok: saved/a.save: [0-9]* records' said
+check "a compressed one" grep -qx 'ok: saved/a.save.gz: [0-9]* records' said
 check "a savefile without" says "note: saved/b.save has no records"
 check "half a savefile" grep -q '^warning: saved/c.save: .*; see xen-physmap verify saved/c.save' said
 check "a file that is none" says "warning: saved/d.save: "
