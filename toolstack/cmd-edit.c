@@ -73,7 +73,7 @@ static char *spell(const char *field, const char *value, GError **error)
         return g_strdup_printf("%" G_GINT64_MODIFIER "x", number);
     }
     shown = xen_physmap_escape(value, -1);
-    invalid(error, "'%s' is no number: it is hexadecimal, or has K, M, G or T behind it", shown);
+    invalid(error, "'%s' is not a number: it is hexadecimal, or ends in K, M, G or T", shown);
     return NULL;
 }
 
@@ -582,7 +582,7 @@ static char *load_config(const char *name, GError **error)
     }
     text[length] = '\0';
     if (length > GUEST_CONFIG_MAX || strlen(text) + 1 < (gsize)length) {
-        invalid(error, "%s: it is no configuration: it %s", shown,
+        invalid(error, "%s: it is not a configuration: it %s", shown,
                 length > GUEST_CONFIG_MAX ? "has more than 1 MiB" : "has a NUL");
         return NULL;
     }

@@ -93,13 +93,13 @@ static void test_refused(void **unused)
     } cases[] = {
 #define CASE(pairs, wanted) { HEAD pairs, sizeof(HEAD pairs) - 1, wanted }
         { HEAD, 7, "the body at 0x100 is 7 bytes" },
-        CASE("a", "the pair at 0x108 has no NUL behind its key"),
+        CASE("a", "the pair at 0x108 has no NUL after its key"),
         CASE("a\0", "the pair at 0x108 has a key and no value"),
-        CASE("a\0b", "the pair at 0x108 has no NUL behind its value"),
-        CASE("a\0b\0\0c\0", "the pair at 0x10c: '' is no key"),
-        CASE("/a\0b\0", "the pair at 0x108: '/a' is no key"),
-        CASE("a b\0b\0", "'a b' is no key"),
-        CASE("a\x1b[1m\0b\0", "'a\\x1b[1m' is no key"),
+        CASE("a\0b", "the pair at 0x108 has no NUL after its value"),
+        CASE("a\0b\0\0c\0", "the pair at 0x10c: '' is not a key"),
+        CASE("/a\0b\0", "the pair at 0x108: '/a' is not a key"),
+        CASE("a b\0b\0", "'a b' is not a key"),
+        CASE("a\x1b[1m\0b\0", "'a\\x1b[1m' is not a key"),
         CASE("physmap/2000000/start_addr\0"
              "f1000000\0",
              "the body at 0x100: physmap/2000000"),
@@ -159,7 +159,7 @@ static void test_most(void **unused)
         g_byte_array_append(body, (const guint8 *)"a\0", 3);
     }
     assert_null(emulator_parse(body->data, body->len, FALSE, 0, &error));
-    expect_invalid(&error, "the pair at 0xc008 is one more than the 16384 that are the most");
+    expect_invalid(&error, "the pair at 0xc008 exceeds the limit of 16384");
 }
 
 /* A blob of the two records. */

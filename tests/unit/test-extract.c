@@ -574,7 +574,7 @@ static void test_memory(void **unused)
 
     run = RUN(verb_extract, file, "extract", "--memory", out, "--format", "vmss", "-", NULL);
     assert_int_equal(run.end, EXIT_TROUBLE);
-    assert_non_null(strstr(run.err, "it is one of raw, elf, lime"));
+    assert_non_null(strstr(run.err, "the formats are raw, elf, lime"));
     run_clear(&run);
     run = RUN(verb_extract, file, "extract", "--memory", out, "--all", "x", "-", NULL);
     assert_int_equal(run.end, EXIT_TROUBLE);

@@ -26,13 +26,13 @@ static const struct {
     { 36, 0x13, "mandatory flags 0x10" },
     { 44, 0x7fffffff, "its configuration is" },
     { LIBXL + 4, 0, "LibxlFmt" },
-    { LIBXL + 8, 0x03000000, "version 3, where only 2" },
+    { LIBXL + 8, 0x03000000, "version 3; only 2" },
     { CONTEXT, 6, "its type is 0x6" },
     { CONTEXT, 0x7fffffff, "its type is 0x7fffffff" },
-    { CONTEXT + 4, 8, "where 0 to 0 are allowed" },
+    { CONTEXT + 4, 8, "0 to 0 are allowed" },
     { LIBXC, 0, "eight ff" },
-    { LIBXC + 12, 0x04000000, "version 4, where only 2 and 3" },
-    { LIBXC + 12, 0x01000000, "version 1, where only 2 and 3" },
+    { LIBXC + 12, 0x04000000, "version 4; only 2 and 3" },
+    { LIBXC + 12, 0x01000000, "version 1; only 2 and 3" },
     { LIBXC + 12, 0x02000000, "no place in a stream of version 2" },
     { DOMAIN, 3, "guest type 3" },
     { DOMAIN, 1, "no place in the stream of a PV guest" },
@@ -81,8 +81,8 @@ static const struct {
     const char *wanted;
 } records[] = {
     PAIRS(START, "has a key and no value"),
-    PAIRS("physmap/2000000/size", "has no NUL behind its key"),
-    PAIRS(REST START "f1000000", "has no NUL behind its value"),
+    PAIRS("physmap/2000000/size", "has no NUL after its key"),
+    PAIRS(REST START "f1000000", "has no NUL after its value"),
     PAIRS(REST, "start_addr"),
     PAIRS(START "f1000000\0" NAME "vga.vram\0", "size"),
     PAIRS(START "f1000000\0" SIZE "1000000\0", "name"),
@@ -130,7 +130,7 @@ static const struct {
           "../physmap"),
     PAIRS("\0"
           "1000\0",
-          "no key"),
+          "not a key"),
     PAIRS(MAKER_PAIRS SIZE "1000000\0", "physmap/2000000/size"),
     PAIRS(MAKER_PAIRS "physmap/4000000/start_addr\0"
                       "f1fff000\0"
@@ -244,7 +244,7 @@ static void refuse_others(GHashTable *messages)
 
     maker = (Maker)MAKER_INIT;
     maker_libvirt(&maker, 3, "<domain/>");
-    expect_refusal(messages, &maker, "version 3, where only 1 and 2");
+    expect_refusal(messages, &maker, "version 3; only 1 and 2");
     maker_clear(&maker);
 
     maker = (Maker)MAKER_INIT;

@@ -224,7 +224,7 @@ static void test_corrupt(void **unused)
     maker = (Maker)MAKER_INIT;
     maker_libxl(&maker, MAKER_LITERAL("physmap/2000000/start_addr\0"
                                       "f1000000"));
-    expect_corrupt(&maker, "has no NUL behind its value");
+    expect_corrupt(&maker, "has no NUL after its value");
     maker_clear(&maker);
 
     maker = (Maker)MAKER_INIT;

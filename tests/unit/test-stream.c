@@ -442,12 +442,12 @@ static void test_contradictions(void **unused)
         { 0x2c, 0x7fffffff, "its configuration is 2147483647 bytes long" },
         /* libxl's header at 0x30, of which the numbers are big-endian; LIBXC_CONTEXT at 0x40 */
         { 0x30, 0, "libxl header at 0x30: it doesn't start with \"LibxlFmt\"" },
-        { 0x38, 0x03000000, "version 3, where only 2 is known" },
+        { 0x38, 0x03000000, "version 3; only 2 is known" },
         { 0x40, 6, "libxl record of unknown type at 0x40: its type is 0x6" },
         { 0x40, 4, "CHECKPOINT_END at 0x40: there is no checkpoint that it could end" },
         { 0x40, 5, "CHECKPOINT_STATE at 0x40: its length is 0" },
         { 0x40, 2, "EMULATOR_XENSTORE_DATA at 0x40: its length is 0" },
-        { 0x44, 8, "LIBXC_CONTEXT at 0x40: its length is 8, where 0 to 0" },
+        { 0x44, 8, "LIBXC_CONTEXT at 0x40: its length is 8; 0 to 0" },
         /* libxc's headers at 0x48 and 0x60 */
         { 0x48, 0, "libxc image header at 0x48: it doesn't start" },
         { 0x54, 0x04000000, "version 4" },
@@ -473,7 +473,7 @@ static void test_contradictions(void **unused)
         { 0x3168, 0x10, "STATIC_DATA_END at 0x3168: it is the second one" },
         { 0x316c, 1, "END at 0x3168: its length is 1" },
         { 0x3174, 7, "EMULATOR_XENSTORE_DATA at 0x3170: its length is 7" },
-        { 0x3174, 0xfffffff8, "its length is 4294967288, where 8 to 4194304" },
+        { 0x3174, 0xfffffff8, "its length is 4294967288; 8 to 4194304" },
         { 0x31e0, 1, "LIBXC_CONTEXT at 0x31e0: its length is 17" },
     };
 

@@ -602,7 +602,7 @@ static gboolean tidy_vnc(Update *update, GError **error)
         g_autofree char *host = xen_physmap_escape(vnc->host, -1);
         g_autofree char *service = xen_physmap_escape(vnc->service, -1);
 
-        return fail(error, "QEMU says that VNC listens at '%s', port '%s', which is no address",
+        return fail(error, "QEMU says that VNC listens at '%s', port '%s', which is not an address",
                     host, service);
     }
     /* libxl gives the password to QEMU's monitor, and not as an argument. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The shapes of a map, by cairo or as elements of an SVG. cairo's own SVG has outlines in the place of
- * text, which can't be searched or copied. */
+/*
+ * The shapes of a map, drawn by cairo or written as elements of an SVG. cairo's own SVG has
+ * outlines instead of text, which can't be searched or copied.
+ */
 #include "canvas.h"
 
 #include <locale.h>
@@ -12,7 +14,7 @@
 struct Canvas {
     cairo_t *cr;
     GString *svg;
-    locale_t plain, previous; /* a number in an SVG has a point, whatever the user's language */
+    locale_t plain, previous; /* a number in an SVG has a decimal point in every locale */
 };
 
 static int byte_of(double part)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the map is drawn on: pixels by cairo, or an SVG, in which text stays text. */
+/* What the map is drawn on: pixels, by cairo; or an SVG, in which text stays text. */
 #ifndef XEN_PHYSMAP_CANVAS_H
 #define XEN_PHYSMAP_CANVAS_H
 

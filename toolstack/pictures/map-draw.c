@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The layout as a picture: two columns on one axis that is longer where there is something. */
+/* The layout as a picture: two columns on one axis, which is stretched where blocks are. */
 #include <math.h>
 
 #include "canvas.h"
@@ -29,7 +29,7 @@ static const Colour kinds[] = {
     [MAP_UNCLAIMED] = { 0.95, 0.80, 0.55 },
 };
 
-/* Hues go round by the golden angle, so that neighbours differ. */
+/* Hues are the golden angle apart, so that neighbours differ. */
 static Colour block_colour(guint number)
 {
     double hue = fmod(number * 137.508 + 20, 360) / 60, rest = hue - floor(hue);
@@ -52,7 +52,7 @@ static Colour block_colour(guint number)
     }
 }
 
-/* A line of text fits into every cell; a large one is larger, by the logarithm of its size. */
+/* Every cell has room for a line of text. A larger one grows with the logarithm of its size. */
 static guint cell_height(const MapCell *cell)
 {
     if (cell->kind == MAP_EMPTY && !cell->allocated) {
@@ -75,7 +75,7 @@ static void box(Canvas *canvas, double x, double y, double height, Colour colour
     canvas_box(canvas, x, y, COLUMN_WIDTH, height, colour, alpha);
 }
 
-/* A stretch with nothing in it: dots, since its length means nothing. */
+/* A range with nothing in it: dots, because its length means nothing. */
 static void dots(Canvas *canvas, double x, double y, double height)
 {
     for (int i = -1; i <= 1; i++) {
@@ -83,7 +83,7 @@ static void dots(Canvas *canvas, double x, double y, double height)
     }
 }
 
-/* Where a block begins on the axis, and how long it is there: its cells follow one another. */
+/* Where a block begins on the axis, and its length there: its cells follow each other. */
 static gboolean place(const GArray *cells, const XenPhysmapRecord *block, gboolean now, double *y,
                       double *height)
 {
@@ -185,7 +185,7 @@ static void draw_blocks(Canvas *canvas, const XenPhysmapTable *table, const GArr
 
 static void draw_legend(Canvas *canvas, double y)
 {
-    /* `room` is what the widest usual font needs for the text. */
+    /* `room` is the width of the text in the widest usual font. */
     static const struct {
         MapKind kind;
         const char *text;

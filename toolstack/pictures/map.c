@@ -4,7 +4,7 @@
 
 #include "page-index.h"
 
-/* So many stretches of RAM are told apart; what a balloon left is not worth more. */
+/* At most so many ranges of RAM are shown. What a balloon left is not worth more. */
 #define RANGES_MAX 16
 
 static int by_start(gconstpointer a, gconstpointer b)
@@ -70,7 +70,7 @@ static gboolean same_content(const MapCell *a, const MapCell *b)
     return a->kind == b->kind && a->block == b->block && a->allocated == b->allocated;
 }
 
-/* What pages are at this address that belong to no block. */
+/* What the pages at this address are, if they belong to no block. */
 static MapKind kind_of_pages(guint64 address, MapRam ram)
 {
     gboolean in_hole = address >= MAP_HOLE_START && address < MAP_HOLE_END;

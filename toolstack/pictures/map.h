@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The guest-physical layout as cells, each of one content, for whoever draws it. */
+/* The guest-physical layout as cells with one kind of content each, for the code that draws it. */
 #ifndef XEN_PHYSMAP_MAP_H
 #define XEN_PHYSMAP_MAP_H
 
 #include <cairo.h>
 #include <xen-physmap/table.h>
 
-/* Where Xen lets devices have their registers and BARs unless mmio_hole= made more room. */
+/* Where the range of device registers and BARs begins, unless mmio_hole= enlarged it. */
 #define MAP_HOLE_START G_GUINT64_CONSTANT(0xf0000000)
 #define MAP_HOLE_END G_GUINT64_CONSTANT(0x100000000)
 
@@ -16,7 +16,7 @@ typedef enum {
     MAP_HOLE,
     MAP_SPECIAL, /* pages of Xen and of the firmware, in the hole */
     MAP_BLOCK,
-    MAP_UNCLAIMED, /* pages that are neither RAM nor of Xen or the firmware, and of no record */
+    MAP_UNCLAIMED, /* pages that are neither RAM nor Xen's nor the firmware's, in no record */
 } MapKind;
 
 /* The half-open [start, end). */

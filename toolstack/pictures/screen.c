@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Turns videoram into pixels; text with the font that is in videoram too. */
+/* Turns videoram into pixels. Text is drawn with the font, which is in videoram too. */
 #include "screen.h"
 
 #include <string.h>
 
-/* Characters 80 to ff of code page 437, which the font of a BIOS has. */
+/* Characters 80 to ff of code page 437, which a BIOS's font has. */
 static const char upper_half[] = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐"
                                  "└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■ ";
 
@@ -61,7 +61,7 @@ static void draw_cell(const VgaMode *mode, const guint8 *bytes, guint x, guint y
                       int stride)
 {
     const guint8 *at = cell(mode, bytes, x, y);
-    /* Plane 2 is the third of every four bytes; 32 lines for each character. */
+    /* Plane 2 is the third of every four bytes; each character has 32 lines. */
     const guint8 *glyph = bytes + mode->fonts[at[1] >> 3 & 1] + 2 + 4 * 32 * at[0];
     guint32 front = mode->colours[at[1] & 15], back = mode->colours[at[1] >> 4];
 
@@ -110,7 +110,7 @@ cairo_surface_t *screen_draw(const VgaMode *mode, const guint8 *bytes)
     int stride;
 
     if (is_as_cairo_has_it(mode)) {
-        /* It is only read. */
+        /* cairo only reads it. */
         return cairo_image_surface_create_for_data((guint8 *)bytes, CAIRO_FORMAT_RGB24, width,
                                                    height, mode->stride);
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whether a stream has all that a restore needs. A stream can have an END and still lack the device
- * model's state: zeros at the end of a file read as END records. */
+/*
+ * Whether a stream has all that a restore needs. A stream can have an END and still lack the device
+ * model's state: zeros at the end of a file are read as END records.
+ */
 #ifndef XEN_PHYSMAP_COMPLETENESS_H
 #define XEN_PHYSMAP_COMPLETENESS_H
 
@@ -10,11 +12,11 @@
 #define COMPLETENESS_PARAMS_MAX 65536
 
 typedef struct Completeness {
-    gboolean libxl, libxc, xapi; /* which layers there are */
+    gboolean libxl, libxc, xapi; /* which layers the stream has */
     guint32 guest;
-    gboolean device_model;    /* the guest has one */
-    gboolean no_device_model; /* it is known to have none: a PVH guest */
-    gboolean colo;            /* the device model's state goes another way */
+    gboolean device_model;    /* the guest has a device model */
+    gboolean no_device_model; /* the guest is known to have none: it is PVH */
+    gboolean colo;            /* the device model's state isn't in this stream */
     /* Of the state of the guest that is being read. */
     gboolean hvm_context, hvm_params, shared_info, emulator;
     /* What the last complete state lacks; NULL: nothing. */

@@ -9,7 +9,7 @@
 
 #include <xen-physmap/record.h>
 
-/* QEMU closes a disk some seconds after the last byte of the savefile. */
+/* QEMU closes a disk some seconds after the last byte of the savefile was written. */
 #define CLOSING_SECONDS 10
 
 static ConfigValue *find(const ConfigText *config, const char *path)
@@ -24,7 +24,7 @@ static ConfigValue *find(const ConfigText *config, const char *path)
     return NULL;
 }
 
-/* The value at `path` within the same device as `value`, whose path ends with `own`. */
+/* The value at `path` in the same device as `value`, whose path ends with `own`. */
 static ConfigValue *sibling(const ConfigText *config, const ConfigValue *value, const char *own,
                             const char *path)
 {
@@ -72,7 +72,7 @@ char *config_argument_with(const char *argument, const char *key, const char *ol
     return found ? g_strjoinv(",", parts) : NULL;
 }
 
-/* The value of a part of an argument; NULL: it has none. */
+/* The value of a part of an argument; NULL if it has none. */
 static char *argument_part(const char *argument, const char *key)
 {
     g_auto(GStrv) parts = g_strsplit(argument, ",", -1);
@@ -129,7 +129,7 @@ static ConfigDisk *libvirt_disk(const ConfigText *config, ConfigValue *file, con
     return disk;
 }
 
-/* An argument such as "file=/a.img,format=raw,if=ide"; NULL: it is no disk. */
+/* An argument such as "file=/a.img,format=raw,if=ide"; NULL if it isn't a disk. */
 static ConfigDisk *argument_disk(ConfigValue *value)
 {
     g_autofree char *path = argument_part(value->value, "file=");
@@ -182,7 +182,7 @@ gboolean config_disk_set_overlay(const ConfigDisk *disk, const char *path, GErro
     }
     return config_value_set(disk->file, path, error) &&
            (!disk->format || config_value_set(disk->format, "qcow2", error)) &&
-           /* Only QEMU reads qcow2. */
+           /* Only QEMU can read qcow2. */
            (!disk->backend || config_value_set(disk->backend, "qdisk", error));
 }
 
@@ -194,7 +194,7 @@ const char *config_disk_format(const ConfigDisk *disk)
     return g_strcmp0(format, "raw") == 0 ? "raw" : g_strcmp0(format, "qcow2") == 0 ? "qcow2" : NULL;
 }
 
-/* --- what has a name --- */
+/* --- what has the guest's name in it --- */
 
 static const char *const path_values[] = {
     "b_info.type.hvm.serial",
@@ -218,7 +218,7 @@ static gboolean has_path(const ConfigValue *value)
     return is_argument(value);
 }
 
-/* A character that a name's end has not after it. */
+/* A character with which a longer name could continue. */
 static gboolean in_word(char c)
 {
     return g_ascii_isalnum(c) || c == '_' || (guchar)c >= 0x80;
@@ -250,7 +250,7 @@ gboolean config_rename_paths(const ConfigText *config, const char *old, const ch
         g_autofree char *file = is_argument(value) ? argument_part(value->value, "file=") : NULL;
         g_autofree char *renamed = NULL;
 
-        /* A disk needs more than another name. */
+        /* A new name isn't enough for a disk. */
         if (value->spelling || file || !has_path(value) || !strchr(value->value, '/')) {
             continue;
         }
@@ -277,7 +277,7 @@ static void add(GPtrArray *list, const char *format, ...)
     g_ptr_array_add(list, xen_physmap_escape(text, -1));
 }
 
-/* TRUE for a serial port and the like that every guest gets anew. */
+/* TRUE for a serial port or the like, which every guest gets its own of. */
 static gboolean is_made_for_each(const ConfigText *config, const ConfigValue *value)
 {
     static const char *const made[] = { "pty", "none", "null", "stdio", "vc", "" };
@@ -312,7 +312,7 @@ static gboolean argument_names_something(const char *argument)
     return FALSE;
 }
 
-/* TRUE when the display has a number that a second one can't have. */
+/* TRUE when the display has a number, which a second one can't have. */
 static gboolean is_fixed_display(const ConfigText *config, const ConfigValue *value)
 {
     if (config_value_is_at(value, "domain/devices/graphics/@port")) {
@@ -327,12 +327,12 @@ static gboolean is_fixed_display(const ConfigText *config, const ConfigValue *va
 static gboolean is_interface_name(const ConfigValue *value)
 {
     return (config_value_is_at(value, "nics.ifname") && *value->value) ||
-           /* Others than libvirt's own, which it makes anew. */
+           /* Except libvirt's own, which it creates for each guest. */
            (config_value_is_at(value, "domain/devices/interface/target/@dev") &&
             !g_str_has_prefix(value->value, "vif") && !g_str_has_prefix(value->value, "vnet"));
 }
 
-/* Devices of the host, by the beginnings of their paths. */
+/* Devices of the host, by the start of their path. */
 static void add_passed_through(const ConfigText *config, GPtrArray *list)
 {
     static const struct {
@@ -360,7 +360,7 @@ static void add_passed_through(const ConfigText *config, GPtrArray *list)
     }
 }
 
-/* TRUE when this guest alone has the value, or is meant to share it. */
+/* TRUE when only this guest has the value, or was told to share it. */
 static gboolean is_own(const ConfigText *config, const ConfigValue *value,
                        const ConfigText *original, const ConfigText *other)
 {
@@ -373,7 +373,7 @@ static gboolean is_own(const ConfigText *config, const ConfigValue *value,
            !is(other->values->pdata[i], value->value);
 }
 
-/* What a value names that only one guest can have; NULL: nothing. */
+/* What a value names that only one guest can have; NULL if nothing. */
 static const char *named_by(const ConfigText *config, const ConfigValue *value)
 {
     if (is_argument(value)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The devices in a configuration that two guests can't share, and the age of its disks. */
+/* The devices in a configuration that two guests can't share; the age of its disks. */
 #ifndef XEN_PHYSMAP_CONFIG_DEVICES_H
 #define XEN_PHYSMAP_CONFIG_DEVICES_H
 
@@ -9,7 +9,7 @@
 
 /* A disk with a file or device. The values belong to the ConfigText. */
 typedef struct ConfigDisk {
-    ConfigValue *file;    /* in an argument of QEMU: all of the argument */
+    ConfigValue *file;    /* in an argument of QEMU: the whole argument */
     ConfigValue *format;  /* NULL: the configuration has none */
     ConfigValue *backend; /* as above */
     char *path, *device;
@@ -20,17 +20,17 @@ typedef struct ConfigDisk {
 /* All of them. */
 GPtrArray *config_disks(const ConfigText *config);
 
-/* Lets the disk be this qcow2 file. */
+/* Changes the disk to this qcow2 file. */
 gboolean config_disk_set_overlay(const ConfigDisk *disk, const char *path, GError **error);
 
-/* The format as qemu-img has it: "raw" or "qcow2"; NULL for any other. */
+/* The format in qemu-img's terms: "raw" or "qcow2"; NULL for any other. */
 const char *config_disk_format(const ConfigDisk *disk);
 
 /* An argument of QEMU with its part `key` (such as "file=") changed from `old` (NULL: any) to `new`;
  * NULL when it has no such part. */
 char *config_argument_with(const char *argument, const char *key, const char *old, const char *new);
 
-/* Gives what has the guest's name in its path, such as a socket, the new name there. */
+/* Replaces the guest's name in paths that contain it, such as a socket's, by the new one. */
 gboolean config_rename_paths(const ConfigText *config, const char *old, const char *new,
                              GError **error);
 
@@ -40,7 +40,7 @@ gboolean config_rename_paths(const ConfigText *config, const char *old, const ch
 GPtrArray *config_shared(const ConfigText *config, const ConfigText *original,
                          const ConfigText *other);
 
-/* Disks that were written after the savefile was: one string for each, made to be printed. */
+/* Disks that were written after the savefile: one string for each, for messages. */
 GPtrArray *config_changed_disks(const ConfigText *config, time_t saved);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Changes single values of a configuration. All other bytes of the savefile stay. */
+/* Changes single values of a configuration. All other bytes of the savefile stay the same. */
 #include "config-edit.h"
 
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include "bytes.h"
 #include "config-devices.h"
 
-/* xl and libvirt make a guest's name a part of file names and of nodes in xenstore. */
+/* xl and libvirt use a guest's name in file names and in nodes of xenstore. */
 #define GUEST_NAME_MAX 128
 
 /* The first three bytes of a network card's address, which are Xen's. */
@@ -30,7 +30,7 @@ static gboolean invalid(GError **error, const char *format, ...)
     return FALSE;
 }
 
-/* --- the orders --- */
+/* --- the edits --- */
 
 gboolean config_orders_any(const ConfigOrders *orders)
 {
@@ -74,13 +74,14 @@ static gboolean check_name(const char *name, GError **error)
         good = (guchar)*at > ' ' && *at != 0x7f && *at != '/';
     }
     if (!good || !*name || strlen(name) > GUEST_NAME_MAX) {
-        return invalid(error,
-                       "'%s' is no guest's name: it has 1 to %d bytes, no slash, no space and no "
-                       "control character",
-                       shown, GUEST_NAME_MAX);
+        return invalid(
+            error,
+            "'%s' can't be a guest's name: that has 1 to %d bytes, no slash, no space and no "
+            "control character",
+            shown, GUEST_NAME_MAX);
     }
     if (strspn(name, "0123456789") == strlen(name)) {
-        return invalid(error, "'%s' is no guest's name: xl would take it for a domid", shown);
+        return invalid(error, "'%s' can't be a guest's name: xl would take it for a domid", shown);
     }
     return TRUE;
 }
@@ -95,16 +96,16 @@ gboolean config_orders_prepare(ConfigOrders *orders, GError **error)
 
         return invalid(error, "'%s' is no UUID; 'new' makes one", shown);
     }
-    /* Neither the highest bit, which libxl leaves out too, nor an overflow by the last card. */
+    /* The highest bit stays 0, as with libxl, and the last card's address doesn't overflow. */
     orders->first_mac = g_random_int_range(0, 0x7fff00);
     return (!orders->name || check_name(orders->name, error)) &&
            check_splits(orders->disks, "OLD=NEW", error) &&
            check_splits(orders->settings, "PATH=VALUE", error);
 }
 
-/* --- carrying them out --- */
+/* --- applying them --- */
 
-/* Sets every value at this path. *n becomes how many there are. */
+/* Sets every value with this path. *n becomes how many there are. */
 static gboolean set_all(const ConfigText *config, const char *path, const char *to, guint *n,
                         GError **error)
 {
@@ -163,7 +164,7 @@ static gboolean set_macs(const ConfigText *config, guint32 first, GError **error
     return n > 0 || invalid(error, "the configuration has no network card with an address");
 }
 
-/* Sets the disk's file when it is `old`. */
+/* Sets the disk's file if it is `old` now. */
 static gboolean set_disk(const ConfigDisk *disk, const char *old, const char *new, gboolean *found,
                          GError **error)
 {
@@ -248,7 +249,7 @@ GString *config_edit(StreamWrapper wrapper, const char *text, gsize length,
     g_autoptr(GString) result = NULL;
     const char *from = orders->text ? orders->text : text;
 
-    /* What can't be read can be replaced. */
+    /* A configuration that can't be read can still be replaced. */
     if (!old && !orders->text) {
         return NULL;
     }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Changes the configuration in a savefile: whose it is, its disks, or any value. */
+/* Edits the configuration in a savefile: its name and uuid, its disks, or any value. */
 #ifndef XEN_PHYSMAP_CONFIG_EDIT_H
 #define XEN_PHYSMAP_CONFIG_EDIT_H
 
 #include "config-text.h"
 #include "guest-config.h"
 
-/* What is asked for. All that is NULL or FALSE stays. */
+/* The edits. What is NULL or FALSE isn't changed. */
 typedef struct ConfigOrders {
-    char *text; /* another configuration for the old one; it has a NUL at its end */
+    char *text; /* another configuration in place of the old one; ends with a NUL */
     char *name, *uuid;
     gboolean new_macs;
     guint32 first_mac; /* its last three bytes: the cards get consecutive addresses */
@@ -16,15 +16,17 @@ typedef struct ConfigOrders {
     char **settings;   /* "PATH=VALUE" */
 } ConfigOrders;
 
-/* TRUE when something is asked for. */
+/* TRUE when there is at least one edit. */
 gboolean config_orders_any(const ConfigOrders *orders);
 
 /* INVALID when an order is wrong in itself. Replaces a `uuid` of "new" by a new one, and chooses
  * the first address. */
 gboolean config_orders_prepare(ConfigOrders *orders, GError **error);
 
-/* The same as `orders`, in the text of a configuration. INVALID when an order finds nothing to
- * change, or when the result is no configuration of the same kind of guest. */
+/*
+ * Applies `orders` to the text of a configuration. INVALID when an edit finds nothing to change, or
+ * when the result isn't a configuration of the same type of guest.
+ */
 GString *config_edit(StreamWrapper wrapper, const char *text, gsize length,
                      const ConfigOrders *orders, GError **error);
 
@@ -34,7 +36,7 @@ gboolean config_carry_out(const ConfigText *config, const ConfigOrders *orders, 
 gboolean config_check(StreamWrapper wrapper, const GuestConfig *old, const GString *text,
                       GError **error);
 
-/* All of the body of a STREAM_WRAPPER. */
+/* The whole body of the STREAM_WRAPPER. */
 typedef struct ConfigBody {
     guint8 *bytes;
     gsize length;
@@ -45,15 +47,15 @@ typedef struct ConfigBody {
  * that can be edited. In any case the caller frees the bytes. */
 gboolean config_body_read(Stream *stream, const StreamItem *item, ConfigBody *body, GError **error);
 
-/* Puts another text into the place of the old one in the stream's output. */
+/* Replaces the configuration in the stream's output by another text. */
 gboolean config_body_replace(Stream *stream, const StreamItem *item, const ConfigBody *body,
                              const GString *text, GError **error);
 
-/* Carries out the orders on the item that stream_next returned last, the first of the stream. */
+/* Applies the edits to the item that stream_next returned last, the first one of the stream. */
 gboolean config_edit_item(Stream *stream, const StreamItem *item, const ConfigOrders *orders,
                           GError **error);
 
-/* The two sides of "OLD=NEW". FALSE when it isn't that. The caller frees both. */
+/* The two sides of "OLD=NEW". FALSE when it has another form. The caller frees both. */
 gboolean config_split(const char *order, char **old, char **new);
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Finds the values in xl's JSON and libvirt's XML, so that one can be changed and all else stays. */
+/*
+ * Finds the values in xl's JSON and libvirt's XML, so that one can be changed and the rest stays.
+ */
 #include "config-text.h"
 
 #include <stdarg.h>
@@ -46,7 +48,7 @@ static gboolean fail(const Scan *scan, GError **error, const char *format, ...)
     return FALSE;
 }
 
-/* The byte `ahead` bytes further on; 0 at the end, which is in no text. */
+/* The byte `ahead` bytes further on; 0 at the end. No text contains a 0. */
 static char peek(const Scan *scan, gsize ahead)
 {
     return ahead < scan->config->length - scan->at ? scan->config->text[scan->at + ahead] : '\0';
@@ -96,7 +98,7 @@ static gboolean add(Scan *scan, ConfigValueKind kind, gsize start, gsize end, ch
 
 static gboolean scan_json(Scan *scan, GError **error);
 
-/* The four digits of \uXXXX; -1 when they are none. */
+/* The number in the four digits of \uXXXX; -1 when they aren't hexadecimal digits. */
 static int json_unit(const Scan *scan)
 {
     int unit = 0;
@@ -112,13 +114,13 @@ static int json_unit(const Scan *scan)
     return unit;
 }
 
-/* What follows a "\u", with a second one when it is a surrogate. */
+/* What follows "\u", including the second escape of a surrogate pair. */
 static gboolean json_character(Scan *scan, GString *value, GError **error)
 {
     int unit = json_unit(scan), low;
 
     if (unit <= 0) {
-        return fail(scan, error, "this \\u is no character");
+        return fail(scan, error, "this \\u is not a character");
     }
     scan->at += 4;
     if ((unit & 0xf800) == 0xd800) {
@@ -154,7 +156,7 @@ static gboolean json_escape(Scan *scan, GString *value, GError **error)
     return TRUE;
 }
 
-/* A string, from its first quote to its last. *value becomes what it says. */
+/* A string, from its opening to its closing quote. *value becomes its contents. */
 static gboolean json_string(Scan *scan, char **value, GError **error)
 {
     g_autoptr(GString) read = g_string_new(NULL);
@@ -183,7 +185,7 @@ static gsize digits(const char *text)
     return strspn(text, "0123456789");
 }
 
-/* How long the number is with which the text begins; 0: it begins with none. */
+/* The length of the number at the start of the text; 0 if there is none. */
 static gsize number_length(const char *text)
 {
     const char *at = text;
@@ -231,11 +233,11 @@ static gboolean json_scalar(Scan *scan, GError **error)
         return fail(scan, error, "this is no JSON value");
     }
     scan->at += length;
-    /* A null says nothing of what could be in its place. */
+    /* A null doesn't show what type of value could be there. */
     return *text == 'n' || add(scan, kind, start, scan->at, g_strndup(text, length), error);
 }
 
-/* One member of an object, or element `i` of an array. */
+/* A member of an object, or element `i` of an array. */
 static gboolean json_member(Scan *scan, gboolean object, guint i, GError **error)
 {
     g_autofree char *name = NULL;
@@ -323,10 +325,10 @@ static gboolean scan_json_text(Scan *scan, GError **error)
 /* An element that isn't closed yet. */
 typedef struct Element {
     char *name;
-    gsize path;          /* the length of the path without it */
-    gsize text;          /* where what is in it begins */
-    gboolean mixed;      /* it has an element, a comment or the like in it */
-    GHashTable *counted; /* how many elements of each name are in it */
+    gsize path;          /* the length of the path of its parent */
+    gsize text;          /* where its contents begin */
+    gboolean mixed;      /* it contains an element, a comment or the like */
+    GHashTable *counted; /* how many elements of each name it contains */
 } Element;
 
 static void element_free(gpointer data)
@@ -338,7 +340,7 @@ static void element_free(gpointer data)
     g_free(element);
 }
 
-/* The bytes up to the first of `stops`. NULL when there is none of them. */
+/* The bytes up to the first of `stops`. NULL when none of them follows. */
 static char *take_until(Scan *scan, const char *stops)
 {
     const char *text = scan->config->text + scan->at;
@@ -351,7 +353,7 @@ static char *take_until(Scan *scan, const char *stops)
     return g_strndup(text, length);
 }
 
-/* Skips up to and with `end`. */
+/* Skips up to and including `end`. */
 static gboolean skip_past(Scan *scan, const char *end, GError **error)
 {
     const char *found = strstr(scan->config->text + scan->at, end);
@@ -363,7 +365,7 @@ static gboolean skip_past(Scan *scan, const char *end, GError **error)
     return TRUE;
 }
 
-/* The text without entities. NULL when one isn't known. */
+/* The text with its entities replaced. NULL when one isn't known. */
 static char *xml_decode(const char *text, gsize length)
 {
     static const struct {
@@ -395,8 +397,10 @@ static char *xml_decode(const char *text, gsize length)
     return g_string_free(g_steal_pointer(&value), FALSE);
 }
 
-/* A value with an entity that isn't known, such as &#65;, can't be changed, nor found by what it
- * says. */
+/*
+ * A value with an unknown entity, such as &#65;, can't be changed, and can't be found by its
+ * contents.
+ */
 static gboolean add_xml(Scan *scan, ConfigValueKind kind, gsize start, gsize end, GError **error)
 {
     char *value = xml_decode(scan->config->text + start, end - start);
@@ -412,7 +416,7 @@ static gboolean xml_attribute(Scan *scan, GError **error)
     const char *end;
 
     if (!name || !*name) {
-        return fail(scan, error, "this is no attribute");
+        return fail(scan, error, "this is not an attribute");
     }
     skip_space(scan);
     if (peek(scan, 0) != '=') {
@@ -447,7 +451,9 @@ static void close_element(Scan *scan, GPtrArray *open)
     scan->depth--;
 }
 
-/* How many elements of this name there are in the last one now, with the one that begins. */
+/*
+ * The number of elements with this name in the innermost open one, including the one that begins.
+ */
 static guint count(Element *parent, const char *name)
 {
     guint n;
@@ -555,7 +561,7 @@ static gboolean scan_xml_text(Scan *scan, GError **error)
     return open->len == 0 || fail(scan, error, "an element isn't closed");
 }
 
-/* --- either --- */
+/* --- both --- */
 
 ConfigText *config_text_parse(gboolean xml, const char *text, gsize length, GError **error)
 {
@@ -584,7 +590,7 @@ void config_text_free(ConfigText *config)
     }
 }
 
-/* The length of an index, such as "[12]", with which the text begins; 0: it begins with none. */
+/* The length of the index, such as "[12]", at the start of the text; 0 if there is none. */
 static gsize index_length(const char *text)
 {
     gsize n = *text == '[' ? digits(text + 1) : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The values in a guest's configuration, and changing one while all other bytes stay. */
+/* The values in a guest's configuration. One can be changed, and all other bytes stay the same. */
 #ifndef XEN_PHYSMAP_CONFIG_TEXT_H
 #define XEN_PHYSMAP_CONFIG_TEXT_H
 
@@ -9,9 +9,9 @@ typedef enum {
     CONFIG_VALUE_STRING,
     CONFIG_VALUE_NUMBER,
     CONFIG_VALUE_BOOLEAN,
-    CONFIG_VALUE_TEXT,      /* all of an XML element that has no other in it */
+    CONFIG_VALUE_TEXT,      /* a whole XML element that contains no other */
     CONFIG_VALUE_ATTRIBUTE, /* of an XML element */
-    CONFIG_VALUE_EMPTY,     /* an XML element such as <readonly/>: it can't be given a value */
+    CONFIG_VALUE_EMPTY,     /* an XML element such as <readonly/>: it can't get a value */
 } ConfigValueKind;
 
 /*
@@ -22,31 +22,31 @@ typedef struct ConfigValue {
     ConfigValueKind kind;
     char *path;
     char *value; /* without quotes and escapes; the new one, once it is set */
-    gsize start; /* where it is in the text, without quotes */
+    gsize start; /* its position in the text, without quotes */
     gsize end;
-    char *spelling; /* the new value as it is to be in the text; NULL: it stays */
+    char *spelling; /* the new value, as it will be in the text; NULL: unchanged */
 } ConfigValue;
 
 typedef struct ConfigText {
     gboolean xml;
     char *text;
     gsize length;
-    GPtrArray *values; /* of ConfigValue, in the text's order */
+    GPtrArray *values; /* of ConfigValue, in the order of the text */
 } ConfigText;
 
-/* INVALID, with the offset in the text, when it is no JSON (or XML) of which each value is known. */
+/* INVALID, with the offset in the text, when it isn't valid JSON or XML. */
 ConfigText *config_text_parse(gboolean xml, const char *text, gsize length, GError **error);
 
 /* NULL is allowed. */
 void config_text_free(ConfigText *config);
 
-/* TRUE when the value is at this path. An index that is left out of `path` fits every index. */
+/* TRUE when the value has this path. If `path` leaves out an index, any index fits. */
 gboolean config_value_is_at(const ConfigValue *value, const char *path);
 
 /* Gives it a new value of the same kind. INVALID when `text` can't be one. */
 gboolean config_value_set(ConfigValue *value, const char *text, GError **error);
 
-/* The text with the new values in it. */
+/* The text with the new values. */
 GString *config_text_result(const ConfigText *config);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ConfigText, config_text_free)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Makes the head of the core; the memory is read from the savefile when it is asked for. */
+/* Makes the head of the core. Memory is read from the savefile when it is needed. */
 #include "elf-core.h"
 
 #include <elf.h>
@@ -12,13 +12,16 @@
 
 #define PAGE XEN_PHYSMAP_PAGE_SIZE
 
-/* More program headers than this would need another form of the ELF header. */
+/* More program headers would need another form of the ELF header. */
 #define LOADS_MAX 60000
 
 /* Xen's own limit for HVM guests is 128. */
 #define VCPUS_MAX 1024
 
-/* What NT_PRSTATUS holds on x86-64, as Linux writes it (struct elf_prstatus in its sys/procfs.h). */
+/*
+ * The contents of NT_PRSTATUS on x86-64, as Linux writes it (struct elf_prstatus in its
+ * sys/procfs.h).
+ */
 typedef struct PrStatus {
     guint8 signal[12];
     guint16 cursig, pad;
@@ -35,7 +38,7 @@ G_STATIC_ASSERT(sizeof(PrStatus) == 336);
 struct ElfCore {
     GByteArray *head;
     GArray *loads;  /* of GuestRange, in the order of their addresses */
-    GArray *places; /* of guint64: where in the file each of them is */
+    GArray *places; /* of guint64: where each of them is in the core */
     guint64 size;
     guint vcpus;
 };
@@ -54,7 +57,7 @@ static void add_note(GByteArray *notes, guint32 type, const void *body, guint32 
 static void add_vcpu(GByteArray *notes, const struct hvm_hw_cpu *cpu, guint32 number)
 {
     const PrStatus status = {
-        .pid = number + 1, /* a debugger takes 0 for no thread */
+        .pid = number + 1, /* debuggers take 0 as no thread */
         .rax = cpu->rax,
         .rbx = cpu->rbx,
         .rcx = cpu->rcx,
@@ -71,7 +74,7 @@ static void add_vcpu(GByteArray *notes, const struct hvm_hw_cpu *cpu, guint32 nu
         .r13 = cpu->r13,
         .r14 = cpu->r14,
         .r15 = cpu->r15,
-        .orig_rax = G_MAXUINT64, /* in no system call */
+        .orig_rax = G_MAXUINT64, /* not in a system call */
         .rip = cpu->rip,
         .rflags = cpu->rflags,
         .cs = cpu->cs_sel,
@@ -87,7 +90,7 @@ static void add_vcpu(GByteArray *notes, const struct hvm_hw_cpu *cpu, guint32 nu
     add_note(notes, NT_PRSTATUS, &status, sizeof status);
 }
 
-/* The vcpus among Xen's records: a descriptor each, and its body (public/hvm/save.h). */
+/* The vcpus among Xen's records. Each record has a descriptor and a body (public/hvm/save.h). */
 static guint add_vcpus(GByteArray *notes, const guint8 *context, gsize length)
 {
     guint n = 0;
@@ -100,7 +103,7 @@ static guint add_vcpus(GByteArray *notes, const guint8 *context, gsize length)
         if (descriptor.length > length - at) {
             break;
         }
-        /* Later versions of Xen only added to its end. */
+        /* Later versions of Xen only appended to it. */
         if (descriptor.typecode == HVM_SAVE_CODE(CPU) && n < VCPUS_MAX &&
             descriptor.length >= offsetof(struct hvm_hw_cpu, msr_flags)) {
             struct hvm_hw_cpu cpu = { 0 };
@@ -114,7 +117,7 @@ static guint add_vcpus(GByteArray *notes, const guint8 *context, gsize length)
     return n;
 }
 
-/* The stretches of memory; those that are close to each other become one where they are too many. */
+/* The ranges of memory. If there are too many, those that are close to each other are joined. */
 static GArray *find_loads(const GuestMemory *memory)
 {
     GArray *loads = NULL;
@@ -221,7 +224,7 @@ guint elf_core_vcpus(const ElfCore *core)
     return core->vcpus;
 }
 
-/* The last stretch that begins at or before `offset` in the file, which is behind the head. */
+/* The last range that begins at or before `offset` in the core; `offset` is after the head. */
 static guint find_load(const ElfCore *core, guint64 offset)
 {
     guint low = 0, high = core->places->len;

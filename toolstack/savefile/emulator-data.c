@@ -57,7 +57,7 @@ static gboolean check_pair(const char *key, const char *value, XenPhysmapKeysFun
         g_autofree char *shown = xen_physmap_escape(key, -1);
 
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "'%s' is no key of the device model", shown);
+                    "'%s' is not a key of the device model", shown);
         return FALSE;
     }
     return func(key, value, data, error);
@@ -83,14 +83,14 @@ gboolean emulator_pairs(const guint8 *body, gsize length, guint64 offset, XenPhy
         if (!value_end) {
             g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                         "the pair at " HEX " %s", offset + (guint64)(key - start),
-                        !key_end       ? "has no NUL behind its key"
+                        !key_end       ? "has no NUL after its key"
                         : value == end ? "has a key and no value"
-                                       : "has no NUL behind its value");
+                                       : "has no NUL after its value");
             return FALSE;
         }
         if (pairs++ == PAIRS_MAX) {
             g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                        "the pair at " HEX " is one more than the %d that are the most",
+                        "the pair at " HEX " exceeds the limit of %d",
                         offset + (guint64)(key - start), PAIRS_MAX);
             return FALSE;
         }

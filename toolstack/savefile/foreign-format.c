@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A table of the formats that people take for savefiles. */
+/* A table of formats that people mistake for savefiles. */
 #include "foreign-format.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@
 static const struct {
     const char *magic;
     gsize length;
-    const char *compressor; /* NULL: it is not compressed */
+    const char *compressor; /* NULL: it isn't compressed */
     const char *what;
 } formats[] = {
     { MAGIC("\x1f\x8b"), "gzip", "a file that gzip compressed; uncompress it first, with gzip -d" },
@@ -30,17 +30,17 @@ static const struct {
       "libvirt's image of a KVM guest; virsh restore reads it, and Xen can't" },
     { MAGIC("LibvirtQemudPart"), NULL,
       "libvirt's image of a KVM guest, and not complete; Xen can't read it" },
-    { MAGIC("QFI\xfb"), NULL, "a disk image in qcow2; qemu-img info tells more" },
-    { MAGIC("conectix"), NULL, "a disk image in VHD; qemu-img info tells more" },
-    { MAGIC("vhdxfile"), NULL, "a disk image in VHDX; qemu-img info tells more" },
-    { MAGIC("KDMV"), NULL, "a disk image in VMDK; qemu-img info tells more" },
+    { MAGIC("QFI\xfb"), NULL, "a disk image in qcow2; see qemu-img info" },
+    { MAGIC("conectix"), NULL, "a disk image in VHD; see qemu-img info" },
+    { MAGIC("vhdxfile"), NULL, "a disk image in VHDX; see qemu-img info" },
+    { MAGIC("KDMV"), NULL, "a disk image in VMDK; see qemu-img info" },
     { MAGIC("LinuxGuestRecor"), NULL,
       "a savefile of Xen 4.1 or older, made by xm; that Xen has to restore it" },
     { MAGIC("{"), NULL, "text, JSON perhaps; xen-physmap convert and diff read records in JSON" },
     { MAGIC("<domain"), NULL, "libvirt's XML of a domain; virsh save makes a savefile" },
 };
 
-/* The ELF header's type, in the file's order of bytes, is 4 for a core. */
+/* In the file's byte order, the type in the ELF header is 4 for a core. */
 static gboolean is_elf(const guint8 *bytes, gsize length, gboolean core)
 {
     return length >= 18 && memcmp(bytes, "\177ELF", 4) == 0 &&

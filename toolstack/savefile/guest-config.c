@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads xl's JSON and libvirt's XML. Both are untrusted: what has another form is not there. */
+/* Reads xl's JSON and libvirt's XML. Both are untrusted: what has another form is ignored. */
 #include "guest-config.h"
 
 #include <string.h>
@@ -11,10 +11,10 @@
 
 #define GIB4 (G_GUINT64_CONSTANT(4) << 30)
 
-/* Where libxl stops giving RAM below 4 GiB, unless the configuration says otherwise. */
+/* Where libxl ends RAM below 4 GiB, unless the configuration says otherwise. */
 #define LOW_RAM_END G_GUINT64_CONSTANT(0xf0000000)
 
-/* More of one kind than any guest has. */
+/* More devices of one kind than any guest has. */
 #define DEVICES_MAX 256
 
 static GuestConfig *config_new(const char *format, const char *text, gsize length)

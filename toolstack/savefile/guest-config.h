@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The guest's configuration, as its toolstack put it into the savefile. */
+/* The guest's configuration, which its toolstack put into the savefile. */
 #ifndef XEN_PHYSMAP_GUEST_CONFIG_H
 #define XEN_PHYSMAP_GUEST_CONFIG_H
 
@@ -7,24 +7,24 @@
 
 #include "stream.h"
 
-/* A longer one isn't looked into; what toolstacks write has some KiB. */
+/* A longer one is not parsed; those that toolstacks write have a few KiB. */
 #define GUEST_CONFIG_MAX (1U << 20)
 
 typedef enum { CONFIG_UNKNOWN, CONFIG_PV, CONFIG_HVM, CONFIG_PVH } GuestConfigType;
 
-/* What isn't told is NULL, 0 or UNKNOWN. Strings are as they came: escape them. */
+/* What isn't known is NULL, 0 or UNKNOWN. Strings are as they are in the file: escape them. */
 typedef struct GuestConfig {
     GuestConfigType type;
     char *name, *uuid;
     guint64 memory; /* the most that the guest may have, videoram included; all in bytes */
-    guint64 target; /* what it is to have now */
+    guint64 target; /* its current target */
     guint64 video;
-    guint64 low_ram_end; /* where RAM below 4 GiB ends, if there is so much */
+    guint64 low_ram_end; /* where RAM below 4 GiB ends, if it has that much */
     char *vga;           /* "std", "cirrus", "qxl", "none" */
     GPtrArray *disks;    /* of strings: device, then what it is */
     GPtrArray *cards;    /* of strings: network cards, by MAC address */
     const char *format;  /* of the text: "json" or "xml" */
-    char *text;          /* all of it */
+    char *text;          /* the whole text */
 } GuestConfig;
 
 /*
@@ -39,7 +39,7 @@ gboolean guest_config_read(Stream *stream, const StreamItem *item, GuestConfig *
 GuestConfig *guest_config_parse(StreamWrapper wrapper, const char *text, gsize length,
                                 GError **error);
 
-/* Where RAM ends below 4 GiB, and where above (4 GiB: there is none); 0 when it isn't known. */
+/* Where RAM ends below 4 GiB, and above (4 GiB: there is none); 0 when it isn't known. */
 guint64 guest_config_low_ram(const GuestConfig *config);
 guint64 guest_config_high_ram(const GuestConfig *config);
 

@@ -11,10 +11,10 @@
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 #define PAGE XEN_PHYSMAP_PAGE_SIZE
 
-/* A page by itself takes one; this many take some 400 MiB. */
+/* A page without neighbours takes one; so many take about 400 MiB. */
 #define STRETCHES_MAX (4U << 20)
 
-/* x86 has physical addresses of 52 bits. */
+/* x86 has physical addresses of up to 52 bits. */
 #define PFN_END (G_GUINT64_CONSTANT(1) << 40)
 
 /* `count` pages from `pfn` on, the first one at `offset` in the file. */
@@ -26,10 +26,10 @@ struct GuestMemory {
     GTree *stretches; /* of Stretch, which is key and value */
 };
 
-/* In the order of the list; of pages that are there no more, `offset` is 0. */
+/* In the order of the list; `offset` is 0 for pages that are gone. */
 struct GuestPages {
     GArray *stretches; /* of Stretch */
-    guint64 next;      /* where the next page of the item is */
+    guint64 next;      /* where the item's next page is */
     guint64 at;        /* the item's offset, for messages */
     guint64 beyond;    /* a pfn that no guest can have, or 0 */
 };
@@ -76,7 +76,7 @@ static void insert(GuestMemory *memory, Stretch stretch)
     g_tree_insert(memory->stretches, copy, copy);
 }
 
-/* Forgets what is known of the pages of [first, end). */
+/* Forgets the pages [first, end). */
 static void cut(GuestMemory *memory, guint64 first, guint64 end)
 {
     GTreeNode *node;
@@ -124,7 +124,7 @@ GuestPages *guest_pages_read(Stream *stream, const StreamItem *item, GError **er
 
     list->stretches = g_array_new(FALSE, FALSE, sizeof(Stretch));
     list->at = item->offset;
-    /* The pages are the end of the body. */
+    /* The pages are at the end of the body. */
     list->next = item->offset + item->head + item->length - (guint64)item->pages.stored * PAGE;
     if (!stream_pages(stream, &pages, error)) {
         return NULL;

@@ -17,7 +17,7 @@ GuestMemory *guest_memory_new(void);
 /* NULL is allowed. */
 void guest_memory_free(GuestMemory *memory);
 
-/* What one item of a stream says of pages. */
+/* What one item of a stream says about pages. */
 typedef struct GuestPages GuestPages;
 
 /*
@@ -27,7 +27,7 @@ typedef struct GuestPages GuestPages;
 GuestPages *guest_pages_read(Stream *stream, const StreamItem *item, GError **error);
 void guest_pages_free(GuestPages *pages);
 
-/* INVALID when the pages so far lie in so many pieces that the index gets too large. */
+/* INVALID when the pages so far are in so many pieces that the index gets too large. */
 gboolean guest_memory_add(GuestMemory *memory, const GuestPages *pages, GError **error);
 
 /* Half-open, in bytes. */
@@ -36,7 +36,7 @@ typedef struct GuestRange {
 } GuestRange;
 
 /*
- * The first stretch of guest-physical memory at or after `address` that the savefile has, whole
+ * The first range of guest-physical memory at or after `address` that the savefile has, in whole
  * pages. FALSE when there is none.
  */
 gboolean guest_memory_next(const GuestMemory *memory, guint64 address, GuestRange *range);
@@ -48,8 +48,8 @@ guint64 guest_memory_end(const GuestMemory *memory);
 guint64 guest_memory_pages(const GuestMemory *memory, guint64 start, guint64 end);
 
 /*
- * Reads `length` bytes at `address` out of the file `fd`; what the savefile doesn't have is zeros.
- * SYSTEM when the file can't be read, INVALID when it ends too early.
+ * Reads `length` bytes at `address` from the file `fd`. What the savefile doesn't have is read as
+ * zeros. SYSTEM when the file can't be read, INVALID when it ends too early.
  */
 gboolean guest_memory_read(const GuestMemory *memory, int fd, guint64 address, void *buffer,
                            gsize length, GError **error);

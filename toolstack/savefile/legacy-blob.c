@@ -28,7 +28,7 @@ static gsize entry_length(const guint8 *at, gsize left, gsize leak)
     return ENTRY + n + leak;
 }
 
-/* Whether the whole blob has this layout. If not, *stop is the offset in it where it hasn't. */
+/* Whether the whole blob has this layout. If not, *stop is the offset where it breaks it. */
 static gboolean fits(const guint8 *blob, gsize length, gsize leak, gsize *stop)
 {
     guint32 count = bytes_u32(blob + 4, FALSE);
@@ -45,7 +45,7 @@ static gboolean fits(const guint8 *blob, gsize length, gsize leak, gsize *stop)
     return *stop == length;
 }
 
-/* Called with the fields of an entry. Only the length of its name was checked. */
+/* Called with the fields of an entry. Only the length of the name was checked. */
 typedef gboolean (*EntryFunc)(const XenPhysmapRecord *record, gpointer data, GError **error);
 
 static gboolean read_entry(const guint8 *at, EntryFunc func, gpointer data, GError **error)
@@ -108,7 +108,7 @@ static gboolean read_entries(const guint8 *blob, gsize length, guint64 offset, g
     return TRUE;
 }
 
-/* The table refuses invalid records. Only for the others can the place be checked. */
+/* The table refuses invalid records, so only valid ones get here, and their places are checked. */
 static gboolean add_record(const XenPhysmapRecord *record, gpointer table, GError **error)
 {
     return xen_physmap_table_add(table, record, error) &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Copies the stretches of memory that a savefile has, each where its format puts it. */
+/* Copies each range of memory that a savefile has to where the format puts it. */
 #include "memory-image.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #define PAGE XEN_PHYSMAP_PAGE_SIZE
 #define CHUNK (1U << 20)
 
-/* The context of 128 vcpus has some hundred KiB. */
+/* The context of 128 vcpus has a few hundred KiB. */
 #define CONTEXT_MAX (16U << 20)
 
 /* Where a PC has video memory below 1 MiB, and no RAM. */
@@ -42,18 +42,18 @@ gboolean memory_image_format(const char *name, MemoryFormat *format, GError **er
     }
     shown = xen_physmap_escape(name, -1);
     g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
-                "there is no format '%s' of memory: it is one of " MEMORY_FORMATS, shown);
+                "there is no format '%s' of memory; the formats are " MEMORY_FORMATS, shown);
     return FALSE;
 }
 
-/* One copy, at work. */
+/* A copy in progress. */
 typedef struct Copy {
     int fd;
     GuestMemory *memory;
     guint8 *context; /* the body of HVM_CONTEXT */
     gsize context_length;
     AtomicFile *output;
-    guint64 at;    /* so far in the output */
+    guint64 at;    /* written so far */
     guint8 *chunk; /* CHUNK bytes */
 } Copy;
 
@@ -111,7 +111,7 @@ static gboolean find_pages(Copy *copy, guint64 end, GError **error)
 
 /* --- what is written --- */
 
-/* Bytes at the end of the output; zeros of a regular file become a hole. */
+/* Writes bytes at the end of the output. In a regular file, zeros become a hole. */
 static gboolean append(Copy *copy, const void *bytes, gsize length, GError **error)
 {
     if (!atomic_file_is_direct(copy->output) && bytes_are_zero(bytes, length)) {
@@ -162,7 +162,7 @@ static gboolean append_lime_header(Copy *copy, const GuestRange *range, GError *
     return append(copy, &header, sizeof header, error);
 }
 
-/* Raw and LiME, which are stretch after stretch. */
+/* Raw and LiME, which have one range after the other. */
 static gboolean write_ranges(Copy *copy, gboolean lime, GError **error)
 {
     GuestRange range = { 0, 0 };
@@ -194,7 +194,7 @@ static gboolean write_core(Copy *copy, MemoryImage *image, GError **error)
     return TRUE;
 }
 
-/* A file that ends in a hole has to be made as long as it is. */
+/* A file that ends with a hole needs its length set. */
 static gboolean finish(Copy *copy, GError **error)
 {
     return atomic_file_is_direct(copy->output) ||
@@ -228,7 +228,7 @@ static void describe(const Copy *copy, const Savefile *contents, MemoryImage *im
     image->ram = all - (VGA_END - VGA_START) / PAGE;
     image->ram_missing = missing(copy->memory, 0, VGA_START) + missing(copy->memory, VGA_END, low) +
                          missing(copy->memory, PAGE_INDEX_4GIB, high);
-    /* What a balloon took, or what the firmware moved, isn't missing. */
+    /* Memory that a balloon took or the firmware moved isn't missing. */
     if (config->target > 0 && config->target < config->memory) {
         image->ram_missing -= MIN(image->ram_missing, (config->memory - config->target) / PAGE);
     }

@@ -7,19 +7,19 @@
 #include "savefile.h"
 
 typedef enum {
-    MEMORY_RAW,  /* a page is at its address; what isn't there is a hole */
+    MEMORY_RAW,  /* each page is at its address; what is missing is a hole */
     MEMORY_ELF,  /* a core, with the vcpus' registers */
-    MEMORY_LIME, /* a header and the bytes for each stretch that is there */
+    MEMORY_LIME, /* a header and the bytes of each range that is there */
 } MemoryFormat;
 
 #define MEMORY_FORMATS "raw, elf, lime"
 
 typedef struct MemoryImage {
-    guint64 end;              /* of the last page, in bytes */
-    guint64 pages;            /* that were written */
-    guint64 stretches;        /* in which they lie */
-    guint64 ram, ram_missing; /* pages of RAM by the configuration (0: not told), and not there */
-    guint vcpus;              /* whose registers are in the image */
+    guint64 end;              /* the end of the last page, in bytes */
+    guint64 pages;            /* how many bytes were written */
+    guint64 stretches;        /* in how many ranges they are */
+    guint64 ram, ram_missing; /* pages of RAM (0: unknown), and of these the missing ones */
+    guint vcpus;              /* how many have their registers in the image */
 } MemoryImage;
 
 /* SYSTEM when there is no such format. */

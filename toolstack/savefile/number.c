@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* How far the unit at the end shifts, and how many characters it has. */
+/* How far the unit at the end shifts, and its number of characters. */
 static guint take_unit(const char *text, gsize *length)
 {
     static const char units[] = "KMGT";

@@ -5,8 +5,8 @@
 
 #include <glib.h>
 
-/* What a message says that it takes. */
-#define NUMBER_FORMS "0x and hexadecimal, decimal, or with K, M, G or T behind it"
+/* What is accepted, for messages. */
+#define NUMBER_FORMS "0x and hexadecimal, decimal, or with K, M, G or T at the end"
 
 /*
  * Reads all of the text: 0x1000000, 16M (also MiB), or digits alone in `base`, which is 10 or, where

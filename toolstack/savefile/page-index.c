@@ -64,7 +64,7 @@ static int by_number(gconstpointer a, gconstpointer b)
     return (x > y) - (x < y);
 }
 
-/* The pages with addresses from `start` up to `end` that no record has. */
+/* The pages from `start` up to `end` that are in no record. */
 static guint64 count_unclaimed(const PageIndex *set, const XenPhysmapTable *table, guint64 start,
                                guint64 end, guint64 *where)
 {
@@ -94,7 +94,7 @@ guint64 page_index_unclaimed(const PageIndex *set, const XenPhysmapTable *table,
     guint64 below = count_unclaimed(set, table, low, PAGE_INDEX_SPECIAL, where);
     guint64 above = count_unclaimed(set, table, MAX(high, PAGE_INDEX_4GIB), G_MAXUINT64, &above_at);
 
-    /* What the firmware moved is missing below 4 GiB. */
+    /* RAM that the firmware moved is missing below 4 GiB. */
     if (above <= page_index_missing(set, 0, low >> XEN_PHYSMAP_PAGE_SHIFT, &moved_at)) {
         above = 0;
     }
@@ -108,8 +108,10 @@ guint64 page_index_missing(const PageIndex *set, guint64 first, guint64 n, guint
     gpointer key, value;
     guint64 there = 0;
 
-    /* Counts what exists: with a forged size, looking at every page of an empty range would take
-     * too long. */
+    /*
+     * Counts the pages that exist. With a forged size, checking each page of an empty range would
+     * take too long.
+     */
     g_hash_table_iter_init(&iter, set->blocks);
     while (g_hash_table_iter_next(&iter, &key, &value)) {
         guint64 from = *(guint64 *)key << BLOCK_SHIFT;

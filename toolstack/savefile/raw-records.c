@@ -61,7 +61,7 @@ void raw_records_free(RawRecords *loose)
     }
 }
 
-/* The record under this offset; created when there is none. */
+/* The record with this offset; created when there is none. */
 static RawRecord *get_record(RawRecords *loose, const char *offset, gsize length)
 {
     g_autofree char *key = g_strndup(offset, length);

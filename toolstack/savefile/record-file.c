@@ -47,7 +47,7 @@ gboolean record_file_format(const char *name, RecordForm *format, GError **error
     }
     shown = xen_physmap_escape(name, -1);
     g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                "there is no format '%s': it is one of " RECORD_FORM_NAMES, shown);
+                "there is no format '%s'; the formats are " RECORD_FORM_NAMES, shown);
     return FALSE;
 }
 

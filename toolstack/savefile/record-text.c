@@ -174,7 +174,7 @@ static gboolean hex_member(const char *text, const char *name, guint64 *value, G
         !g_ascii_string_to_unsigned(text + 2, 16, 0, G_MAXUINT64, value, NULL)) {
         g_autofree char *shown = xen_physmap_escape(text, -1);
 
-        return invalid(error, "\"%s\" is \"%s\", and not 0x and a hexadecimal number", name, shown);
+        return invalid(error, "\"%s\" is \"%s\", not 0x and a hexadecimal number", name, shown);
     }
     return TRUE;
 }

@@ -11,8 +11,10 @@
 /* For records that belong to no running domain. */
 #define RECORD_TEXT_NO_DOMID (-1)
 
-/* The version of the JSON that the verbs print, docs/formats.md section 8. Another number means that a
- * member has another meaning or is gone; new members don't change it. */
+/*
+ * The version of the JSON that the verbs print, see docs/formats.md section 8. It changes when a
+ * member gets another meaning or is removed, not when one is added.
+ */
 #define RECORD_TEXT_VERSION 1
 
 /* Columns with a heading: name, size, guest address, offset, moved or in place. */

@@ -315,7 +315,7 @@ gboolean savefile_check_whole(const Savefile *contents, GError **error)
     if (contents->lacks) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
                     "it is not complete: %s is missing, so its records can't be relied on; "
-                    "xen-physmap verify says more",
+                    "see xen-physmap verify",
                     contents->lacks);
     }
     return !contents->lacks;

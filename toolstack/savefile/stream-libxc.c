@@ -70,11 +70,11 @@ static gboolean domain_header_next(Stream *stream, StreamItem *item, GError **er
     item->domain.xen_major = bytes_u32(head + 8, item->big_endian);
     item->domain.xen_minor = bytes_u32(head + 12, item->big_endian);
     if (item->domain.guest != GUEST_X86_PV && item->domain.guest != GUEST_X86_HVM) {
-        return stream_invalid(item, error, "guest type %u, where only 1 and 2 are known",
+        return stream_invalid(item, error, "guest type %u; only 1 and 2 are known",
                               item->domain.guest);
     }
     if (item->domain.page_shift != XEN_PHYSMAP_PAGE_SHIFT) {
-        return stream_invalid(item, error, "page_shift %u, where only %d is known",
+        return stream_invalid(item, error, "page_shift %u; only %d is known",
                               item->domain.page_shift, XEN_PHYSMAP_PAGE_SHIFT);
     }
     stream->guest = item->domain.guest;
@@ -95,7 +95,7 @@ static gboolean header_next(Stream *stream, StreamItem *item, GError **error)
         return stream_invalid(item, error, "it doesn't start with eight ff and \"XENF\"");
     }
     if (item->header.version < LIBXC_VERSION_LEAST || item->header.version > LIBXC_VERSION_MOST) {
-        return stream_invalid(item, error, "version %u, where only 2 and 3 are known",
+        return stream_invalid(item, error, "version %u; only 2 and 3 are known",
                               item->header.version);
     }
     stream->libxc_version = item->header.version;

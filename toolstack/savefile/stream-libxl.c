@@ -13,7 +13,10 @@ static const struct {
 } records[] = {
     [LIBXL_END] = { "END", 0, 0 },
     [LIBXL_LIBXC_CONTEXT] = { "LIBXC_CONTEXT", 0, 0 },
-    /* Checked here too, not only when it is read, so that a forged length isn't taken for a cut. */
+    /*
+     * Checked here too, not only when it is read, so that a forged length isn't reported as a
+     * truncated file.
+     */
     [LIBXL_EMULATOR_XENSTORE_DATA] = { "EMULATOR_XENSTORE_DATA", 8, EMULATOR_BODY_MAX },
     [LIBXL_EMULATOR_CONTEXT] = { "EMULATOR_CONTEXT", 8, G_MAXUINT32 },
     [LIBXL_CHECKPOINT_END] = { "CHECKPOINT_END", 0, 0 },
@@ -38,8 +41,7 @@ static gboolean header_next(Stream *stream, StreamItem *item, GError **error)
         return stream_invalid(item, error, "it doesn't start with \"LibxlFmt\"");
     }
     if (item->header.version != LIBXL_VERSION) {
-        return stream_invalid(item, error, "version %u, where only 2 is known",
-                              item->header.version);
+        return stream_invalid(item, error, "version %u; only 2 is known", item->header.version);
     }
     stream->libxl = TRUE;
     stream->libxl_big_endian = (item->header.options & LIBXL_OPTION_BIG_ENDIAN) != 0;
@@ -108,7 +110,7 @@ static gboolean record_next(Stream *stream, StreamItem *item, GError **error)
     }
     if (item->length < records[item->type].least || item->length > records[item->type].most) {
         return stream_invalid(item, error,
-                              "its length is %" G_GUINT64_FORMAT ", where %u to %u are allowed",
+                              "its length is %" G_GUINT64_FORMAT "; %u to %u are allowed",
                               item->length, records[item->type].least, records[item->type].most);
     }
     if (is_emulator(item->type)) {

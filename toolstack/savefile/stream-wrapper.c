@@ -6,7 +6,7 @@
 
 #include "foreign-format.h"
 
-/* A longer configuration is taken for a forged one. */
+/* A longer configuration must be forged. */
 #define CONFIG_MAX (64U << 20)
 
 /* The length of a string literal that has NULs within. */
@@ -45,7 +45,8 @@ static gboolean xl_next(Stream *stream, StreamItem *item, GError **error)
     }
     item->big_endian = bytes_u32(head + 32, TRUE) == XL_BYTEORDER;
     if (bytes_u32(head + 32, item->big_endian) != XL_BYTEORDER) {
-        return stream_invalid(item, error, "its byteorder is 0x%08x, and not 0x%08x in any order",
+        return stream_invalid(item, error,
+                              "its byteorder is 0x%08x, not 0x%08x in either byte order",
                               bytes_u32(head + 32, FALSE), XL_BYTEORDER);
     }
     mandatory = bytes_u32(head + 36, item->big_endian);
@@ -75,7 +76,7 @@ static gboolean libvirt_next(Stream *stream, StreamItem *item, GError **error)
         version = bytes_u32(head + 16, TRUE);
     }
     if (version < 1 || version > 2) {
-        return stream_invalid(item, error, "version %u, where only 1 and 2 are known", version);
+        return stream_invalid(item, error, "version %u; only 1 and 2 are known", version);
     }
     item->length = bytes_u32(head + 20, item->big_endian);
     stream->layer = version == LIBVIRT_STREAM_V2 ? STREAM_LIBXL_HEADER : STREAM_LEGACY_HEADER;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The rules of verify, each a function by its name in verify-rules.def. */
+/* The rules of verify. Each is a function, named in verify-rules.def. */
 #include <string.h>
 
 #include "bytes.h"
@@ -93,7 +93,7 @@ static gboolean is_emulator(const Verify *verify)
            is_libxl(verify, LIBXL_EMULATOR_CONTEXT);
 }
 
-/* A guest that goes on from older memory writes over what is newer on its disk. */
+/* A guest that resumed from older memory would overwrite newer data on its disk. */
 static void check_disk_changed(Verify *verify)
 {
     const GuestConfig *config = verify->config;
@@ -385,7 +385,7 @@ static void check_block_in_ram(Verify *verify)
     }
 }
 
-/* How much memory a guest was started with whose RAM ended here, in MiB. */
+/* The memory, in MiB, of a guest whose RAM ends here. */
 static guint64 started_with(const GuestConfig *config, guint64 end)
 {
     guint64 ram = end > PAGE_INDEX_4GIB ? end - PAGE_INDEX_4GIB + config->low_ram_end : end;
@@ -393,7 +393,7 @@ static guint64 started_with(const GuestConfig *config, guint64 end)
     return (ram + config->video) >> 20;
 }
 
-/* Where the configuration says that RAM ends; 0 when it doesn't say enough. */
+/* Where RAM ends by the configuration; 0 when the configuration doesn't tell. */
 static guint64 expected_end(const Verify *verify)
 {
     const GuestConfig *config = verify->config;
@@ -429,7 +429,7 @@ static gboolean is_videoram(const XenPhysmapRecord *record)
            g_str_has_suffix(record->name, "qxl.vgavram");
 }
 
-/* Another first block says nothing: one before it may have been unplugged. */
+/* If the first block is another one, this shows nothing: the first may have been unplugged. */
 static void check_memory_shrank(Verify *verify)
 {
     const XenPhysmapRecord *first = lowest(verify);
@@ -525,7 +525,7 @@ static void check_unclaimed(Verify *verify)
     guint64 low, high, first, n;
 
     guest_config_find_ram(verify->config, verify->table, &low, &high);
-    /* When the records can't be read, all of their pages would be told. */
+    /* When the records can't be read, all of their pages would be reported. */
     if (low == 0 || !verify->table || !page_index_is_whole(verify->pages) ||
         (!lowest(verify) && verify->counts[VERIFY_ERROR] > 0)) {
         return;

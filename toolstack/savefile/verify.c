@@ -69,7 +69,7 @@ static void try_stage(Verify *verify, VerifyStage stage)
 {
     const GPtrArray *rules = verify->rules[stage];
 
-    /* It moves when more is read. */
+    /* These bytes move when more is read. */
     verify->head = verify->item ? stream_head_bytes(verify->stream) : NULL;
     for (guint i = 0; i < rules->len; i++) {
         verify->rule = rules->pdata[i];
@@ -77,7 +77,7 @@ static void try_stage(Verify *verify, VerifyStage stage)
     }
 }
 
-/* The same with what a reader said; a rule looks at `problem`. */
+/* The same for a reader's error; a rule looks at `problem`. */
 static void try_problem(Verify *verify, VerifyStage stage, const GError *problem)
 {
     verify->problem = problem ? problem->message : NULL;
@@ -110,7 +110,7 @@ static void see_pfn(Verify *verify, guint64 pfn, guint64 mask, guint type)
     page_index_put(verify->pages, pfn & mask, stored);
 }
 
-/* The pages of an item are all named, here or in what was read ahead of its body. */
+/* All pfns of an item were seen: here, or in what was read before its body. */
 static void end_pages(Verify *verify)
 {
     try_stage(verify, VERIFY_PAGES);
@@ -156,7 +156,7 @@ static void see_legacy_pages(Verify *verify)
     end_pages(verify);
 }
 
-/* The first bytes of a body; of HVM_PARAMS all of it. */
+/* The first bytes of a body; of HVM_PARAMS all bytes. */
 static gboolean read_start(Verify *verify, Stream *stream, GError **error)
 {
     const StreamItem *item = verify->item;
@@ -207,7 +207,7 @@ static void see_libxl(Verify *verify)
         item->layer == STREAM_LIBXL_RECORD && item->type == LIBXL_EMULATOR_CONTEXT;
 }
 
-/* What is wrong with the records doesn't end the walk. */
+/* An error in the records doesn't end the walk. */
 static void see_records(Verify *verify, Stream *stream)
 {
     g_autoptr(GError) problem = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A savefile against a table of rules: those of its format, and those of a layout. */
+/* Checks a savefile against a table of rules: of its format, and of a layout. */
 #ifndef XEN_PHYSMAP_VERIFY_H
 #define XEN_PHYSMAP_VERIFY_H
 
@@ -13,7 +13,7 @@ typedef enum { VERIFY_ERROR, VERIFY_WARNING, VERIFY_NOTE, VERIFY_SEVERITIES } Ve
 
 /* When a rule is tried. */
 typedef enum {
-    VERIFY_FORMAT,  /* when the stream can't be read on */
+    VERIFY_FORMAT,  /* when the stream can't be read further */
     VERIFY_ANY,     /* at each item */
     VERIFY_WRAPPER, /* at each item of a wrapper */
     VERIFY_LIBXL,   /* of libxl, header or record, unless it is optional */
@@ -26,7 +26,7 @@ typedef enum {
     VERIFY_STAGES
 } VerifyStage;
 
-/* Of a body so much is there for rules, zeros after its end. */
+/* How much of a body rules can see; zeros follow its end. */
 #define VERIFY_START_MAX 24
 
 typedef struct Verify Verify;
@@ -53,10 +53,10 @@ struct Verify {
     guint64 table_at;       /* where its records are */
 
     /* What rules look at. */
-    const VerifyRule *rule; /* the one that is tried */
+    const VerifyRule *rule; /* the rule that is being tried */
     Stream *stream;
     const StreamItem *item;         /* NULL after the stream */
-    const guint8 *head;             /* the item's bytes ahead of its body */
+    const guint8 *head;             /* the item's bytes before its body */
     guint8 start[VERIFY_START_MAX]; /* of its body, when it is libxc's and has no pages */
     gboolean padding_is_zero;
     const char *lacks;      /* what the state that ends with the item lacks */
@@ -64,8 +64,8 @@ struct Verify {
     guint64 pfn, pfn_index; /* with its type, and which one of the item it is */
     guint32 stored;         /* pages that the item's pfns have by their types */
     guint64 end, size;      /* of the stream, and of the file; `size` is 0 for a pipe */
-    time_t written;         /* when the file was; 0 for a pipe */
-    guint checkpoint;       /* the one behind which the input is cut; 0: it isn't */
+    time_t written;         /* when the file was written; 0 for a pipe */
+    guint checkpoint;       /* the checkpoint that the input was cut off after; 0: it wasn't */
 
     /* What came before the item. */
     GuestConfig *config; /* NULL: none */
@@ -82,16 +82,19 @@ extern const VerifyRule verify_rules[];
 extern const guint verify_n_rules;
 extern const char *const verify_severities[VERIFY_SEVERITIES];
 
-/* Called by a rule: what it says is wrong. */
+/* For rules: reports a finding. */
 void verify_found(Verify *verify, guint64 offset, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
 Verify *verify_new(void);
 void verify_free(Verify *verify);
 
-/* Tries all rules on this input. FALSE when it can't be read; what is wrong in it is a finding. */
+/*
+ * Tries all rules on this input. FALSE when the input can't be read. Something wrong in it is a
+ * finding.
+ */
 gboolean verify_run(Verify *verify, int fd, GError **error);
 
-/* After verify_run: tries the rules of a layout on other records, as if the input had them. */
+/* After verify_run: tries the rules of a layout on other records, as if they were in the input. */
 void verify_layout(Verify *verify, const XenPhysmapTable *table);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Verify, verify_free)

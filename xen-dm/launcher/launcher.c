@@ -381,7 +381,7 @@ static gboolean find_domain(const char *const *args, const char **domid)
         return FALSE;
     }
     if (!*domid && qemu_args_mention(args, "-incoming")) {
-        say("-incoming without -xen-domid: there is no domain to check the layout of");
+        say("-incoming without -xen-domid: without a domid there is no layout to check");
         return FALSE;
     }
     return TRUE;
