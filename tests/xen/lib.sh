@@ -290,7 +290,7 @@ linux_start() {
     mkdir -p $LINUX
     if [ ! -e $LINUX/save ]; then
         check "xl create" xl create "$1"
-        check "linux is up" wait_for 300 says l "linux up"
+        check "linux is up" wait_for 500 says l "linux up"
         check "it ticks" wait_for 60 says l "tick 2"
         cp /tmp/l.serial $LINUX/serial
         check "xl save, for all that needs it" xl save l $LINUX/save
@@ -303,7 +303,7 @@ linux_start() {
 
 # life NAME CONFIG COMMAND...: the guest is saved, restored, migrated, saved and restored again, and
 # checked each time; COMMAND shows that it goes on. Its screen is kept in /out, as QEMU shows it and as
-# it is in the savefile.
+# it is in the savefile; SCREEN has the options that tell the mode of a card other than the standard VGA.
 life() {
     local name=$1 config=$2 when
     shift 2
@@ -318,7 +318,7 @@ life() {
             check "xl save, to be $when" xl save "$name" "/tmp/$name.save"
             check "verify" xen-physmap verify "/tmp/$name.save"
             [ "$when" != restored ] ||
-                check "screenshot" xen-physmap screenshot "/tmp/$name.save" "/out/$SCENARIO.png"
+                check "screenshot" xen-physmap screenshot ${SCREEN:-} "/tmp/$name.save" "/out/$SCENARIO.png"
             check "xl restore, $when" xl restore "$config" "/tmp/$name.save"
             rm -f "/tmp/$name.save"
         fi

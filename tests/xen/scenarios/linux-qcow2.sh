@@ -44,7 +44,7 @@ check "xl restore, with the qcow2 image" xl restore /tmp/l.cfg /tmp/l.save
 rm /tmp/l.save
 has "QEMU serves it" "$(xenstore-ls /local/domain/0/backend)" qdisk
 check "its disk keeps what it writes" wait_for 60 says l "disk same"
-life l /tmp/l.cfg grows l
+SCREEN="--size 80x25xtext" life l /tmp/l.cfg grows l
 is "nothing was lost" "$(grep -c BAD /tmp/l.serial)" 0
 check "the image has what it wrote" [ "$(written)" -gt "$before" ]
 tail -n 30 /tmp/l.serial
