@@ -27,7 +27,7 @@ uses-toolstack/domain := xen-dm/monitor xen-dm/shared
 uses-toolstack/savefile := xen-dm/shared
 uses-toolstack/pictures := toolstack/savefile
 uses-toolstack/live-update := toolstack/domain xen-dm/monitor xen-dm/shared
-uses-toolstack/mount := toolstack/savefile xen-dm/shared
+uses-toolstack/mount := toolstack/savefile toolstack/pictures xen-dm/shared
 uses-toolstack := xen-dm/shared toolstack/domain toolstack/savefile toolstack/pictures toolstack/live-update toolstack/mount
 
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARNINGS) $(HARDENING) $(SANITIZE) -fPIC -fvisibility=hidden \

@@ -11,20 +11,12 @@
 #include "domain.h"
 #include "input.h"
 #include "picture.h"
+#include "saved-screen.h"
 #include "screen.h"
 #include "verb.h"
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 #define PAGE XEN_PHYSMAP_PAGE_SIZE
-
-/* The memory region of the framebuffer, for all cards but one that QEMU offers a Xen guest. */
-#define VIDEORAM "vga.vram"
-
-/* QEMU's state has less than a MiB, or more with many CPUs. A longer one isn't read. */
-#define STATE_MAX (16U << 20)
-
-/* The limit for a picture, videoram included: 3840x2160 with 32 bits takes 32 MiB. */
-#define MEMORY_MAX (48U << 20)
 
 typedef struct Shot {
     const char *source;
@@ -45,46 +37,12 @@ static void shot_clear(Shot *shot)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Shot, shot_clear)
 
-/* The one record of a framebuffer. */
-static const XenPhysmapRecord *find_videoram(const XenPhysmapTable *table, GError **error)
-{
-    const XenPhysmapRecord *record, *found = NULL;
-
-    for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
-        if (strcmp(xen_physmap_region_name(record->name), VIDEORAM) == 0) {
-            if (found) {
-                g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
-                                    "there are several records of " VIDEORAM
-                                    "; take one out by xen-physmap extract");
-                return NULL;
-            }
-            found = record;
-        }
-    }
-    if (!found) {
-        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
-                            "there is no record of " VIDEORAM
-                            ", so nothing tells where the screen is");
-    }
-    return found;
-}
-
 /* When the mode is known: finds the pages that it needs, and allocates memory for them. */
 static gboolean prepare(Shot *shot, const XenPhysmapRecord *record, guint64 *first, GError **error)
 {
-    guint64 length, memory;
+    guint64 length;
 
-    if (!vga_extent(&shot->mode, record->size, first, &length, error)) {
-        return FALSE;
-    }
-    memory = length + screen_memory(&shot->mode);
-    if (memory > MEMORY_MAX) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "a picture of %ux%u with %u bits per pixel and lines of %u bytes takes "
-                    "%" G_GUINT64_FORMAT " MiB of memory, and more than %u is refused; take the "
-                    "videoram out by xen-physmap extract",
-                    shot->mode.width, shot->mode.height, shot->mode.bpp, shot->mode.stride,
-                    memory >> 20, MEMORY_MAX >> 20);
+    if (!saved_screen_extent(&shot->mode, record->size, first, &length, error)) {
         return FALSE;
     }
     shot->address = record->start_addr + *first / PAGE * PAGE;
@@ -95,30 +53,6 @@ static gboolean prepare(Shot *shot, const XenPhysmapRecord *record, guint64 *fir
 }
 
 /* --- out of a savefile --- */
-
-/* Reads the mode from the device model's state that counts, if there is one. */
-static gboolean saved_mode(Shot *shot, int fd, const Savefile *contents,
-                           const XenPhysmapRecord *record, GError **error)
-{
-    const char *slash = strrchr(record->name, '/');
-    g_autofree char *device = slash ? g_strndup(record->name, slash - record->name) : NULL;
-    g_autofree guint8 *state = NULL;
-    gsize length = 0;
-
-    for (guint i = 0; i < contents->carriers->len && !state; i++) {
-        const StreamItem *item = &((const Carrier *)contents->carriers->pdata[i])->item;
-
-        if (item->layer == STREAM_LIBXL_RECORD && item->type == LIBXL_EMULATOR_CONTEXT &&
-            item->length <= STATE_MAX) {
-            length = item->length;
-            state = g_malloc(length);
-            if (pread(fd, state, length, item->offset + item->head) != (gssize)length) {
-                length = 0;
-            }
-        }
-    }
-    return vga_find_mode(state, length, device, &shot->mode, error);
-}
 
 static gboolean page_named(guint64 pfn, gboolean stored, gpointer data)
 {
@@ -155,8 +89,8 @@ static gboolean take_saved(Shot *shot, guint64 *first, GError **error)
         return FALSE;
     }
     contents = savefile_read_file(fd, error);
-    record = contents ? find_videoram(contents->table, error) : NULL;
-    ok = record && (shot->size || saved_mode(shot, fd, contents, record, error)) &&
+    record = contents ? saved_screen_videoram(contents->table, error) : NULL;
+    ok = record && (shot->size || saved_screen_mode(fd, contents, record, &shot->mode, error)) &&
          prepare(shot, record, first, error) && savefile_pages(fd, contents->end, &pages, error);
     close(fd);
     return ok;
@@ -181,8 +115,8 @@ static gboolean take_live(Shot *shot, guint64 *first, GError **error)
             "only QEMU knows the mode of a running domain's screen; give it with --size WxHxBPP");
         return FALSE;
     }
-    if (!(table = domain_records(ops, domain, error)) || !(record = find_videoram(table, error)) ||
-        !prepare(shot, record, first, error)) {
+    if (!(table = domain_records(ops, domain, error)) ||
+        !(record = saved_screen_videoram(table, error)) || !prepare(shot, record, first, error)) {
         return FALSE;
     }
     mapped = xen_physmap_guest_map(ops, domain->domid, shot->address, shot->pages * PAGE, PROT_READ,

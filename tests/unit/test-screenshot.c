@@ -13,6 +13,7 @@
 
 #include "../mocks/run-verb.h"
 #include "../mocks/vga-state.h"
+#include "mount-tree.h"
 #include "screen.h"
 
 /* Runs a verb with the arguments that follow. */
@@ -216,6 +217,69 @@ static int put_savefile(const VgaState *state)
     return file;
 }
 
+static gboolean read_screen(MountTree *tree, const char *name, guint8 *bytes, gsize *length)
+{
+    MountNode node = mount_tree_lookup(tree, MOUNT_ROOT, name);
+    guint64 size;
+
+    while (mount_tree_size(tree, node, &size) == MOUNT_WAIT) {
+        g_usleep(1000);
+    }
+    assert_true(mount_tree_read(tree, node, 0, bytes, length) == MOUNT_DONE);
+    return *length == size;
+}
+
+/* A mounted savefile has the same picture and characters as files. */
+static void test_mounted(void **unused)
+{
+    VgaState state;
+
+    (void)unused;
+    for (guint text = 0; text <= 1; text++) {
+        g_autoptr(MountTree) tree = NULL;
+        g_autofree guint8 *bytes = g_malloc0(65536);
+        gsize length = 65536;
+        int file;
+        Run run;
+
+        vga_state_make(&state, "0000:00:03.0/vga");
+        if (text) {
+            vga_state_text(&state);
+        } else {
+            vga_state_vbe(&state, 64, 32, 32, 256);
+        }
+        file = put_savefile(&state);
+        tree = mount_tree_open(dup(file), "g1.save", NULL);
+        assert_non_null(tree);
+        assert_true((mount_tree_lookup(tree, MOUNT_ROOT, "screen.txt") != 0) == text);
+        mount_tree_start(tree, NULL, NULL);
+        lseek(file, 0, SEEK_SET);
+        run = RUN(verb_screenshot, file, "screenshot", "-", "-", NULL);
+        assert_true(read_screen(tree, "screen.png", bytes, &length));
+        assert_int_equal(length, run.bytes->len);
+        assert_memory_equal(bytes, run.bytes->data, length);
+        run_clear(&run);
+        if (text) {
+            length = 65536;
+            run = RUN(verb_screenshot, file, "screenshot", "--text", "-", NULL);
+            assert_true(read_screen(tree, "screen.txt", bytes, &length));
+            assert_int_equal(length, run.bytes->len);
+            assert_memory_equal(bytes, run.bytes->data, length);
+            run_clear(&run);
+        }
+        close(file);
+    }
+    /* Without a mode there are no such files. */
+    vga_state_make(&state, "0000:00:03.0/cirrus_vga");
+    {
+        int file = put_savefile(&state);
+        g_autoptr(MountTree) tree = mount_tree_open(file, "g1.save", NULL);
+
+        assert_non_null(tree);
+        assert_int_equal(mount_tree_lookup(tree, MOUNT_ROOT, "screen.png"), 0);
+    }
+}
+
 static void test_verb(void **unused)
 {
     VgaState state;
@@ -325,8 +389,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_registers),  cmocka_unit_test(test_uncertain),
         cmocka_unit_test(test_sizes),      cmocka_unit_test(test_pixels),
-        cmocka_unit_test(test_characters), cmocka_unit_test(test_verb),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_characters), cmocka_unit_test(test_mounted),
+        cmocka_unit_test(test_verb),       cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests_name("screenshot", tests, NULL, NULL);

@@ -20,7 +20,8 @@
 #include "guest-memory.h"
 #include "record-file.h"
 #include "record-text.h"
-#include "savefile.h"
+#include "saved-screen.h"
+#include "screen.h"
 
 #define PAGE XEN_PHYSMAP_PAGE_SIZE
 
@@ -50,6 +51,8 @@ typedef enum {
     KIND_MEMORY, /* `size` bytes of guest-physical memory from `start` on */
     KIND_ALL,    /* all of guest-physical memory */
     KIND_CORE,
+    KIND_PICTURE, /* of the screen; it is made when it is first looked at */
+    KIND_TEXT,    /* its characters, likewise */
 } Kind;
 
 typedef struct File {
@@ -77,6 +80,8 @@ struct MountTree {
     GRWLock lock; /* the lock, for what follows */
     GPtrArray *files;
     GuestMemory *memory;
+    VgaMode mode;       /* of the screen, if it has a file */
+    GMutex drawing;     /* over the `bytes` of the screen's files */
     GuestRange context; /* of HVM_CONTEXT's body, in the savefile */
     ElfCore *core;      /* the stream's end was read */
     guint64 end;        /* from this offset on, nothing counts */
@@ -205,6 +210,25 @@ static void add_part(MountTree *tree, const char *name, const StreamItem *item)
     }
 }
 
+/* The screen, when its place and mode are known. */
+static void add_screen(MountTree *tree, const Savefile *savefile)
+{
+    const XenPhysmapRecord *videoram = saved_screen_videoram(savefile->table, NULL);
+    File *file;
+
+    if (!videoram || !saved_screen_mode(tree->fd, savefile, videoram, &tree->mode, NULL)) {
+        return;
+    }
+    file = add_file(tree, MOUNT_ROOT, "screen.png", KIND_PICTURE);
+    file->start = videoram->start_addr;
+    file->size = videoram->size;
+    if (tree->mode.text) {
+        file = add_file(tree, MOUNT_ROOT, "screen.txt", KIND_TEXT);
+        file->start = videoram->start_addr;
+        file->size = videoram->size;
+    }
+}
+
 /* Adds what is known from the headers of the stream records alone. */
 static void add_contents(MountTree *tree, const Savefile *savefile)
 {
@@ -226,6 +250,7 @@ static void add_contents(MountTree *tree, const Savefile *savefile)
         }
     }
     add_file(tree, MOUNT_ROOT, "memory.elf", KIND_CORE);
+    add_screen(tree, savefile);
 }
 
 /* --- the thread that reads --- */
@@ -425,6 +450,7 @@ static MountTree *tree_new(int fd, const char *name)
     tree->files = g_ptr_array_new_with_free_func(file_free);
     tree->memory = guest_memory_new();
     g_rw_lock_init(&tree->lock);
+    g_mutex_init(&tree->drawing);
     add_file(tree, 0, "", KIND_FOLDER);
     add_file(tree, MOUNT_ROOT, "status", KIND_STATUS);
     add_file(tree, MOUNT_ROOT, "memory", KIND_ALL);
@@ -544,6 +570,7 @@ void mount_tree_free(MountTree *tree)
     guest_memory_free(tree->memory);
     elf_core_free(tree->core);
     g_rw_lock_clear(&tree->lock);
+    g_mutex_clear(&tree->drawing);
     g_free(tree->failure);
     g_free(tree->trouble);
     g_free(tree->name);
@@ -628,13 +655,76 @@ static GBytes *make_status(const MountTree *tree)
     return g_bytes_new_take(text, strlen(text));
 }
 
+static cairo_status_t append(void *array, const unsigned char *bytes, unsigned int length)
+{
+    g_byte_array_append(array, bytes, length);
+    return CAIRO_STATUS_SUCCESS;
+}
+
+/* The picture as PNG, of this part of videoram. NULL when there is no memory for it. */
+static GBytes *draw(const VgaMode *mode, const guint8 *part)
+{
+    GByteArray *png = g_byte_array_new();
+    cairo_surface_t *surface = screen_draw(mode, part);
+    cairo_status_t status = cairo_surface_write_to_png_stream(surface, append, png);
+
+    cairo_surface_destroy(surface);
+    if (status != CAIRO_STATUS_SUCCESS) {
+        g_byte_array_unref(png);
+        return NULL;
+    }
+    return g_byte_array_free_to_bytes(png);
+}
+
+/* With the lock held: what is in a file of the screen, or NULL. Missing pages are black. */
+static GBytes *make_screen(const MountTree *tree, const File *file)
+{
+    guint64 first, length;
+    g_autofree guint8 *part = NULL;
+
+    if (!saved_screen_extent(&tree->mode, file->size, &first, &length, NULL)) {
+        return NULL;
+    }
+    part = g_malloc(length);
+    if (!guest_memory_read(tree->memory, tree->fd, file->start + first, part, length, NULL)) {
+        return NULL;
+    }
+    if (file->kind == KIND_TEXT) {
+        char *text = screen_text(&tree->mode, part);
+
+        return g_bytes_new_take(text, strlen(text));
+    }
+    return draw(&tree->mode, part);
+}
+
 /* With the lock held. */
-static MountResult size_of(const MountTree *tree, const File *file, guint64 *size)
+static MountResult size_of_screen(MountTree *tree, File *file, guint64 *size)
+{
+    gboolean made;
+
+    if (!tree->complete) {
+        return MOUNT_WAIT;
+    }
+    g_mutex_lock(&tree->drawing);
+    if (!file->bytes) {
+        file->bytes = make_screen(tree, file);
+    }
+    made = file->bytes != NULL;
+    *size = made ? g_bytes_get_size(file->bytes) : 0;
+    g_mutex_unlock(&tree->drawing);
+    return made ? MOUNT_DONE : MOUNT_FAILED;
+}
+
+/* With the lock held. */
+static MountResult size_of(MountTree *tree, File *file, guint64 *size)
 {
     g_autoptr(GBytes) status = NULL;
 
     *size = file->size;
     switch (file->kind) {
+    case KIND_PICTURE:
+    case KIND_TEXT:
+        return size_of_screen(tree, file, size);
     case KIND_STATUS:
         status = make_status(tree);
         *size = g_bytes_get_size(status);
@@ -655,7 +745,7 @@ static MountResult size_of(const MountTree *tree, const File *file, guint64 *siz
 
 MountResult mount_tree_size(MountTree *tree, MountNode node, guint64 *size)
 {
-    const File *file;
+    File *file;
     MountResult result;
 
     g_rw_lock_reader_lock(&tree->lock);
@@ -712,6 +802,8 @@ static MountResult read_file(const MountTree *tree, const File *file, guint64 of
         status = make_status(tree);
         return copy_bytes(status, offset, buffer, MIN(length, g_bytes_get_size(status) - offset));
     case KIND_BYTES:
+    case KIND_PICTURE:
+    case KIND_TEXT:
         return copy_bytes(file->bytes, offset, buffer, length);
     case KIND_PART:
         return read_part(tree, start, buffer, length, error) ? MOUNT_DONE : MOUNT_FAILED;
@@ -747,7 +839,7 @@ MountResult mount_tree_read(MountTree *tree, MountNode node, guint64 offset, voi
                             gsize *length)
 {
     g_autoptr(GError) error = NULL;
-    const File *file;
+    File *file;
     MountResult result;
     guint64 size = 0;
 
@@ -784,7 +876,7 @@ static guint64 seek_memory(const MountTree *tree, guint64 start, guint64 size, g
 MountResult mount_tree_seek(MountTree *tree, MountNode node, guint64 offset, gboolean data,
                             guint64 *found)
 {
-    const File *file;
+    File *file;
     MountResult result;
     guint64 size = 0;
 
