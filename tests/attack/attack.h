@@ -5,10 +5,10 @@
 
 #include <stdint.h>
 
-/* All is in here, in a /run that only these tests see. */
+/* Everything is in this folder, in a /run that only these tests see. */
 #define ATTACK_FOLDER "/run/attack"
 
-/* Programs, as a package installs them: root's, in a folder of root's. */
+/* Programs as a package installs them: they and their folder belong to root. */
 #define ATTACK_BIN ATTACK_FOLDER "/bin"
 #define ATTACK_QEMU ATTACK_BIN "/qemu-system-i386"
 
@@ -28,8 +28,8 @@
 #define ATTACK_COUNTS ATTACK_FOLDER "/hypervisor"
 
 typedef struct AttackCounts {
-    uint64_t pages; /* that the command asked to be mapped */
-    int32_t pauses; /* less the unpauses */
+    uint64_t pages; /* pages that the command mapped */
+    int32_t pauses; /* minus the unpauses */
 } AttackCounts;
 
 /* Each guest has its first pages and its video memory, and no others. */

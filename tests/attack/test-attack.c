@@ -26,7 +26,7 @@
 #include "launch-record.h"
 #include "run-verb.h"
 
-/* No case is about how long something takes, but one that hangs has to be ended. */
+/* No case measures time, but one that hangs must be ended. */
 #define PATIENCE_US (60 * G_TIME_SPAN_SECOND)
 #define POLL_US (5 * G_TIME_SPAN_MILLISECOND)
 
@@ -195,7 +195,7 @@ static void start_qemu(const char *way, const XenPhysmapRecord *record)
     make_guest(record);
 }
 
-/* What it tells about itself is what the attacker wants, from when this returns on. */
+/* When this returns, everything that it shows of itself is the attacker's choice. */
 static void await_program(pid_t pid, const char *program)
 {
     g_autofree char *link = g_strdup_printf("/proc/%d/exe", (int)pid);
@@ -311,7 +311,7 @@ static void expect_unharmed(void)
 
 /* --- the cases --- */
 
-/* Nothing below would mean anything otherwise. */
+/* Without this, the other cases would show nothing. */
 static void test_honest(void **state)
 {
     (void)state;
@@ -362,7 +362,7 @@ static void test_honest_update(void **state)
     assert_true(process_has_ids(atoi(pid), "Uid", ATTACK_UID));
 }
 
-/* What the toolstack believes of a QEMU, and acts on as root. */
+/* What the toolstack takes from QEMU and acts on as root. */
 static void test_forged_console(void **state)
 {
     g_autofree char *tty = NULL;
@@ -598,7 +598,7 @@ static void expect_victim_whole(void)
     assert_string_equal(data, "precious");
 }
 
-/* A process has the words of a save, which nobody is told to wait for. */
+/* A process of another user has the command line of a save. An update doesn't wait for it. */
 static void test_false_save(void **state)
 {
     g_autofree char *number = g_strdup_printf("%u", domid);
@@ -620,7 +620,7 @@ static void test_false_save(void **state)
     waitpid(pid, NULL, 0);
 }
 
-/* In a folder of the attacker's a file has the name that the verb is going to write. */
+/* In a folder of the attacker's there is a file with the name that the verb will write. */
 static void test_link_in_folder(void **state)
 {
     (void)state;

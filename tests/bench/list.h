@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The other side of bench-lookup: a linked list of blocks, searched from its head, as QEMU does. */
+/*
+ * What bench-lookup compares with: a linked list of blocks, searched from its head, as QEMU does.
+ */
 #ifndef LIST_H
 #define LIST_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Moves a block about as QEMU does, and prints the median of what the call took, in microseconds.
+ * Moves a block as QEMU does, and prints the median of what the call took, in microseconds.
  * Run by the launcher it has the component inside, which wakes in programs with such a name only,
  * and prints too when the record was in xenstore, in milliseconds behind the call.
  */
@@ -36,7 +36,9 @@ static void send_line(int fd, const char *line)
     }
 }
 
-/* The monitor doesn't answer during a call, so a call that waits for its record is noticed. */
+/*
+ * The monitor doesn't answer during a call, so a call that waited for its record would be noticed.
+ */
 static void await_return(void)
 {
     double start = now();

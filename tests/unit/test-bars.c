@@ -200,7 +200,7 @@ static void move_in_model(Test *test, const Bar *bar, guint to)
     }
 }
 
-/* The common end of a BAR's mapping and unmapping. */
+/* What mapping and unmapping a BAR have in common. */
 static void moved(Test *test, const Bar *bar, guint to, gboolean allowed, Fault fault,
                   gboolean done, GError *error)
 {
@@ -313,7 +313,7 @@ static void unplug(Test *test, Device *device)
     }
 }
 
-/* All ones, which maps it nowhere, and back. */
+/* Writes all ones, which maps the BAR nowhere, and then the old value. */
 static void size_bar(Test *test, const Device *device, const Bar *bar)
 {
     guint64 size = address_of(bar->pages);

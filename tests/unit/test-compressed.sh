@@ -87,6 +87,6 @@ gzip -c <plain >packed
 PATH=$work/none "$command" show packed >said 2>&1
 check "without the compressor it ends with 2" test $? = 2
 PATH=$work/none "$command" show packed >said 2>&1
-check "without the compressor: is told" grep -q "gzip can't be started" said
+check "without the compressor: is reported" grep -q "gzip can't be started" said
 
 echo "1..$number"

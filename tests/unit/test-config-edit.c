@@ -97,7 +97,7 @@ static void test_disk(void **unused)
     assert_null(strstr(text->str, "/d"));
 }
 
-/* What is new differs from all that was, and has the form that it needs. */
+/* A generated value differs from all others, and has the right form. */
 static void test_new(void **unused)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -208,7 +208,7 @@ static void test_refusals(void **unused)
     maker_clear(&longer);
 }
 
-/* What is wrong in an option is wrong usage, whatever the file is. */
+/* A malformed option is wrong usage, whatever the file is. */
 static void test_usage(void **unused)
 {
     const char *const *const cases[] = {
@@ -229,7 +229,7 @@ static void test_usage(void **unused)
     }
 }
 
-/* Text that isn't understood is refused, with the offset at which that begins. */
+/* Text that can't be parsed is refused, with the offset of the error. */
 static void test_broken(void **unused)
 {
     static const struct {
@@ -293,7 +293,7 @@ static void test_broken(void **unused)
     assert_null(config_text_parse(FALSE, "[]\0[]", 5, NULL));
 }
 
-/* Strings are found by what they say, however they are spelt. */
+/* Strings are found by their contents, however they are escaped. */
 static void test_decoded(void **unused)
 {
     static const char text[] = "[\"\\ud83d\\ude00\\\"\\/\\b\\f\\n\\r\\t\"]";

@@ -495,7 +495,7 @@ static void test_files(void **unused)
     "physmap/4000/name\0"                                                                          \
     "a.rom\0"
 
-/* What comes of an order is looked at where the input can be read twice. */
+/* The result of an edit is checked where the input can be read twice. */
 static void test_results(void **unused)
 {
     static const struct {
@@ -549,7 +549,7 @@ static void test_results(void **unused)
     close(file);
     maker_clear(&maker);
 
-    /* What was wrong before may stay so, while something else is put right. */
+    /* An error that was there before may stay while another one is repaired. */
     maker = (Maker)MAKER_INIT;
     maker_libxl(&maker, MAKER_LITERAL(PAGE_PAIRS("f2000000") MAKER_PAIRS));
     file = maker_file(&maker);

@@ -161,7 +161,7 @@ static void test_block(void **unused)
     }
 }
 
-/* What the stream says last about a page counts, also when it says that the page is gone. */
+/* The last mention of a page in the stream counts, also when it says that the page is gone. */
 static void test_last_copy(void **unused)
 {
     Maker maker = MAKER_INIT;

@@ -81,7 +81,7 @@ int xendevicemodel_relocate_memory(xendevicemodel_handle *dmod, domid_t domid, u
     return fake.relocate_error ? -1 : 0;
 }
 
-/* QEMU maps `num` pages from this address on; with every second one left out when `step` is 2. */
+/* QEMU maps `num` pages from this address on; every second page if `step` is 2. */
 static gboolean fetches(guint64 address, size_t num, guint step)
 {
     g_autofree xen_pfn_t *gfns = g_new(xen_pfn_t, num);
@@ -103,7 +103,7 @@ static int set_up(void **unused)
     return 0;
 }
 
-/* First of the tests: QEMU's connection isn't known yet. */
+/* The first test: QEMU's connection isn't known yet. */
 static void test_no_connection(void **unused)
 {
     (void)unused;
@@ -119,7 +119,7 @@ static void test_fetched(void **unused)
     assert_int_equal(fake.to, 0xf4000000);
     assert_int_equal(fake.told_from, 0xf0000000);
     assert_int_equal(fake.told_to, 0xf4000000);
-    /* What Xen refuses isn't told of as moved. */
+    /* A move that Xen refuses isn't reported as done. */
     fake.relocate_error = EPERM;
     assert_true(fetches(0xf4000000, PAGES, 1));
     assert_int_equal(fake.told_to, 0);
@@ -128,11 +128,11 @@ static void test_fetched(void **unused)
 static void test_not_fetched(void **unused)
 {
     (void)unused;
-    /* Where it was saved; of another size; not one stretch. */
+    /* QEMU maps the place where it was saved; another size; pages that aren't contiguous. */
     assert_false(fetches(0xf0000000, PAGES, 1));
     assert_false(fetches(0xf4000000, PAGES / 2, 1));
     assert_false(fetches(0xf4000000, PAGES, 2));
-    /* Where there is a page, the first or the last; from where there is none. */
+    /* There is a page at the destination, the first or the last; there is none at the source. */
     fake.also = 0xf4000000;
     assert_false(fetches(0xf4000000, PAGES, 1));
     fake.also = 0xf4fff000;

@@ -140,7 +140,7 @@ static void test_moved(void **state)
     assert_says(c, "moved (harmless): " VRAM);
 }
 
-/* Another block's pages are at the new offset. QEMU would take them for this block's. */
+/* Another block's pages are at the new offset. QEMU would mistake them for this block's. */
 static void test_moved_onto_another(void **state)
 {
     Case *c = *state;
@@ -281,7 +281,7 @@ static void test_advice(void **state)
     assert_says(c, "xen-physmap-qemu(8), OPTION ROMS");
 }
 
-/* Every page of a block is looked for, but for those of no block; and a failure of Xen is one. */
+/* Every page of every block is checked. An error from Xen is an error here. */
 static void test_pages(void **state)
 {
     const XenPhysmapRecord left = { XEN_PHYSMAP_UNPLUGGED_NAME, 0x9000000, 0x9000000, 0x40000 };

@@ -64,7 +64,7 @@ static void test_parse(void **unused)
     assert_string_equal(libvirt->disks->pdata[1], "hdc: /dev/x");
 }
 
-/* What isn't what it should be is not there, and doesn't harm. */
+/* A value of the wrong form is ignored, and does no harm. */
 static void test_odd(void **unused)
 {
     static const char *const texts[] = {

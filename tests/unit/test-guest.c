@@ -122,7 +122,10 @@ static void test_missing_fails_later(void **unused)
     expect_no_leaks(host);
 }
 
-/* A size that no domain has costs its pages and a bound, and not its size. */
+/*
+ * For a size that no domain has, the cost depends on the pages that exist, up to a limit, not on
+ * the size.
+ */
 static void test_missing_bounded(void **unused)
 {
     g_autoptr(FakeHost) host = fake_host_new();

@@ -410,7 +410,7 @@ static void write_part(int fd, const Maker *maker, gsize from, gsize to)
     }
 }
 
-/* Readers of pages that aren't there wait, however many they are, and no other does. */
+/* Readers of pages that haven't arrived wait, however many there are. No other reader waits. */
 static void follow(Fixture *fixture, const char *savefile, int input, int output)
 {
     enum { READERS = 1000 };
@@ -477,7 +477,7 @@ static void test_follow_file(void **state)
     close(fd);
 }
 
-/* The sender dies: who waits is told, and what arrived stays. */
+/* The sender dies: readers that wait get an error, and what has arrived can still be read. */
 static void test_broken_off(void **state)
 {
     Fixture *fixture = *state;
@@ -532,7 +532,7 @@ static void test_interrupt(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status));
     close(fd);
-    /* And so does the mount itself, while somebody waits. */
+    /* So can the mount itself, while a reader waits. */
     assert_int_equal(stop(fixture), 0);
 }
 

@@ -216,7 +216,7 @@ for line in "edit --strip g1.save -" "convert g1.save -" "extract g1.save vga.ro
     "map --png - g1.save" "map --svg - g1.save" "screenshot --size 8x8x32 g1.save -"; do
     "$command" $line >/dev/full 2>"$work/error"
     check "$line to a full disk" test $? = 2
-    check "$line to a full disk: is told" grep -q "No space left" "$work/error"
+    check "$line to a full disk: is reported" grep -q "No space left" "$work/error"
 done
 
 # Names with control characters, of files that are there and that aren't.

@@ -12,7 +12,7 @@
 
 #include "process-rest.h"
 
-/* Nobody else's, so that no other test is in the way. */
+/* A user that no other test and no process has. */
 #define USER 234567
 
 /* A QEMU with a child, a grandchild that left its parent, and one that left the session too. */
@@ -35,7 +35,7 @@ static void tell_and_wait(int out, int who)
     }
 }
 
-/* A child of ours, by way of one that ends at once: its parent is init then. */
+/* Forks twice; the one in between ends at once, so the parent becomes init. */
 static void fork_away(int out, int who)
 {
     if (fork() == 0) {

@@ -134,7 +134,7 @@ static void expect_distrust(Actor actor, const char *text)
     assert_non_null(process->distrust);
     assert_non_null(strstr(process->distrust, text));
     expect_message(process->distrust);
-    /* Nothing that could be started. */
+    /* There is nothing that could be started. */
     assert_null(process->exe);
     assert_null(process->args);
     assert_null(process->env);
@@ -225,7 +225,7 @@ static void test_program_of_others(void **state)
     assert_int_equal(g_unlink("/run/qemu"), 0);
 }
 
-/* Only records of QEMUs that run count. */
+/* Only the records of QEMUs that run count. */
 static void test_alone(void **state)
 {
     Actor one = { gives_up, 12345, 12345, 12345, NULL, { 0 } };
@@ -296,7 +296,7 @@ static void test_together(void **state)
     }
 }
 
-/* Whatever is in the file instead. */
+/* Something else is in the file. */
 static void test_broken_records(void **state)
 {
     Actor actor = { .args = plain };
@@ -362,7 +362,7 @@ static gboolean is_same(const char *a, const char *b)
     return system(command) == 0;
 }
 
-/* The program to go back to, after an upgrade took its name. */
+/* The program to go back to, after an upgrade replaced its file. */
 static void test_replaced(void **state)
 {
     static const char *const executes[] = { "/run/qemu", "1000", NULL };
@@ -385,7 +385,7 @@ static void test_replaced(void **state)
     assert_true(is_same("/run/kept/qemu", "/bin/sleep"));
     assert_int_equal(stat("/run/kept/qemu", &status), 0);
     assert_int_equal(status.st_mode & 07777, 0700);
-    /* What lay there is no way in. */
+    /* A file that is already there can't redirect the copy. */
     assert_int_equal(g_unlink("/run/kept/qemu"), 0);
     assert_int_equal(symlink("/run/target", "/run/kept/qemu"), 0);
     assert_true(process_copy_program(process, "/run/kept/qemu", &error));
@@ -397,7 +397,7 @@ static void test_replaced(void **state)
     end(&actor);
 }
 
-/* And a process that executes another file by then, a forked sibling of which serves the monitor. */
+/* The same for a process that now executes another file; a sibling serves its monitor. */
 static void test_another_program(void **state)
 {
     static const char *const executes[] = { "/run/evil", "1000", NULL };
@@ -450,7 +450,7 @@ static void test_ask(void **state)
 
 /* --- the new QEMU --- */
 
-/* In place of the launcher: tells all that it has got. */
+/* Takes the launcher's place: prints all that it was given. */
 static int tell(char **argv)
 {
     g_auto(GStrv) settings = launch_settings_read();
@@ -492,7 +492,7 @@ static char *start_and_hear(const Process *model)
     char *answer = NULL;
 
     g_unlink(ANSWER);
-    /* Let go of before it began, it does nothing. */
+    /* If it is let go before process_begin, it does nothing. */
     process_prepare(model, "/run/qemu", (GStrv)args, &start, &error);
     expect_no_error(error);
     process_let_go(&start);
@@ -608,7 +608,7 @@ static void test_settings(void **state)
     assert_int_equal(count_lines(answer, "ignored "), 1);
     assert_true(g_file_get_contents("/run/log", &log, NULL, NULL));
     assert_string_equal(log, "logged\n");
-    /* A log that is another's file, or a link to one, isn't written to. */
+    /* A log that belongs to another user, or is a link, isn't written to. */
     g_unlink("/run/log");
     assert_true(g_file_set_contents("/run/target", "", -1, NULL));
     assert_int_equal(symlink("/run/target", "/run/log"), 0);
@@ -661,7 +661,7 @@ static void test_setting_words(void **state)
     }
 }
 
-/* A /run that is ours, where nobody else is in the way. */
+/* A /run of our own, that no other process uses. */
 static gboolean make_run(void)
 {
     return geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&

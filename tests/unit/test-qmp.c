@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A monitor that a guest has taken over: what is refused, and that no wait has no end. */
+/* A monitor that a guest has taken over: what is refused, and that every wait ends. */
 #include "expect.h"
 
 #include <stdio.h>
@@ -42,7 +42,7 @@ static void test_json(void **state)
 
     (void)state;
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        /* So that a look behind the end is seen. */
+        /* So that a read after the end is noticed. */
         gsize length = strlen(cases[i].text);
         g_autofree char *text = g_memdup2(cases[i].text, length ? length : 1);
         const char *refusal = json_refusal(text, length);
@@ -205,12 +205,9 @@ static void test_incoming_pipe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_nul),
-        cmocka_unit_test(test_duplicate),
-        cmocka_unit_test(test_conversation),
-        cmocka_unit_test(test_incoming_file),
-        cmocka_unit_test(test_incoming_pipe),
+        cmocka_unit_test(test_json),          cmocka_unit_test(test_nul),
+        cmocka_unit_test(test_duplicate),     cmocka_unit_test(test_conversation),
+        cmocka_unit_test(test_incoming_file), cmocka_unit_test(test_incoming_pipe),
     };
 
     return cmocka_run_group_tests_name("qmp", tests, NULL, NULL);

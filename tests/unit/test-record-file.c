@@ -183,7 +183,7 @@ static void test_json(void **unused)
     memset(deep, '[', 100000);
     deep[0] = '{';
     expect_invalid(deep, 100000, RECORD_FORM_UNKNOWN, "nested more than");
-    /* For json-glib the quote is in a comment, and for who looks ahead of it in a string. */
+    /* For json-glib the quote is in a comment; for our scan it would be in a string. */
     memcpy(deep, "{\"records\":/*\"*/", 16);
     expect_invalid(deep, 100000, RECORD_FORM_UNKNOWN, "has a comment");
     for (guint i = 0; i < G_N_ELEMENTS(fine); i++) {

@@ -131,7 +131,7 @@ static void test_ramblocks_garbage(void **unused)
 
         assert_null(survey_parse_ramblocks(cases[i].text, &error));
         expect_error(&error, XEN_PHYSMAP_ERROR_UNAVAILABLE, cases[i].reason);
-        /* Beside lines that can be understood, it costs nothing else. */
+        /* If other lines can be parsed, only that block is missing. */
         blocks = survey_parse_ramblocks(with_good, &error);
         expect_no_error(error);
         expect_records(blocks->named, vram_there, vga_rom, rom4, rom5);
@@ -141,7 +141,7 @@ static void test_ramblocks_garbage(void **unused)
     }
 }
 
-/* The second of two blocks that contradict each other, and not the first; and few complaints. */
+/* Of two blocks that contradict each other, the second is dropped; and few lines are reported. */
 static void test_ramblocks_contradict(void **unused)
 {
     static const char *const texts[] = {
@@ -714,8 +714,10 @@ static void test_survey_two_of_a_kind(void **unused)
     }
 }
 
-/* What QEMU answers can make work in proportion to its length, and no more: a thousand equal names,
- * a range for each of a hundred thousand places, sizes beyond every domain's. */
+/*
+ * The work is in proportion to the length of QEMU's answer, whatever is in it: a thousand equal
+ * names, a hundred thousand ranges, sizes that no domain has.
+ */
 static void test_survey_bounded(void **unused)
 {
     g_autoptr(GString) blocks = g_string_new(NULL);

@@ -197,7 +197,7 @@ static void test_full(void **unused)
     assert_true(xen_physmap_table_add(table, &record, &error));
 }
 
-/* --- the model: records in no order, and the rules as the header words them --- */
+/* --- the model: unsorted records, and the rules as the header has them --- */
 
 #define MODEL_MAX 24
 

@@ -98,12 +98,12 @@ static void test_hand_over(void **state)
     number = g_strdup_printf("%d", fd);
     name = tap_name(getpid(), number);
     assert_string_equal(name, "vif1.0-emu");
-    /* As the next launcher has it, which is told a number and writes down a name. */
+    /* As the next launcher sees it: it is given a number, and records a name. */
     g_free(args[1]);
     args[1] = g_strdup_printf("type=tap,id=net0,fd=%d", fd);
     tap_name_all(args);
     assert_string_equal(args[1], "type=tap,id=net0,ifname=vif1.0-emu,script=no,downscript=no");
-    /* One that the process doesn't have is QEMU's to make. */
+    /* QEMU makes the interfaces that the process doesn't have. */
     assert_true(tap_hand_over(child, other, 6, fds, &error));
     assert_string_equal(other[1], "tap,ifname=vif1.1-emu");
     close(fd);
@@ -129,7 +129,7 @@ static void test_elsewhere(void **state)
     end(child);
 }
 
-/* A name that would be another property to QEMU. */
+/* A name that QEMU would read as another property. */
 static void test_names(void **state)
 {
     static const char *const bad[] = { "a,helper=x", "a b", "a=b", "\xc3\xa4" };

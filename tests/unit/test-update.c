@@ -12,10 +12,10 @@
 #include "fake-world.h"
 #include "update.h"
 
-/* One updater's end that is no outcome: killed, refused before it began, nothing to resume. */
+/* Ends of an updater that aren't outcomes: killed, couldn't begin, refused, nothing to resume. */
 enum { ENDED_CUT = 100, ENDED_UNABLE, ENDED_REFUSED, ENDED_NOTHING };
 
-/* Primes, so that in the end every operation is met. A sanitizer makes each sequence slow. */
+/* Primes, so that every operation gets its turn. Sanitizers make each sequence slow. */
 #ifdef __SANITIZE_ADDRESS__
 #define STRIDE 307
 #else
@@ -69,7 +69,7 @@ static int run_updater(FakeWorld *world, gboolean resume)
     if (world_is_cut(world)) {
         return ENDED_CUT;
     }
-    /* What isn't well is told. */
+    /* A bad end is reported. */
     if (end == UPDATE_STUCK || end == UPDATE_LOST) {
         g_autofree char *left = update_left(update);
 
@@ -110,7 +110,7 @@ static char *judge(FakeWorld *world, int end)
                    ? NULL
                    : g_strdup("it isn't refused");
     }
-    /* That it ended well may be no longer true, as it may be any time later. */
+    /* A good end may no longer be true, as at any time later. */
     if ((end == UPDATE_DONE || end == UPDATE_BACK) && world_changed_since(world)) {
         return g_strdup(world_violation(world));
     }
@@ -317,7 +317,7 @@ static void test_two_faults(void **unused)
     conclude(&tally);
 }
 
-/* As when the new QEMU fails because of what ended the old one. */
+/* As when the cause that ends the old QEMU makes the new one fail too. */
 static void test_both(void **unused)
 {
     const guint stride = environment_number("XEN_PHYSMAP_TEST_STRIDE", STRIDE);

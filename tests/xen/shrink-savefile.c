@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* shrink-savefile IN OUT: a savefile with hardly a page, but all else; see tests/data/README.md. */
+/* shrink-savefile IN OUT: writes the savefile with hardly any page; see tests/data/README.md. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #define CONTEXT 4096 /* what is kept of the device model's state */
 #define BODY_MAX (8U << 20)
 
-/* Of the list its first pfn, with a page of zeros if it has one. */
+/* Keeps the list's first pfn, with a page of zeros if it has a page. */
 static gboolean shrink_pages(Stream *stream, const StreamItem *item, GError **error)
 {
     static const guint8 zeros[PAGE] = { 0 };
