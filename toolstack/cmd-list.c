@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xen-physmap list: prints the records of running domains, from xenstore. */
+/* xen-physmap list: prints the records of running domains, from xenstore, and which QEMU each has. */
 #include <string.h>
 
 #include "domain.h"
@@ -11,10 +11,11 @@
 static void print_text(XenPhysmapOps *ops, const Domain *domain, const XenPhysmapTable *table)
 {
     g_autoptr(UpdateOps) host = update_host_new(ops);
+    g_autofree char *version = update_host_version(domain);
     gboolean outdated;
 
-    printf("domain %u (%s), device model in domain %u\n", domain->domid, domain->name,
-           domain->dm_domid);
+    printf("domain %u (%s), device model in domain %u%s%s\n", domain->domid, domain->name,
+           domain->dm_domid, version ? ", QEMU " : "", version ? version : "");
     if (update_is_outdated(host, domain, &outdated, NULL) && outdated) {
         printf("its QEMU's program was replaced since it started: xen-physmap update-dm %u\n",
                domain->domid);
@@ -23,6 +24,21 @@ static void print_text(XenPhysmapOps *ops, const Domain *domain, const XenPhysma
         puts("no records: its QEMU was started without xen-physmap-qemu, or has no ramblocks");
     } else {
         record_text_text(stdout, table);
+    }
+}
+
+/* What can't be found out isn't there. */
+static void add_qemu(XenPhysmapOps *ops, const Domain *domain, JsonObject *object)
+{
+    g_autoptr(UpdateOps) host = update_host_new(ops);
+    g_autofree char *version = update_host_version(domain);
+    gboolean outdated;
+
+    if (version) {
+        json_object_set_string_member(object, "qemu_version", version);
+    }
+    if (update_is_outdated(host, domain, &outdated, NULL)) {
+        json_object_set_boolean_member(object, "qemu_outdated", outdated);
     }
 }
 
@@ -58,6 +74,7 @@ static int list(XenPhysmapOps *ops, GPtrArray *domains, gboolean one, gboolean j
         if (json) {
             JsonObject *object = record_text_domain(domain->domid, domain->name);
 
+            add_qemu(ops, domain, object);
             record_text_add_records(object, table);
             json_array_add_object_element(array, object);
         } else {
@@ -93,7 +110,7 @@ int verb_list(int argc, char **argv)
     if (!verb_options(
             &argc, &argv, entries, "[DOMID|NAME|--all]",
             "Prints where the ramblocks of running domains are, according to their records in\n"
-            "xenstore.",
+            "xenstore, and which QEMU each domain has.",
             0, 1)) {
         return EXIT_TROUBLE;
     }

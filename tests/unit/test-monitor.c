@@ -93,6 +93,8 @@ static void test_parts(void **unused)
         expect_message(parts->lines->pdata[i]);
     }
     assert_int_equal(parts->names->len, 2);
+    assert_int_equal(parts->vcpus, 2);
+    assert_int_equal(parts->empty->len, 0);
     monitor_parts_free(parts);
     with_monitor(parts = monitor_parts(qmp, &error), { QMP_AWAIT, "query-cpus-fast" },
                  { QMP_ANSWER, "{}" });
@@ -167,11 +169,56 @@ static void test_machine_types(void **unused)
     expect_machine("xenfv", "", new, "xenfv");
 }
 
+static void test_changes(void **unused)
+{
+    g_auto(GStrv) args = g_strsplit(
+        "-smp 1,maxcpus=4 -drive file=/a,,b,format=raw,if=ide,index=2,media=cdrom,id=ide-5632 "
+        "-drive if=ide,index=3,media=cdrom,file=/c,id=ide-5696 -m 64",
+        " ", -1);
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    MonitorParts parts = { .empty = g_ptr_array_new(), .vcpus = 3 };
+    g_autofree char *left = NULL;
+
+    (void)unused;
+    g_ptr_array_add(parts.empty, (gpointer) "ide-5632");
+    update_carry_changes(&args, &parts, notes);
+    left = g_strjoinv(" ", args);
+    assert_string_equal(left, "-smp 3,maxcpus=4 -drive if=ide,index=2,media=cdrom,id=ide-5632 "
+                              "-drive if=ide,index=3,media=cdrom,file=/c,id=ide-5696 -m 64");
+    assert_int_equal(notes->len, 2);
+    for (guint i = 0; i < notes->len; i++) {
+        expect_message(notes->pdata[i]);
+    }
+    /* Vcpus that went offline stay in QEMU. */
+    parts.vcpus = 2;
+    update_carry_changes(&args, &parts, notes);
+    assert_string_equal(args[1], "3,maxcpus=4");
+    g_ptr_array_unref(parts.empty);
+}
+
+static void test_version(void **unused)
+{
+    g_autofree char *version = NULL, *none = NULL;
+    GError *error = NULL;
+
+    (void)unused;
+    with_monitor(version = monitor_version(qmp, &error), { QMP_AWAIT, "query-version" },
+                 { QMP_ANSWER, "{\"qemu\": {\"major\": 7, \"minor\": 2, \"micro\": 22}, "
+                               "\"package\": \"x\"}" });
+    expect_no_error(error);
+    assert_string_equal(version, "7.2.22");
+    with_monitor(none = monitor_version(qmp, &error), { QMP_AWAIT, "query-version" },
+                 { QMP_ANSWER, "{\"qemu\": 7}" });
+    assert_null(none);
+    expect_error(&error, XEN_PHYSMAP_ERROR_UNAVAILABLE, "query-version");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocked_reasons), cmocka_unit_test(test_no_vnc),
-        cmocka_unit_test(test_parts),           cmocka_unit_test(test_unplugged),
+        cmocka_unit_test(test_parts),           cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_version),         cmocka_unit_test(test_unplugged),
         cmocka_unit_test(test_machine_types),
     };
 

@@ -33,6 +33,9 @@
 /* No file that an update writes is larger. */
 #define FILE_MAX (80 * 1024 * 1024)
 
+/* A QEMU that hangs doesn't keep the others from being listed. */
+#define VERSION_TIMEOUT_MS 2000
+
 typedef struct Host {
     XenPhysmapOps *xenstore; /* the caller's */
     xc_interface *xc;
@@ -684,6 +687,18 @@ UpdateOps *update_host_new(XenPhysmapOps *xenstore)
         .remove_folder = host_remove_folder,
     };
     return ops;
+}
+
+char *update_host_version(const Domain *domain)
+{
+    g_autoptr(QmpClient) qmp = NULL;
+
+    if (domain->domid == 0 || domain->dm_domid != 0 ||
+        !(qmp = qmp_client_connect(domain->domid, NULL))) {
+        return NULL;
+    }
+    qmp_client_limit(qmp, VERSION_TIMEOUT_MS);
+    return monitor_version(qmp, NULL);
 }
 
 UpdateOps *update_host_open(XenPhysmapOps *xenstore, GError **error)

@@ -123,6 +123,12 @@ typedef struct UpdateOps {
  * caller's. */
 UpdateOps *update_host_new(XenPhysmapOps *xenstore);
 
+/*
+ * The version of the QEMU of a domain of this host. NULL when it can't be asked, in a stub domain for
+ * instance. Free with g_free.
+ */
+char *update_host_version(const Domain *domain);
+
 /* This host, for an update. It needs the rights of a toolstack. */
 UpdateOps *update_host_open(XenPhysmapOps *xenstore, GError **error);
 

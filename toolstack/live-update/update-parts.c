@@ -120,6 +120,73 @@ void update_drop_unplugged(GStrv *args, const GPtrArray *names, GPtrArray *notes
     drop_if(args, is_left_over, &dropping);
 }
 
+/* "COUNT,maxcpus=MAXIMUM", as libxl gives it, with another count. */
+static void carry_vcpus(char **value, guint vcpus, GPtrArray *notes)
+{
+    gsize digits = strspn(*value, G_CSET_DIGITS);
+    g_autofree char *given = g_strndup(*value, digits);
+    guint64 count;
+    char *other;
+
+    if (!g_ascii_string_to_unsigned(given, 10, 1, G_MAXUINT, &count, NULL) || count >= vcpus ||
+        ((*value)[digits] && (*value)[digits] != ',')) {
+        return;
+    }
+    g_ptr_array_add(notes, g_strdup_printf("it has %u vcpus now, and was started with %s; the new "
+                                           "QEMU gets %u",
+                                           vcpus, given, vcpus));
+    other = g_strdup_printf("%u%s", vcpus, *value + digits);
+    g_free(*value);
+    *value = other;
+}
+
+/* Without the medium and what is said of it. A comma in a path is doubled. */
+static char *without_medium(const char *value)
+{
+    g_auto(GStrv) parts = g_strsplit(value, ",", -1);
+    g_autoptr(GPtrArray) kept = g_ptr_array_new();
+    gboolean dropped = FALSE;
+
+    for (guint i = 0; parts[i]; i++) {
+        if (i == 0 || (*parts[i] && *parts[i - 1])) {
+            dropped = g_str_has_prefix(parts[i], "file=") || g_str_has_prefix(parts[i], "file.") ||
+                      g_str_has_prefix(parts[i], "format=");
+        }
+        if (!dropped) {
+            g_ptr_array_add(kept, parts[i]);
+        }
+    }
+    g_ptr_array_add(kept, NULL);
+    return g_strjoinv(",", (char **)kept->pdata);
+}
+
+static void carry_ejected(char **value, const GPtrArray *empty, GPtrArray *notes)
+{
+    g_autofree char *media = property(*value, "media"), *file = property(*value, "file");
+    g_autofree char *id = property(*value, "id");
+    g_autofree char *shown = id ? xen_physmap_escape(id, -1) : NULL;
+    char *other;
+
+    if (!file || !id || g_strcmp0(media, "cdrom") != 0 || !is_among(id, empty)) {
+        return;
+    }
+    g_ptr_array_add(notes, g_strdup_printf("the CD in %s was ejected, and stays so", shown));
+    other = without_medium(*value);
+    g_free(*value);
+    *value = other;
+}
+
+void update_carry_changes(GStrv *args, const MonitorParts *parts, GPtrArray *notes)
+{
+    for (guint i = 0; (*args)[i] && (*args)[i + 1]; i++) {
+        if (strcmp((*args)[i], "-smp") == 0) {
+            carry_vcpus(&(*args)[i + 1], parts->vcpus, notes);
+        } else if (strcmp((*args)[i], "-drive") == 0) {
+            carry_ejected(&(*args)[i + 1], parts->empty, notes);
+        }
+    }
+}
+
 static char *first_missing(const GPtrArray *lines, const GPtrArray *among)
 {
     for (guint i = 0; i < lines->len; i++) {
@@ -141,7 +208,8 @@ gboolean update_compare_parts(Update *update, GError **error)
 
     if (lost || found) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "the guest was changed since its start: its QEMU has %s, and the new one %s",
+                    "the guest was changed since its start: its QEMU has %s, and the new one %s; "
+                    "undo that change, or shut the guest down and start it again",
                     lost ? lost : "no more", found ? found : "hasn't");
     }
     return new && !lost && !found;

@@ -200,6 +200,12 @@ static gboolean look_at_images(Ready *ready, GError **error)
         g_autofree char *shown = xen_physmap_escape(image->path, -1);
         g_autofree char *trouble = NULL;
 
+        if (g_str_has_prefix(image->path, "/dev/fdset/")) {
+            refuse(ready,
+                   "a CD was inserted since its start, which another QEMU can't be given: xl "
+                   "cd-eject it, and insert it again after the update");
+            continue;
+        }
         /* Each look at one that doesn't answer leaves a process that can't be ended. */
         if (update_now(update) > deadline) {
             refuse(ready, "its disk images can't be looked at in time: %u of %u were", i,
@@ -243,8 +249,11 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
         return FALSE;
     }
     for (guint i = 0; i < blocked->len; i++) {
-        refuse(ready, "its QEMU can't save the state of its devices: %s",
-               (char *)g_ptr_array_index(blocked, i));
+        refuse(
+            ready,
+            "its QEMU can't save the state of its devices, for xl save and xl migrate neither: %s; "
+            "remove that device, or shut the guest down and start it again",
+            (char *)g_ptr_array_index(blocked, i));
     }
     for (guint i = 0; i < vnc->clients->len; i++) {
         note(update, "the VNC client %s will be disconnected",
@@ -256,6 +265,7 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
     }
     /* Also for the old program, should it have to be started again. */
     update_drop_unplugged(&update->old->args, parts->names, update->notes);
+    update_carry_changes(&update->old->args, parts, update->notes);
     return look_at_images(ready, error);
 }
 

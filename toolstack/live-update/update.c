@@ -550,6 +550,9 @@ static gboolean act(Update *update, const UpdateStep *step, GError **error)
         return FALSE;
     }
     fault("kill", step->name);
+    if (fault("stop", step->name)) {
+        raise(SIGSTOP);
+    }
     if (fault("fail", step->name)) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
                     "made to fail by " ENV_FAULT);

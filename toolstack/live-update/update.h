@@ -200,6 +200,12 @@ char *update_machine_type(const char *type, const char *old_help, const char *ne
 void update_drop_unplugged(GStrv *args, const GPtrArray *names, GPtrArray *notes);
 
 /*
+ * Changes QEMU's arguments to what it has now: vcpus that were added, and CDs that were ejected. Adds a
+ * note for each.
+ */
+void update_carry_changes(GStrv *args, const MonitorParts *parts, GPtrArray *notes);
+
+/*
  * Whether the QEMU in standby has the vcpus, PCI devices and drives that the guest's QEMU has now. With
  * others the guest would lose some, or find some again.
  */

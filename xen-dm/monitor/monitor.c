@@ -141,6 +141,7 @@ void monitor_parts_free(MonitorParts *parts)
     if (parts) {
         g_ptr_array_unref(parts->lines);
         g_ptr_array_unref(parts->names);
+        g_ptr_array_unref(parts->empty);
         g_free(parts);
     }
 }
@@ -175,6 +176,7 @@ static void add_line(MonitorParts *parts, const char *name, const char *format, 
 
 static void add_vcpu(MonitorParts *parts, JsonNode *vcpu)
 {
+    parts->vcpus++;
     add_line(parts, NULL, "vcpu %" G_GINT64_FORMAT, number_in(vcpu, "cpu-index"));
 }
 
@@ -209,6 +211,9 @@ static void add_drive(MonitorParts *parts, JsonNode *drive)
              : device      ? device
                            : "",
              file ? file : "nothing in it");
+    if (name && *name && !file) {
+        g_ptr_array_add(parts->empty, g_strdup(name));
+    }
 }
 
 static gint compare_lines(gconstpointer a, gconstpointer b)
@@ -228,6 +233,7 @@ MonitorParts *monitor_parts(QmpClient *qmp, GError **error)
 
     parts->lines = g_ptr_array_new_with_free_func(g_free);
     parts->names = g_ptr_array_new_with_free_func(g_free);
+    parts->empty = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < G_N_ELEMENTS(questions); i++) {
         g_autoptr(JsonNode) result =
             qmp_client_execute(qmp, questions[i].command, NULL, TIMEOUT_MS, error);
@@ -242,6 +248,23 @@ MonitorParts *monitor_parts(QmpClient *qmp, GError **error)
     }
     g_ptr_array_sort(parts->lines, compare_lines);
     return g_steal_pointer(&parts);
+}
+
+char *monitor_version(QmpClient *qmp, GError **error)
+{
+    g_autoptr(JsonNode) result = qmp_client_execute(qmp, "query-version", NULL, TIMEOUT_MS, error);
+    JsonNode *version = member_in(result, "qemu");
+    gint64 major = number_in(version, "major"), minor = number_in(version, "minor"),
+           micro = number_in(version, "micro");
+
+    if (!result || major < 0 || minor < 0 || micro < 0) {
+        if (result) {
+            unexpected("query-version", error);
+        }
+        return NULL;
+    }
+    return g_strdup_printf("%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT, major,
+                           minor, micro);
 }
 
 static void image_free(gpointer data)

@@ -28,12 +28,17 @@ GPtrArray *monitor_blocked_reasons(QmpClient *qmp, GError **error);
 typedef struct MonitorParts {
     GPtrArray *lines; /* one for each vcpu, PCI device and drive, in order; escaped */
     GPtrArray *names; /* the ids of its PCI devices, and the names of its drives */
+    GPtrArray *empty; /* the names of drives with nothing in them */
+    guint vcpus;
 } MonitorParts;
 
 MonitorParts *monitor_parts(QmpClient *qmp, GError **error);
 
 /* NULL is allowed. */
 void monitor_parts_free(MonitorParts *parts);
+
+/* QEMU's version, as "7.2.22". Free with g_free. */
+char *monitor_version(QmpClient *qmp, GError **error);
 
 typedef struct MonitorImage {
     char *path;
