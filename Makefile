@@ -153,13 +153,15 @@ fetch-box:
 
 JOBS := $(shell nproc)
 RUN := tests/run -j $(JOBS)
+# A make inside of this one uses all processors, also when this one wasn't told to.
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j $(JOBS))
 
 # $(call copy,FOLDER,ARGUMENTS,TARGETS): a copy of the source tree in FOLDER, configured with ARGUMENTS
 # and built, so that build/ stays what it was configured to be.
 copy = mkdir -p $(1) && find $(1) -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} + && \
 	tar -c --exclude=./build --exclude=./.git . | tar -x -C $(1) && cd $(1) && \
 	{ [ build/config.mk -nt configure ] || ./configure $(2) >/dev/null; } && \
-	$(MAKE) $(if $(findstring jobserver,$(MAKEFLAGS)),,-j $(JOBS)) $(3)
+	$(MAKE) $(PARALLEL) $(3)
 
 # The unit tests under AddressSanitizer and UndefinedBehaviorSanitizer. The launcher's preload a
 # library with them into programs that don't have them.
@@ -173,11 +175,13 @@ asan: have-cmocka
 clang:
 	@$(call copy,build/clang,--enable-werror CC=clang,all unit-tests)
 
-# The box comes last; it takes most of the time. With SUITE=NAME the programs of Xen are those of
-# another Debian than this machine's.
-.PHONY: check
-check: have-cmocka fetch-box all asan $(UNIT_TESTS) $(XENSTORED_TESTS) $(ATTACK_TESTS)
-check: $(patsubst tests/fuzz/fuzz-%.c,build/tests/fuzz/replay-%,$(wildcard tests/fuzz/fuzz-*.c))
+# The box takes most of the time; the other programs run beside it. With SUITE=NAME the programs of Xen
+# are those of another Debian than this machine's.
+.PHONY: check check-programs
+check-programs: fetch-box all asan $(UNIT_TESTS) $(XENSTORED_TESTS) $(ATTACK_TESTS)
+check-programs: $(patsubst tests/fuzz/fuzz-%.c,build/tests/fuzz/replay-%,$(wildcard tests/fuzz/fuzz-*.c))
+check: have-cmocka
+	@$(MAKE) $(PARALLEL) check-programs
 	@$(RUN) $(UNIT_TESTS) $(UNIT_SCRIPTS) -t 900 $(ASAN_TESTS) -t 120 tests/fuzz/seeds -t 400 $(API_CHECKS) \
 		$(XENSTORED_CHECKS) -t 600 $(ATTACK_CHECKS) -t 400 $(PACKAGE_CHECKS) -t 3000 tests/xen/check
 
@@ -193,12 +197,12 @@ check-xenstored: have-cmocka fetch-box $(XENSTORED_TESTS)
 check-attack: have-cmocka fetch-box all $(XENSTORED_TESTS) $(ATTACK_TESTS)
 	@tests/run -t 600 $(ATTACK_CHECKS)
 
-# What runs programs of Xen, in full on each suite.
+# What runs programs of Xen, on each suite: all scenarios, with all rounds. It takes hours.
 SUITES ?= bookworm trixie
 .PHONY: check-suites
 check-suites: have-cmocka all $(XENSTORED_TESTS)
 	@status=0; for suite in $(SUITES); do \
-		echo "$$suite"; SUITE=$$suite tests/run $(XENSTORED_CHECKS) -t 3000 tests/xen/check || status=1; \
+		echo "$$suite"; SUITE=$$suite FULL=yes tests/run $(XENSTORED_CHECKS) -t 20000 tests/xen/check || status=1; \
 	done; exit $$status
 
 .PHONY: check-asan
