@@ -27,10 +27,10 @@
 /* One page of buffered requests, and one with a request for each vcpu. */
 #define SERVER_PAGES 2
 
-/* Of its command line, up to the domid. */
+/* The words of its command line, up to the domid. */
 #define SAVE_HELPER_WORDS 5
 
-/* No file that an update writes is larger. */
+/* Larger than any file that an update writes. */
 #define FILE_MAX (80 * 1024 * 1024)
 
 /* A QEMU that hangs doesn't keep the others from being listed. */
@@ -158,7 +158,7 @@ static void host_process_let_go(void *opaque, ProcessStart *start)
     process_let_go(start);
 }
 
-/* The beginning of a file of the kernel's; "" when it can't be read. */
+/* The beginning of a file in /proc; "" when it can't be read. */
 static void read_beginning(const char *path, char *text, gsize size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -170,8 +170,10 @@ static void read_beginning(const char *path, char *text, gsize size)
     text[MAX(n, 0)] = '\0';
 }
 
-/* The kernel's word, not the process's. The line is among the first; other descriptors can have more
- * than there is memory for, those of epoll for example. */
+/*
+ * Asks the kernel, not the process. The line is near the beginning. The text of other descriptors,
+ * for example of epoll, can be larger than memory.
+ */
 static gboolean host_process_has_pty(void *opaque, const ProcessId *id, guint number)
 {
     g_autofree char *folder = g_strdup_printf("/proc/%d/fdinfo", (int)id->pid);
@@ -192,8 +194,9 @@ static gboolean host_process_has_pty(void *opaque, const ProcessId *id, guint nu
 }
 
 /*
- * xl and libvirt save through this program: --save-domain, one or two descriptors (by libxl's version),
- * the domid. A descriptor of the domid's number isn't told from it: that refuses once too often.
+ * xl and libvirt save through this program. Its arguments are --save-domain, one or two descriptors
+ * (depending on libxl's version), and the domid. A descriptor with the domid's number is mistaken
+ * for the domid; then an update is refused without need.
  */
 static gboolean saves_domain(const char *cmdline, gsize length, guint32 domid)
 {
@@ -241,7 +244,7 @@ static char *host_other_at_work(void *opaque, guint32 domid)
         g_autofree char *cmdline = NULL;
         gsize length;
 
-        /* Anybody can have these words, but not root's ids. What is read ends with a NUL of GLib's. */
+        /* Anybody can use these words, but not root's ids. GLib ends what it reads with a NUL. */
         if (g_ascii_isdigit(*name) && process_has_ids(atoi(name), "Uid", geteuid()) &&
             g_file_get_contents(path, &cmdline, &length, NULL) &&
             saves_domain(cmdline, length, domid)) {
@@ -279,7 +282,7 @@ static gboolean host_monitor_cont(void *opaque, guint32 domid, GError **error)
     return qmp && monitor_cont(qmp, error);
 }
 
-/* Takes in the device state while QEMU writes it, which waits for a command's answer meanwhile. */
+/* A thread that reads the device state while QEMU writes it and the caller waits for the answer. */
 typedef struct Drain {
     int pipe, done;
     GByteArray *state;
@@ -287,7 +290,7 @@ typedef struct Drain {
     gboolean too_long;
 } Drain;
 
-/* FALSE at the end of what can be read now. */
+/* FALSE when nothing more can be read now. */
 static gboolean drain_some(Drain *drain)
 {
     guint8 buffer[65536];
@@ -317,12 +320,12 @@ static gpointer drain(gpointer data)
             pollfds[0].fd = -1;
         }
     }
-    /* Whoever writes more than the limit is told so by its next write. */
+    /* If QEMU writes more than the limit, its next write fails. */
     close(drain->pipe);
     return NULL;
 }
 
-/* QEMU gets one end of a pipe: it has nothing then that it could change afterwards. */
+/* QEMU gets one end of a pipe, so it can't change the state afterwards. */
 static gboolean host_monitor_save(void *opaque, guint32 domid, GByteArray *state, gsize limit,
                                   GError **error)
 {
@@ -347,8 +350,8 @@ static gboolean host_monitor_save(void *opaque, guint32 domid, GByteArray *state
         return FALSE;
     }
     /*
-     * QEMU's end blocks, ours doesn't. QEMU opens its end again, as the user that it is now; nobody
-     * else can reach a pipe that has no name.
+     * QEMU's end blocks, ours doesn't. QEMU opens its end again, as the user that it is now, so
+     * everybody may write. Nobody else can reach a pipe that has no name.
      */
     fcntl(ends[1], F_SETFL, 0);
     fchmod(ends[1], 0602);
@@ -356,7 +359,7 @@ static gboolean host_monitor_save(void *opaque, guint32 domid, GByteArray *state
     thread = g_thread_new("device-state", drain, &job);
     saved = monitor_save(qmp, ends[1], error);
     close(ends[1]);
-    /* What QEMU wrote before its answer is in the pipe by now. */
+    /* All that QEMU wrote before its answer is in the pipe now. */
     saved = write(job.done, &one, sizeof one) == sizeof one && saved;
     g_thread_join(thread);
     close(job.done);
@@ -503,7 +506,7 @@ static int host_lock(void *opaque, const char *path)
         errno = errnum;
         return -1;
     }
-    /* libxl removes its lock with the domain: then another file has the name. */
+    /* libxl removes its lock with the domain; another file may have the name then. */
     if (fd >= 0 && (fstat(fd, &held) || stat(path, &named) || held.st_ino != named.st_ino)) {
         close(fd);
         errno = EWOULDBLOCK;

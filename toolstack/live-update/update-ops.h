@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* All that an update asks of the world, as one table of operations; and the one that is this host. */
+/* The operations through which an update reaches the world, as a table; and this host's table. */
 #ifndef XEN_PHYSMAP_UPDATE_OPS_H
 #define XEN_PHYSMAP_UPDATE_OPS_H
 
@@ -10,7 +10,7 @@
 typedef struct MonitorVnc MonitorVnc;
 typedef struct MonitorParts MonitorParts;
 
-/* What Xen says of a domain. */
+/* A domain's state in Xen. */
 typedef struct IoreqInfo {
     gboolean hvm, paused, shutdown, dying;
 } IoreqInfo;
@@ -33,7 +33,7 @@ typedef struct UpdateOps {
     gint64 (*now)(void *opaque);
     void (*sleep)(void *opaque, gint64 us);
 
-    /* Processes; see the functions of the same names in process.h. */
+    /* Processes; see the functions with the same names in process.h. */
     Process *(*process_read)(void *opaque, pid_t pid, guint32 domid, GError **error);
     gboolean (*process_copy_program)(void *opaque, const Process *process, const char *path,
                                      GError **error);
@@ -44,7 +44,7 @@ typedef struct UpdateOps {
     char *(*process_ask)(void *opaque, const char *const *argv, GError **error);
     gboolean (*process_is_alive)(void *opaque, const ProcessId *id);
     gboolean (*process_end)(void *opaque, const ProcessId *id, GError **error);
-    /* With all that it started; see process-rest.h. */
+    /* Also ends the processes that it started; see process-rest.h. */
     gboolean (*process_end_all)(void *opaque, const ProcessId *id, uid_t user, gboolean own,
                                 const ProcessId *spare, GPtrArray *notes, GError **error);
     char *(*process_ending)(void *opaque, const ProcessId *id);
@@ -68,15 +68,15 @@ typedef struct UpdateOps {
     GPtrArray *(*layout_check)(void *opaque, const Domain *domain, XenPhysmapTable **table,
                                GPtrArray *notes, GError **error);
 
-    /* Who saves or migrates the domain just now, in words; NULL: nobody. */
+    /* Who is saving or migrating the domain, in words; NULL if nobody is. */
     char *(*other_at_work)(void *opaque, guint32 domid);
 
     /* The monitor of the QEMU that listens at the domain's socket; see monitor.h. */
     gboolean (*monitor_running)(void *opaque, guint32 domid, gboolean *running, GError **error);
-    /* Of that one, or of the one in standby beside it. */
+    /* Of that QEMU, or of the one in standby beside it. */
     MonitorParts *(*monitor_parts)(void *opaque, guint32 domid, gboolean standby, GError **error);
     gboolean (*monitor_cont)(void *opaque, guint32 domid, GError **error);
-    /* Appends the device state, at most `limit` bytes of it. */
+    /* Appends the device state; an error if it is longer than `limit` bytes. */
     gboolean (*monitor_save)(void *opaque, guint32 domid, GByteArray *state, gsize limit,
                              GError **error);
     GPtrArray *(*monitor_blocked_reasons)(void *opaque, guint32 domid, GError **error);
@@ -95,7 +95,7 @@ typedef struct UpdateOps {
     int (*server_look)(void *opaque, guint32 domid, guint id);
     int (*server_switch_off)(void *opaque, guint32 domid, guint id);
     int (*server_destroy)(void *opaque, guint32 domid, guint id);
-    /* Its page of buffered requests and the one with a request for each vcpu, to read. */
+    /* Maps its page of buffered requests and the page with a request for each vcpu, read-only. */
     const volatile void *(*server_map)(void *opaque, guint32 domid, guint id, void **handle);
     void (*server_unmap)(void *opaque, void *handle);
 
@@ -111,11 +111,13 @@ typedef struct UpdateOps {
     int (*room)(void *opaque, const char *path, guint64 *bytes);
     /* The whole file, with a NUL after its *length bytes; NULL with errno. Free with g_free. */
     char *(*read_file)(void *opaque, const char *path, gsize *length);
-    /* Replaces the file at once by one that root alone reads and that is on the disk. */
+    /*
+     * Replaces the file atomically. Only root can read the new one, and it is synced to the disk.
+     */
     int (*write_file)(void *opaque, const char *path, const void *data, gsize length);
     int (*rename)(void *opaque, const char *from, const char *to);
     int (*unlink)(void *opaque, const char *path);
-    /* A folder with the files in it. */
+    /* Removes a folder and the files in it. */
     void (*remove_folder)(void *opaque, const char *path);
 } UpdateOps;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The vcpus, cards and disks that a guest has now: not those that it was started with. */
+/* The vcpus, cards and disks that a guest has now, not those that it was started with. */
 #include "update.h"
 
 #include <string.h>
@@ -27,7 +27,7 @@ static gboolean is_among(const char *name, const GPtrArray *names)
     return g_ptr_array_find_with_equal_func((GPtrArray *)names, name, g_str_equal, NULL);
 }
 
-/* The id of the network card that this "-device" is, or NULL. */
+/* The id of the network card that this "-device" makes, or NULL. */
 static char *card_of(const char *option, const char *value)
 {
     g_autofree char *netdev = strcmp(option, "-device") == 0 ? property(value, "netdev") : NULL;
@@ -35,7 +35,7 @@ static char *card_of(const char *option, const char *value)
     return netdev ? property(value, "id") : NULL;
 }
 
-/* QEMU's name of the emulated disk that this "-drive" is, or NULL. */
+/* QEMU's name for the emulated disk that this "-drive" makes, or NULL. */
 static char *disk_of(const char *option, const char *value)
 {
     gboolean is_drive = strcmp(option, "-drive") == 0;
@@ -60,7 +60,7 @@ static gboolean is_netdev(const char *option, const char *value, const GPtrArray
     return id && is_among(id, dropped);
 }
 
-/* Drops each option with a value that `should` says, together with it. */
+/* Drops each option for which `should` returns TRUE, with its value. */
 static void drop_if(GStrv *args,
                     gboolean (*should)(const char *option, const char *value, gpointer data),
                     gpointer data)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is looked at before an update: whether everything can be carried, and the new program. */
+/* The preflight of an update: checks the guest, its QEMU, and the new program. */
 #include "update.h"
 
 #include <errno.h>
@@ -11,16 +11,16 @@
 #include "monitor.h"
 #include "qemu-args.h"
 
-/* More than any device state seen, beside the pages that are kept. */
+/* More than any device state seen so far, without the pages that are kept. */
 #define STATE_ROOM (16 * 1024 * 1024)
 
-/* For all disk images, which may lie on a file system that QEMU itself serves. */
+/* For all disk images together; they may be on a file system that QEMU itself serves. */
 #define IMAGES_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
 
 typedef struct Ready {
     Update *update;
     GPtrArray *reasons; /* to refuse */
-    char *vnc_service;  /* the port that the VNC server has; NULL: none */
+    char *vnc_service;  /* the port of the VNC server; NULL: there is none */
 } Ready;
 
 static void refuse(Ready *ready, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -97,8 +97,9 @@ static Process *find_qemu(Update *update, GError **error)
 }
 
 /*
- * These keep all their indices in the page that they share with the guest, and take a guest that is
- * connected already. A disk's begin at 0 when it connects: requests would be done twice.
+ * These backends keep all their indices in the page that they share with the guest, so a new QEMU
+ * can take over a connected guest. A disk's indices begin at 0 when it connects, so requests would
+ * be done twice.
  */
 static gboolean is_carried(const char *path)
 {
@@ -152,7 +153,7 @@ static gboolean look_at_passthrough(Ready *ready, GError **error)
     return TRUE;
 }
 
-/* The value of "name=" in a comma-separated argument, which may be given as "NAME=VALUE,...". */
+/* Whether a comma-separated argument has a property that begins with `name` ("fd="). */
 static gboolean has_property(const char *argument, const char *name)
 {
     const char *at = argument;
@@ -187,7 +188,10 @@ static void look_at_arguments(Ready *ready)
     }
 }
 
-/* The old QEMU gives its images up with its state, and opens them again if it is to go on. */
+/*
+ * The old QEMU closes its images when it saves its state, and opens them again if the update goes
+ * back.
+ */
 static gboolean look_at_images(Ready *ready, GError **error)
 {
     const Update *update = ready->update;
@@ -206,7 +210,7 @@ static gboolean look_at_images(Ready *ready, GError **error)
                    "cd-eject it, and insert it again after the update");
             continue;
         }
-        /* Each look at one that doesn't answer leaves a process that can't be ended. */
+        /* Each image that doesn't answer leaves a process that can't be ended. */
         if (update_now(update) > deadline) {
             refuse(ready, "its disk images can't be looked at in time: %u of %u were", i,
                    images->len);
@@ -251,7 +255,7 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
     for (guint i = 0; i < blocked->len; i++) {
         refuse(
             ready,
-            "its QEMU can't save the state of its devices, for xl save and xl migrate neither: %s; "
+            "its QEMU can't save the state of its devices, so xl save and xl migrate fail too: %s; "
             "remove that device, or shut the guest down and start it again",
             (char *)g_ptr_array_index(blocked, i));
     }
@@ -263,7 +267,7 @@ static gboolean look_at_qemu(Ready *ready, GError **error)
     if (!(parts = ops->monitor_parts(ops->opaque, domid, FALSE, error))) {
         return FALSE;
     }
-    /* Also for the old program, should it have to be started again. */
+    /* For the old program too, in case it has to be started again. */
     update_drop_unplugged(&update->old->args, parts->names, update->notes);
     update_carry_changes(&update->old->args, parts, update->notes);
     return look_at_images(ready, error);
@@ -323,7 +327,7 @@ static char *line_of(const char *text, const char *word)
     return NULL;
 }
 
-/* The type that an alias stands for, or NULL. */
+/* The type that an alias means, or NULL. */
 static char *alias_in(const char *line)
 {
     const char *alias = strstr(line, "(alias of ");
@@ -343,7 +347,9 @@ char *update_machine_type(const char *type, const char *old_help, const char *ne
     g_autofree char *same = line_of(new_help, meant);
     g_autofree char *shown = xen_physmap_escape(meant, -1);
 
-    /* As it was given, if both programs take it for the same type, or the old one wasn't asked. */
+    /*
+     * Unchanged, if it means the same to both programs, or if the old program's answer isn't known.
+     */
     if (new_line && (!old_line || g_strcmp0(old_alias, new_alias) == 0)) {
         return g_strdup(type);
     }
@@ -432,7 +438,10 @@ static void look_at_program(Ready *ready)
         refuse(ready, "%s", problem->message);
         return;
     }
-    /* Without the component there is no standby: it would touch a guest that the old QEMU serves. */
+    /*
+     * Without the component there is no standby, and it would touch a guest that the old QEMU
+     * serves.
+     */
     if (!loaded) {
         refuse(ready,
                "%s doesn't load the component: its file has to have 'qemu' in its name, and "
@@ -444,7 +453,7 @@ static void look_at_program(Ready *ready)
     look_at_devices(ready);
 }
 
-/* The program to go back to has to be there when the old process isn't any more. */
+/* Going back needs the old program, even when the old process is gone. */
 static gboolean secure_old_program(Update *update, GError **error)
 {
     const UpdateOps *ops = update->ops;
@@ -464,7 +473,7 @@ static gboolean secure_old_program(Update *update, GError **error)
            ops->process_keep_data_folders(ops->opaque, old, error);
 }
 
-/* With "to=", QEMU would find the old one's port taken, and settle on another. */
+/* With "to=", QEMU would see that the old QEMU has the port, and choose another one. */
 static void keep_display(Update *update, const char *service)
 {
     const char *given = qemu_args_value((const char *const *)update->new_args, "-vnc");
@@ -489,7 +498,7 @@ static void keep_display(Update *update, const char *service)
     process_set_argument(&update->new_args, "-vnc", value->str);
 }
 
-/* QEMU truncates the file that a port writes to, unless it is told to append. */
+/* QEMU truncates a serial port's file, unless it is told to append. */
 static void keep_serial_files(GStrv *args)
 {
     for (guint i = 0; (*args)[i] && (*args)[i + 1]; i++) {
@@ -510,7 +519,7 @@ static void keep_serial_files(GStrv *args)
 
 static void set_arguments(Update *update, const char *vnc_service, char **set_args)
 {
-    /* Also for the old program, should it have to be started again. */
+    /* For the old program too, in case it has to be started again. */
     keep_serial_files(&update->old->args);
     update->new_args = g_strdupv(update->old->args);
     keep_display(update, vnc_service);
@@ -565,7 +574,7 @@ char *update_unfit(const UpdateOps *ops, const Domain *domain, gboolean outdated
         return g_strdup("it has no records: a PVH guest, or its QEMU wasn't started through "
                         "xen-physmap-qemu");
     }
-    /* What can't be told is refused with its reason later. */
+    /* If that isn't known, the preflight refuses the guest, with the reason. */
     return outdated && update_is_outdated(ops, domain, &is_outdated, NULL) && !is_outdated
                ? g_strdup("its QEMU runs the program that is on the disk")
                : NULL;
@@ -596,7 +605,7 @@ static gboolean look(Ready *ready, const UpdateOptions *options, GError **error)
     if (!look_at_layout(ready, error)) {
         return FALSE;
     }
-    /* It is started in the old one's folder. */
+    /* The new QEMU is started in the old one's working directory. */
     update->new_program =
         options->qemu ? g_canonicalize_filename(options->qemu, NULL) : g_strdup(update->old->exe);
     set_arguments(update, ready->vnc_service, options->set_args);

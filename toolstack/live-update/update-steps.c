@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The steps of an update, each with its way back. */
+/* The steps of an update, each with its undo. */
 #include "update.h"
 
 #include <errno.h>
@@ -14,19 +14,19 @@
 #define PTY_MAX 9999999
 #define HOST_MAX 255
 
-/* Larger than any device state seen. */
+/* Larger than any device state seen so far. */
 #define STATE_MAX (64 * 1024 * 1024)
 
-/* Nobody waits for this word; it only isn't "running". */
+/* Nobody waits for this word. All that matters is that it isn't "running". */
 #define DM_STATE_UPDATING "updating"
 #define DM_STATE_RUNNING "running"
 
 #define POLL_MS 2
 
-/* A look at xenstore costs a small dom0 some of the time in which QEMU could start. */
+/* Each look at xenstore takes processor time, of which QEMU needs all in a small dom0. */
 #define RUNNING_POLL_US (15 * G_TIME_SPAN_MILLISECOND)
 
-/* The old QEMU gets so long to come back, whatever --timeout says. */
+/* The time that the old QEMU gets to come back, whatever --timeout is. */
 #define BACK_TIMEOUT_US (120 * G_TIME_SPAN_SECOND)
 
 static gboolean fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -55,7 +55,7 @@ static gboolean at_socket(const Update *update, SocketFunc func, const char *pat
     return TRUE;
 }
 
-/* The sockets that QEMU listens on at a path, by its arguments and the launcher's. */
+/* Calls `func` for each path that QEMU listens on, by its arguments and the launcher's. */
 static gboolean each_socket(const Update *update, SocketFunc func, GError **error)
 {
     static const char *const words[] = { "path=", "unix:" };
@@ -84,7 +84,7 @@ static gboolean each_socket(const Update *update, SocketFunc func, GError **erro
     return TRUE;
 }
 
-/* Where a QEMU in standby listens; NULL when there is no socket. */
+/* The socket that a QEMU in standby listens on for this path; NULL when there is none. */
 static char *next_socket(const UpdateOps *ops, const char *path)
 {
     g_autofree char *next = g_strconcat(path, STANDBY_SUFFIX, NULL);
@@ -92,7 +92,7 @@ static char *next_socket(const UpdateOps *ops, const char *path)
     return ops->is_socket(ops->opaque, next) ? g_steal_pointer(&next) : NULL;
 }
 
-/* In place of the old QEMU's. */
+/* Replaces the old QEMU's socket by the new one's. */
 static int take_socket(const UpdateOps *ops, const char *path)
 {
     g_autofree char *next = next_socket(ops, path);
@@ -127,13 +127,13 @@ static gboolean end(const Update *update, const ProcessId *id, GError **error)
     return update->ops->process_end(update->ops->opaque, id, error);
 }
 
-/* The QEMU that the guest is to have when the update is undone: the old one, or its program again. */
+/* The QEMU that serves the guest after an undo: the old process, or its program started again. */
 const ProcessId *update_current(const Update *update)
 {
     return update->returner.pid ? &update->returner : &update->old->id;
 }
 
-/* Nothing can serve the guest any more: going back ends here. */
+/* No QEMU can serve the guest any more, so going back ends here. */
 static gboolean lose(Update *update, GError **error, const char *what)
 {
     update->lost = TRUE;
@@ -143,9 +143,10 @@ static gboolean lose(Update *update, GError **error, const char *what)
 /* prepare */
 
 /*
- * A backend in QEMU is in state 2 while it waits for the guest, and in 4 while that is connected. QEMU
- * sets one up whose state is 1, and only then. The new QEMU does so beside the old one: it gets as far
- * as to bind the guest's event channel, which the old one has, and tries again when something changes.
+ * A backend in QEMU has state 2 while it waits for the guest, and 4 while the guest is connected.
+ * QEMU only sets up a backend whose state is 1. The new QEMU does that beside the old one. It fails
+ * to bind the guest's event channel, which the old one has bound, and tries again when something
+ * changes.
  */
 static gboolean begin_backend(Update *update, const char *path, gpointer data, GError **error)
 {
@@ -160,7 +161,7 @@ static gboolean begin_backend(Update *update, const char *path, gpointer data, G
            update_write_node(update, node, "1", error);
 }
 
-/* As the old QEMU has it. */
+/* The state that it has with the old QEMU. */
 static gboolean set_backend_up(Update *update, const char *path, gpointer data, GError **error)
 {
     g_autofree char *node = g_strconcat(path, "/state", NULL);
@@ -179,7 +180,7 @@ static gboolean set_backend_up(Update *update, const char *path, gpointer data, 
            update_write_node(update, node, connected ? "4" : "2", error);
 }
 
-/* QEMU looks at a backend again when something below it is written, be it the same. */
+/* QEMU looks at a backend again when a node below it is written, even with the same value. */
 static gboolean poke_backend(Update *update, const char *path, gpointer data, GError **error)
 {
     g_autofree char *node = g_strconcat(path, "/frontend-id", NULL);
@@ -190,7 +191,7 @@ static gboolean poke_backend(Update *update, const char *path, gpointer data, GE
            (!value || update_write_node(update, node, value, error));
 }
 
-/* A QEMU that was killed has no chance to remove its server from Xen. */
+/* A QEMU that is killed can't remove its server from Xen. */
 static gboolean end_taker(Update *update, GError **error)
 {
     update->ops->process_let_go(update->ops->opaque, &update->held);
@@ -204,7 +205,10 @@ static gboolean unprepare(Update *update, GError **error)
     g_autofree char *path = update_path(update, UPDATE_STATE_FILE);
 
     update->ops->unlink(update->ops->opaque, path);
-    /* Here, where the guest was let run, so that another try doesn't undo somebody else's pause. */
+    /*
+     * Done here and not when the guest is unpaused: if it fails and is tried again, nobody else's
+     * pause is undone.
+     */
     if (!ioreq_retire_servers(update->ops, update->domain->domid, update->spent, error) ||
         !end_taker(update, error)) {
         return FALSE;
@@ -213,7 +217,7 @@ static gboolean unprepare(Update *update, GError **error)
            update_each_backend(update, set_backend_up, NULL, error);
 }
 
-/* On the way forward there is --timeout, and on the way back `deadline`. */
+/* --timeout limits the way forward, `deadline` the way back. */
 static gboolean is_over(Update *update, gboolean forward, gint64 deadline, const char *what,
                         GError **error)
 {
@@ -232,7 +236,7 @@ static gboolean await_held(Update *update, gboolean forward, GError **error)
     gint64 deadline = update_now(update) + BACK_TIMEOUT_US;
 
     while (!ops->process_is_held(ops->opaque, &update->held, POLL_MS)) {
-        /* How it ended can be told only when it has. */
+        /* How it ended is only known when it has ended. */
         gboolean alive = is_alive(update, &update->held.id);
         g_autofree char *ending = ops->process_ending(ops->opaque, &update->held.id);
 
@@ -247,9 +251,9 @@ static gboolean await_held(Update *update, gboolean forward, GError **error)
 }
 
 /*
- * Starts a QEMU beside the one that serves the guest, and waits until it is set up. It does nothing
- * before its pid is in the journal: one that --resume didn't know of would make its I/O request
- * server later, and leave it.
+ * Starts a QEMU beside the one that serves the guest, and waits until it is set up. QEMU waits
+ * until its pid is in the journal. Otherwise --resume wouldn't know of it, and its I/O request
+ * server would be left behind.
  */
 static gboolean hold_qemu(Update *update, const char *program, GStrv args, gboolean forward,
                           GError **error)
@@ -266,7 +270,7 @@ static gboolean hold_qemu(Update *update, const char *program, GStrv args, gbool
            await_held(update, forward, error);
 }
 
-/* Nearly all of the time that it takes to start a QEMU; the guest runs on the old one meanwhile. */
+/* This takes nearly all of the time that QEMU needs to start. The guest runs on the old QEMU. */
 static gboolean prepare(Update *update, GError **error)
 {
     return update_each_backend(update, begin_backend, NULL, error) &&
@@ -309,7 +313,7 @@ static gboolean unpause_new(Update *update, GError **error)
     if (!ioreq_info(update->ops, update->domain->domid, &info, error)) {
         return FALSE;
     }
-    /* It had the old QEMU log what it writes to the guest's memory, which the new one doesn't. */
+    /* The old QEMU logged its writes to the guest's memory. The new one doesn't. */
     if (info.paused && update_is_disturbed(update, error)) {
         return FALSE;
     }
@@ -362,7 +366,7 @@ static char *dm_state_node(const Update *update)
                            update->domain->domid);
 }
 
-/* What libxl has of a QEMU: xl destroy ends the process that the pid names. */
+/* What libxl knows of a QEMU: xl destroy ends the process with this pid. */
 static gboolean name_qemu(Update *update, const ProcessId *id, const char *state, GError **error)
 {
     g_autofree char *node = dm_state_node(update);
@@ -374,7 +378,10 @@ static gboolean name_qemu(Update *update, const ProcessId *id, const char *state
            update_write_node(update, node, state, error);
 }
 
-/* Feeds the QEMU that was let go, and waits until it reports to run, which it may only after the gate. */
+/*
+ * Writes the state to the QEMU that was let go, and waits until it reports that it is running. It
+ * does so only when it has passed the gate.
+ */
 static gboolean await_running(Update *update, const ProcessId *id, gboolean forward, GError **error)
 {
     const UpdateOps *ops = update->ops;
@@ -409,7 +416,7 @@ static gboolean await_running(Update *update, const ProcessId *id, gboolean forw
     }
 }
 
-/* Has the QEMU that is held take the guest over. */
+/* Lets the QEMU in standby take the guest over. */
 static gboolean let_go(Update *update, const ProcessId *id, gboolean forward, GError **error)
 {
     return load_state(update, error) && name_qemu(update, id, DM_STATE_UPDATING, error) &&
@@ -433,8 +440,8 @@ static gboolean end_new(Update *update, GError **error)
         return FALSE;
     }
     /*
-     * A write would bring nodes back of a domain that was destroyed meanwhile. libxl removes them
-     * first, and waits then for its lock, which we have.
+     * If the domain was destroyed, a write would create its nodes again. libxl removes them first,
+     * and then waits for its lock, which we hold.
      */
     if (info.dying || !vm) {
         return fail(error, "it was destroyed");
@@ -448,19 +455,21 @@ static gboolean end_current(Update *update, GError **error)
     return end(update, &update->returner, error) && end(update, &update->old->id, error);
 }
 
-/* Clears the way for the old program: its process is gone, and its server may be there still. */
+/* Prepares for the old program: its process is gone, but its server may still exist. */
 static gboolean clear_old(Update *update, GError **error)
 {
     guint32 domid = update->domain->domid;
     guint there;
 
-    /* An earlier try to come back may have got half way. */
+    /* An earlier attempt may have been cut off half-way. */
     update->ops->process_let_go(update->ops->opaque, &update->held);
     if (!end(update, &update->taker, error) || !end_current(update, error) ||
         !ioreq_servers(update->ops, domid, &there, error)) {
         return FALSE;
     }
-    /* The first one's server, if it left it: a vcpu may have to take an answer from there. */
+    /*
+     * The first process's server, if it left one: a vcpu may still have to take an answer from it.
+     */
     if (!update->spent) {
         update->spent = update->servers;
     }
@@ -469,7 +478,7 @@ static gboolean clear_old(Update *update, GError **error)
            ioreq_switch_off(update->ops, domid, update->spent, error);
 }
 
-/* The old program on the saved state, when its process is gone. */
+/* Starts the old program on the saved state, when its process is gone. */
 static gboolean restart_old(Update *update, GError **error)
 {
     guint there;
@@ -477,7 +486,7 @@ static gboolean restart_old(Update *update, GError **error)
     if (!clear_old(update, error) || !update_each_backend(update, begin_backend, NULL, error)) {
         return FALSE;
     }
-    /* Until it takes over, it may have to be killed, so record its pid and its server first. */
+    /* It may have to be killed before it takes over, so record its pid and its server first. */
     if (!hold_qemu(update, update->old_program, update->old->args, FALSE, error) ||
         !ioreq_servers(update->ops, update->domain->domid, &there, error)) {
         return FALSE;
@@ -488,14 +497,14 @@ static gboolean restart_old(Update *update, GError **error)
     return update_journal_write(update, error) && let_go(update, &update->returner, FALSE, error);
 }
 
-/* Has the old QEMU, or its program on the saved state, ready for the guest. */
+/* Makes the old QEMU, or its program on the saved state, ready to serve the guest. */
 static gboolean go_on(Update *update, GError **error)
 {
     const UpdateOps *ops = update->ops;
     guint32 domid = update->domain->domid;
     gboolean running;
 
-    /* It may have crashed by itself meanwhile. */
+    /* It may have crashed in the meantime. */
     if (!is_alive(update, update_current(update))) {
         if (!update->state && !update_is_saved(update)) {
             return lose(update, error, "the old QEMU ended before its device state was saved");
@@ -505,7 +514,7 @@ static gboolean go_on(Update *update, GError **error)
         }
     }
     if (update->returner.pid) {
-        /* Which an earlier run may have started, and been cut off. */
+        /* An earlier run may have started it and been cut off. */
         if (!await_running(update, &update->returner, FALSE, error) ||
             !each_socket(update, take_socket, error) ||
             !update_each_backend(update, poke_backend, NULL, error)) {
@@ -516,9 +525,9 @@ static gboolean go_on(Update *update, GError **error)
            (running || ops->monitor_cont(ops->opaque, domid, error));
 }
 
-/* end: the old QEMU, which was stopped, and whose images the new one has by now */
+/* end: ends the old QEMU, which is stopped; the new one has its images open */
 
-/* Whether libxl says that only this guest has the user that its QEMU became. */
+/* Whether only this guest has the user that its QEMU became, according to libxl. */
 static gboolean has_own_user(Update *update)
 {
     g_autofree char *node =
@@ -541,7 +550,7 @@ static gboolean end_old(Update *update, GError **error)
            update_each_backend(update, poke_backend, NULL, error);
 }
 
-/* tidy: what libxl keeps of a QEMU. It is QEMU's word, so only what has the form of it counts. */
+/* tidy: updates what libxl knows of a QEMU. QEMU tells it, so its form is checked. */
 
 static gboolean tidy_serials(Update *update, const ProcessId *id, GError **error)
 {
@@ -572,7 +581,7 @@ static gboolean tidy_serials(Update *update, const ProcessId *id, GError **error
     return ptys != NULL;
 }
 
-/* An address as a number or a name. */
+/* A numeric address or a host name. */
 static gboolean is_host(const char *text)
 {
     return *text && strlen(text) <= HOST_MAX &&
@@ -605,7 +614,7 @@ static gboolean tidy_vnc(Update *update, GError **error)
         return fail(error, "QEMU says that VNC listens at '%s', port '%s', which is not an address",
                     host, service);
     }
-    /* libxl gives the password to QEMU's monitor, and not as an argument. */
+    /* libxl sets the password through QEMU's monitor, not by an argument. */
     return update_write_node(update, listen, vnc->host, error) &&
            update_write_node(update, port, vnc->service, error) &&
            (!password || !*password ||
@@ -636,7 +645,7 @@ static gboolean was_stopped(const Update *update)
            !is_alive(update, update_current(update));
 }
 
-/* The way back: the guest runs from here on, and the saved state is of the past. */
+/* On the way back: from here on the guest runs, and the saved state is out of date. */
 static gboolean unpause_old(Update *update, GError **error)
 {
     g_autofree char *path = update_path(update, UPDATE_STATE_FILE);
@@ -699,7 +708,7 @@ gboolean update_abandon(Update *update, GError **error)
     g_autofree char *folder = g_strdup_printf("/local/domain/%u/device-model/%u",
                                               update->domain->dm_domid, update->domain->domid);
 
-    /* libxl has removed these, and a QEMU or we may have written there since. */
+    /* libxl has removed these nodes, but a QEMU or this update may have written there since. */
     return end_processes(update, error) && remove_nodes(update, own, error) &&
            remove_nodes(update, folder, error) && update_clear(update, error);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Runs the steps of an update forward, and back when one fails, with a journal all the way. */
+/* Runs the steps of an update forward, and backward when one fails, and keeps a journal. */
 #include "update.h"
 
 #include <errno.h>
@@ -18,11 +18,11 @@
 
 #define UNDO_TRIES 3
 
-/* How long libxl is waited for. */
+/* How long to wait for libxl. */
 #define LIBXL_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
 #define LIBXL_POLL_US (50 * G_TIME_SPAN_MILLISECOND)
 
-/* How long a domain is waited for that is paused though we don't pause it. */
+/* How long to wait for a domain that is paused, but not by this update. */
 #define DESTROY_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
 #define DESTROY_POLL_US (50 * G_TIME_SPAN_MILLISECOND)
 
@@ -128,7 +128,7 @@ gboolean update_is_connected(const Update *update, const char *backend, gboolean
     return TRUE;
 }
 
-/* A console says in its frontend who serves it: QEMU ("ioemu") or xenconsoled. */
+/* The frontend of a console says who serves it: QEMU ("ioemu") or xenconsoled. */
 static gboolean is_qemus(const Update *update, const char *path, gboolean *ours, GError **error)
 {
     g_autofree char *frontend_node = g_strconcat(path, "/frontend", NULL);
@@ -206,7 +206,7 @@ static int take_lock(const UpdateOps *ops, guint32 domid, GError **error)
     return lock;
 }
 
-/* For a moment, libxl has it for almost everything that it does. */
+/* libxl takes it for a moment in almost everything that it does. */
 static gboolean take_libxl_lock(Update *update, GError **error)
 {
     const UpdateOps *ops = update->ops;
@@ -287,7 +287,9 @@ void update_free(Update *update)
         const UpdateOps *ops = update->ops;
 
         qmp_stop_when(NULL, NULL);
-        /* A dry run, or one that was refused, leaves nothing; and without its lock, nothing is ours. */
+        /*
+         * A dry run and a refused one leave nothing behind. Without the lock, none of it is ours.
+         */
         if (update->lock >= 0 && !update_is_unfinished(update)) {
             update_journal_remove(update, NULL);
         }
@@ -365,7 +367,7 @@ static const UpdateStep *step_of(const char *name)
     return step;
 }
 
-/* What fails once, on a host under load say, is tried again: a paused guest is worth it. */
+/* A failure, for example on a host under load, is tried again, because the guest is paused. */
 static gboolean undo(Update *update, const UpdateStep *step, GError **error)
 {
     for (guint try = 1; try < UNDO_TRIES; try++) {
@@ -383,7 +385,7 @@ static gboolean undo(Update *update, const UpdateStep *step, GError **error)
     return step->undo(update, error);
 }
 
-/* Whether the domain was destroyed meanwhile. */
+/* Whether the domain was destroyed in the meantime. */
 static gboolean is_gone(Update *update)
 {
     gint64 deadline = update_now(update) + DESTROY_TIMEOUT_US;
@@ -395,11 +397,11 @@ static gboolean is_gone(Update *update)
         if (!ioreq_info(update->ops, update->domain->domid, &info, &problem)) {
             return g_error_matches(problem, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND);
         }
-        /* Xen keeps what is left of it for as long as a QEMU has its pages. */
+        /* Xen keeps a destroyed domain as long as a QEMU has its pages mapped. */
         if (info.dying) {
             return TRUE;
         }
-        /* xl destroy pauses it first, then ends the QEMU that it knows, and then the domain. */
+        /* xl destroy first pauses the domain, then ends the QEMU that it knows, then the domain. */
         leave_libxl_lock(update);
         if (!info.paused || update_now(update) > deadline || update_was_interrupted(update, NULL)) {
             return FALSE;
@@ -413,7 +415,7 @@ static gboolean is_alive(const Update *update, const ProcessId *id)
     return update->ops->process_is_alive(update->ops->opaque, id);
 }
 
-/* What the QEMUs of a domain that is gone left is of no use. *error may be set by what failed. */
+/* Removes what the QEMUs left, which is of no use any more. *error may already be set. */
 static UpdateOutcome clear_away(Update *update, UpdateOutcome outcome,
                                 gboolean (*clear)(Update *update, GError **error), GError **error)
 {
@@ -438,7 +440,7 @@ static UpdateOutcome lose(Update *update, GError **error)
     g_autoptr(GError) problem = NULL;
     IoreqInfo info;
 
-    /* When Xen can't be asked, nothing is sure. */
+    /* If Xen can't be asked, nothing is certain. */
     if (ioreq_info(update->ops, update->domain->domid, &info, &problem)) {
         return clear_away(update, UPDATE_LOST, update_clear, error);
     }
@@ -447,7 +449,7 @@ static UpdateOutcome lose(Update *update, GError **error)
                : UPDATE_STUCK;
 }
 
-/* The update came to its end, and this QEMU serves the guest. */
+/* The update has ended, and this QEMU serves the guest. */
 static UpdateOutcome conclude(Update *update, UpdateOutcome outcome, const ProcessId *serving,
                               GError **error)
 {
@@ -464,7 +466,7 @@ static UpdateOutcome conclude(Update *update, UpdateOutcome outcome, const Proce
     if (!update_journal_remove(update, error)) {
         return UPDATE_STUCK;
     }
-    /* Pauses are counted, so another's outlasts the update's own. */
+    /* Xen counts pauses, so somebody else's pause outlasts the update's own. */
     if (ioreq_info(update->ops, update->domain->domid, &info, NULL) && info.paused) {
         g_ptr_array_add(update->notes,
                         g_strdup("the guest is paused, by somebody else or by a new QEMU that was "
@@ -499,7 +501,7 @@ char *update_left(const Update *update)
     return g_string_free(text, FALSE);
 }
 
-/* From `step`, which may have happened half, to the first. */
+/* Undoes the steps from `step`, which may be half done, back to the first. */
 static UpdateOutcome go_back(Update *update, const UpdateStep *step, GError **error)
 {
     for (;; step--) {
@@ -508,7 +510,7 @@ static UpdateOutcome go_back(Update *update, const UpdateStep *step, GError **er
 
         update->back = TRUE;
         update->interrupts = interrupted;
-        /* Without a journal, say when the disk is full, going back is still right. */
+        /* Even if the journal can't be written, for example on a full disk, going back is right. */
         if (!enter(update, step, &problem)) {
             say(update, "%s", problem->message);
             g_clear_error(&problem);
@@ -567,8 +569,8 @@ static gboolean act(Update *update, const UpdateStep *step, GError **error)
 }
 
 /*
- * Whether the guest may have run on the new QEMU. At the step that lets it, which may be one after
- * which an earlier run was cut off, only Xen knows. FALSE when it can't be asked.
+ * Whether the guest may have run on the new QEMU. In the step that unpauses it, only Xen knows,
+ * since an earlier run may have been cut off there. FALSE when Xen can't be asked.
  */
 static gboolean has_run(Update *update, const UpdateStep *step, gboolean *ran)
 {
@@ -580,7 +582,7 @@ static gboolean has_run(Update *update, const UpdateStep *step, gboolean *ran)
     return known;
 }
 
-/* From `first` to the end, or back. */
+/* Runs the steps from `first` to the end, or goes back. */
 static UpdateOutcome go_forward(Update *update, const UpdateStep *first, GError **error)
 {
     for (const UpdateStep *step = first; step->name; step++) {
@@ -596,7 +598,7 @@ static UpdateOutcome go_forward(Update *update, const UpdateStep *first, GError 
         if (known && !ran) {
             return go_back(update, step, error);
         }
-        /* An administrator can set the consoles' nodes by hand, and this step has failed before. */
+        /* This step has failed before, and an administrator can set the consoles' nodes by hand. */
         if (update->resumed && strcmp(step->name, UPDATE_STEP_TIDY) == 0 &&
             is_alive(update, &update->taker)) {
             g_ptr_array_add(update->notes,
@@ -616,7 +618,7 @@ UpdateOutcome update_run(Update *update, GError **error)
 {
     g_autoptr(GError) problem = NULL;
 
-    /* Destroyed since somebody named it; nothing was touched. */
+    /* The domain was destroyed before the update began; nothing was touched. */
     if (!update->uuid) {
         return UPDATE_GONE;
     }
@@ -641,7 +643,7 @@ UpdateOutcome update_resume(Update *update, GError **error)
     if (g_strcmp0(uuid, update->uuid) != 0) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_NOT_FOUND,
                     "the domain whose update was left unfinished is gone; its journal is removed");
-        /* A later domain of the same number has servers, sockets and nodes of its own. */
+        /* A later domain with the same domid has its own servers, sockets and nodes. */
         return clear_away(update, UPDATE_GONE, uuid ? update_leave : update_abandon, error);
     }
     update->deadline = update_now(update) + update->timeout_s * G_TIME_SPAN_SECOND;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A new device model under a running guest: what is checked, the steps, and the way back. */
+/* A new device model under a running guest: the preflight, the steps, and their undoing. */
 #ifndef XEN_PHYSMAP_UPDATE_H
 #define XEN_PHYSMAP_UPDATE_H
 
@@ -16,8 +16,8 @@
 #define UPDATE_PROGRAM_FOLDER "/var/lib/xen-physmap"
 
 /*
- * libxl's lock of a domain, %u the domid and %s its UUID: for the length of a change, and for the
- * moment in which xl save and xl migrate begin. Whoever begins while we have it waits.
+ * libxl's lock of a domain; %u is the domid, %s its UUID. libxl holds it during each change of the
+ * domain, and for a moment when xl save or xl migrate begins. It waits while we hold the lock.
  */
 #define UPDATE_LIBXL_LOCK "/var/lib/xen/userdata-l.%u.%s.domain-userdata-lock"
 
@@ -30,9 +30,9 @@ typedef struct UpdateOptions {
 /* How an update ended. */
 typedef enum {
     UPDATE_DONE,  /* the new QEMU serves the guest */
-    UPDATE_BACK,  /* the old one does, and the guest goes on */
-    UPDATE_STUCK, /* the guest is whole, paused or not; --resume tries again */
-    UPDATE_GONE,  /* the domain was destroyed meanwhile */
+    UPDATE_BACK,  /* the old QEMU serves the guest again */
+    UPDATE_STUCK, /* nothing is lost, the guest may be paused; --resume tries again */
+    UPDATE_GONE,  /* the domain was destroyed during the update */
     UPDATE_LOST,  /* no QEMU serves the guest, and none can; nothing is left to resume */
 } UpdateOutcome;
 
@@ -42,47 +42,47 @@ typedef struct Update {
     int lock, libxl_lock; /* -1: not taken */
 
     /* What the journal keeps. */
-    char *uuid; /* so that a later domain of this domid isn't meant */
+    char *uuid; /* tells the domain from a later one with this domid */
     Process *old;
     char *old_program, *new_program;
     GStrv new_args;
     int timeout_s;
-    char *step;                 /* the one under way */
-    gboolean back;              /* it is being undone */
+    char *step;                 /* the step in progress */
+    gboolean back;              /* the step is being undone */
     guint servers;              /* I/O request servers of the old QEMU, a bit for each id */
-    guint spent;                /* what its first process left, when it was started again */
+    guint spent;                /* of the old QEMU's first process, if it was restarted */
     ProcessId taker;            /* the new QEMU */
     ProcessId returner;         /* the old one, started again */
-    char *failed_step, *reason; /* why it went back */
+    char *failed_step, *reason; /* of going back */
 
     /* What belongs to this run. */
     ProcessStart held;          /* the new QEMU, until it has the device state */
-    gsize fed;                  /* so much of the state */
+    gsize fed;                  /* how much of the state it got */
     GByteArray *state;          /* the device state; NULL: not read or saved in this run */
-    gint64 paused_at, pause_us; /* monotonic; the time that the guest stood still */
+    gint64 paused_at, pause_us; /* monotonic; how long the guest was paused */
     gint64 deadline;
-    gint interrupts;  /* that were heard when going back began */
-    gboolean resumed; /* by --resume */
+    gint interrupts;  /* the signals so far, when going back began */
+    gboolean resumed; /* this run is --resume */
     gboolean lost;    /* nothing can serve the guest any more */
-    GPtrArray *notes; /* what the operator should know */
+    GPtrArray *notes; /* for the operator */
 } Update;
 
-/* For a domain, with its lock taken. An error when another update of it is at work. */
+/* Begins an update of a domain: takes its lock. An error when another update holds it. */
 Update *update_new(const UpdateOps *ops, Domain *domain, GError **error);
 
 /* NULL is allowed. */
 void update_free(Update *update);
 
 /*
- * Before anything is touched: finds all that can't be carried. Returns the reasons to refuse,
- * empty when there are none, and NULL with an error when it couldn't look. Notes are what the
- * operator should know. On the way it collects what the steps need.
+ * The preflight: finds the reasons to refuse, before anything is touched. Returns them, empty if
+ * there are none; NULL with an error when it can't tell. Adds notes for the operator, and collects
+ * what the steps need.
  */
 GPtrArray *update_ready(Update *update, const UpdateOptions *options, GError **error);
 
 /*
- * Why --all passes a domain by: it isn't an HVM guest with records, or with `outdated`, its QEMU runs
- * the program that is on the disk. NULL when it doesn't, or with an error. Free with g_free.
+ * Why --all skips a domain: it isn't an HVM guest with records or, with `outdated`, its QEMU runs
+ * the program that is on disk. NULL when it doesn't skip it, or with an error. Free with g_free.
  */
 char *update_unfit(const UpdateOps *ops, const Domain *domain, gboolean outdated, GError **error);
 
@@ -93,7 +93,7 @@ gboolean update_is_outdated(const UpdateOps *ops, const Domain *domain, gboolean
 /* What would happen, a line for each step. */
 void update_tell(const Update *update, FILE *out);
 
-/* Does the steps; goes back when one fails. */
+/* Runs the steps; goes back when one fails. */
 UpdateOutcome update_run(Update *update, GError **error);
 
 /* Whether an update of this domain was left unfinished. */
@@ -102,13 +102,13 @@ gboolean update_is_unfinished(const Update *update);
 /* Finishes such an update or goes back. */
 UpdateOutcome update_resume(Update *update, GError **error);
 
-/* Whether our copy of the device state is there, which is written whole or not at all. */
+/* Whether our copy of the device state exists. It is written completely or not at all. */
 gboolean update_is_saved(const Update *update);
 
-/* What is left of an update that is unfinished, in words. */
+/* The state of an unfinished update, in words: the guest, its QEMUs, the device state. */
 char *update_left(const Update *update);
 
-/* Stops the update at the next moment that allows it; for a signal handler. */
+/* Stops the update as soon as that is possible; for a signal handler. */
 void update_interrupt(void);
 
 /* Whether that happened. */
@@ -122,12 +122,12 @@ char *update_path(const Update *update, const char *file);
 /* The time, in microseconds. */
 gint64 update_now(const Update *update);
 
-/* The journal: written whole and synced; read back; and removed with all that it needs. */
+/* The journal: writes it completely and syncs it; reads it; removes it, and what belongs to it. */
 gboolean update_journal_write(const Update *update, GError **error);
 gboolean update_journal_read(Update *update, GError **error);
 gboolean update_journal_remove(const Update *update, GError **error);
 
-/* A node of xenstore under the domain's own path, or an absolute one; NULL when it isn't there. */
+/* The value of a node in xenstore; NULL when it isn't there. */
 char *update_read_node(const Update *update, const char *path);
 
 /* The same, with an error when it can't be read; *value is NULL when it isn't there. */
@@ -136,26 +136,26 @@ gboolean update_look_node(const Update *update, const char *path, char **value, 
 gboolean update_write_node(const Update *update, const char *path, const char *value,
                            GError **error);
 
-/* The states of backends that QEMU itself serves: calls `func` with each backend's path. */
+/* Calls `func` with the path of each backend that QEMU itself serves. */
 typedef gboolean (*UpdateBackendFunc)(Update *update, const char *path, gpointer data,
                                       GError **error);
 gboolean update_each_backend(Update *update, UpdateBackendFunc func, gpointer data, GError **error);
 
-/* One step and how it is undone; both can be run again after they were cut off anywhere. */
+/* A step and its undo. Both can be run again, wherever they were cut off. */
 typedef struct UpdateStep {
     const char *name;
-    const char *text; /* what it does, for a person */
+    const char *text; /* what it does, for the operator */
     gboolean (*act)(Update *update, GError **error);
     gboolean (*undo)(Update *update, GError **error);
 } UpdateStep;
 
-/* In their order, ended by one without a name. */
+/* In order; one without a name ends them. */
 extern const UpdateStep update_steps[];
 
 /* From this step on the guest may have run on the new QEMU, and there is no way back. */
 #define UPDATE_STEP_COMMIT "unpause"
 
-/* An update that was cut off is undone if this step or an earlier one was under way; else finished. */
+/* An update that was cut off in this step or an earlier one is undone; after it, it is finished. */
 #define UPDATE_STEP_START "start"
 
 /* Tells libxl of the new QEMU's consoles. */
@@ -164,38 +164,46 @@ extern const UpdateStep update_steps[];
 /* Our copy of the device state: for going back when the old QEMU is gone, and for --resume. */
 #define UPDATE_STATE_FILE "state"
 
-/* No QEMU can serve the guest: ends those that are left, and removes all of them, and the journal. */
+/*
+ * No QEMU can serve the guest: ends those that are left, and removes their traces and the journal.
+ */
 gboolean update_clear(Update *update, GError **error);
 
-/* The domain is gone: ends the QEMUs that it had, removes all that they left, and the journal. */
+/* The domain is gone: ends its QEMUs, and removes their traces and the journal. */
 gboolean update_abandon(Update *update, GError **error);
 
-/* The same when another domain has its number, and such things of its own: the processes alone. */
+/*
+ * The same when another domain has its domid now, with sockets and nodes of its own: only ends the
+ * processes.
+ */
 gboolean update_leave(Update *update, GError **error);
 
 /* TRUE, with an error, when the update was interrupted or its time is over. */
 gboolean update_should_stop(Update *update, GError **error);
 
-/* The same when it was interrupted since it went back, if it did. */
+/*
+ * TRUE, with an error, when it was interrupted; after going back began, only by a signal since
+ * then.
+ */
 gboolean update_was_interrupted(Update *update, GError **error);
 
-/* TRUE, with an error, when somebody saves or migrates the guest. */
+/* TRUE, with an error, when the guest is being saved or migrated. */
 gboolean update_is_disturbed(const Update *update, GError **error);
 
-/* Whether the guest has a backend's frontend connected, or is about to. */
+/* Whether a backend's frontend in the guest is connected, or about to connect. */
 gboolean update_is_connected(const Update *update, const char *backend, gboolean *connected,
                              GError **error);
 
 /*
- * The machine type that means to the new program what `type` means to the old one: itself, or what it
- * is an alias of. Takes what each prints for "-machine help". Free with g_free.
+ * The new program's machine type for the old program's `type`: the same, or what `type` is an alias
+ * of. The arguments are what each prints for "-machine help". Free with g_free.
  */
 char *update_machine_type(const char *type, const char *old_help, const char *new_help,
                           GError **error);
 
 /*
- * Drops from QEMU's arguments the network cards and emulated disks that it hasn't any more, because
- * the guest unplugged them; `names` are those that it has. Adds a note for each.
+ * Drops from QEMU's arguments the network cards and emulated disks that the guest has unplugged.
+ * `names` are those that QEMU still has. Adds a note for each one dropped.
  */
 void update_drop_unplugged(GStrv *args, const GPtrArray *names, GPtrArray *notes);
 
@@ -206,12 +214,12 @@ void update_drop_unplugged(GStrv *args, const GPtrArray *names, GPtrArray *notes
 void update_carry_changes(GStrv *args, const MonitorParts *parts, GPtrArray *notes);
 
 /*
- * Whether the QEMU in standby has the vcpus, PCI devices and drives that the guest's QEMU has now. With
- * others the guest would lose some, or find some again.
+ * Whether the QEMU in standby has the same vcpus, PCI devices and drives as the guest's QEMU has
+ * now. Otherwise the guest would lose devices, or get unplugged ones back.
  */
 gboolean update_compare_parts(Update *update, GError **error);
 
-/* The QEMU that serves the guest when the update is undone. */
+/* The QEMU that serves the guest after the update is undone. */
 const ProcessId *update_current(const Update *update);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Update, update_free)

@@ -13,14 +13,14 @@ gboolean monitor_cont(QmpClient *qmp, GError **error);
 
 /*
  * Stops the virtual machine, which completes its disk requests and flushes its images, and writes
- * the device state to `fd`, the writing end of a pipe. QEMU opens it anew, by /proc/self/fd, and has to
- * have the rights to that.
+ * the device state to `fd`, the writing end of a pipe. QEMU opens the pipe again through
+ * /proc/self/fd, and needs the permission for that.
  */
 gboolean monitor_save(QmpClient *qmp, int fd, GError **error);
 
 /*
- * Why the device state can't be saved, in QEMU's words, escaped; empty when it can. QEMU may crash when
- * it saves nevertheless. Before version 6.0 QEMU doesn't say. Free with g_ptr_array_unref.
+ * Why the device state can't be saved, in QEMU's words, escaped; empty when it can. QEMU may crash if
+ * it saves all the same. Before version 6.0 QEMU doesn't say. Free with g_ptr_array_unref.
  */
 GPtrArray *monitor_blocked_reasons(QmpClient *qmp, GError **error);
 
