@@ -2,7 +2,7 @@
 # make bench: ours and the other side by turns, in one run.
 
 BENCHES := $(addprefix build/tests/bench/,bench-lookup bench-xenstore make-savefile \
-	relocate-qemu turns)
+	mapped relocate-qemu turns)
 
 build/tests/bench/bench-lookup: build/obj/tests/bench/list.o
 

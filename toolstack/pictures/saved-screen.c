@@ -73,8 +73,8 @@ gboolean saved_screen_extent(const VgaMode *mode, guint64 size, guint64 *first, 
                     "a picture of %ux%u with %u bits per pixel and lines of %u bytes takes "
                     "%" G_GUINT64_FORMAT " MiB of memory, and more than %u is refused; take the "
                     "videoram out by xen-physmap extract",
-                    mode->width, mode->height, mode->bpp, mode->stride,
-                    memory >> 20, SCREEN_MEMORY_MAX >> 20);
+                    mode->width, mode->height, mode->bpp, mode->stride, memory >> 20,
+                    SCREEN_MEMORY_MAX >> 20);
         return FALSE;
     }
     return TRUE;
