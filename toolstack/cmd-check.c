@@ -161,7 +161,7 @@ int verb_check(int argc, char **argv)
     }
     domains = json ? json_array_new() : NULL;
     end = all ? check_all(ops, hash, domains) : check(ops, domain, "", hash, domains);
-    /* Of a single domain that can't be checked there is nothing to print. */
+    /* For a single domain that can't be checked, there is nothing to print. */
     if (json && (all || json_array_get_length(domains) > 0)) {
         JsonObject *answer = record_text_answer("check");
 

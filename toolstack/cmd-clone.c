@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xen-physmap clone: copies of a savefile, each of a guest of its own. */
+/* xen-physmap clone: copies of a savefile, each for a guest of its own. */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -18,16 +18,16 @@
 #include "savefile.h"
 #include "verb.h"
 
-/* What a shell takes as it is. */
+/* Characters that a shell doesn't interpret. */
 #define PLAIN G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "/._-+=:@%,"
 
 /* The most clones of one call. */
 #define CLONES_MAX 256
 
-/* The descriptor under which qemu-img gets the file that it is to write. */
+/* The descriptor through which qemu-img gets the file to write. */
 #define OVERLAY_FD 9
 
-/* A qcow2 file that has only what differs from another disk. */
+/* A qcow2 file that has only the differences from another disk. */
 typedef struct Overlay {
     char *base;
     char *backing;
@@ -101,7 +101,7 @@ static void clone_free(gpointer data)
     g_free(clone);
 }
 
-/* --- what is to be made --- */
+/* --- planning --- */
 
 static const char *config_text(const Template *template, gsize *length)
 {
@@ -133,7 +133,7 @@ static gboolean read_template(Template *template, GError **error)
            (template->config->name || invalid(error, "its configuration has no name of a guest"));
 }
 
-/* The orders with the clone's name for each "{name}". NULL for NULL. */
+/* The edits with the clone's name in place of each "{name}". NULL for NULL. */
 static char **with_name(char *const *orders, const char *name)
 {
     GPtrArray *list = orders ? g_ptr_array_new() : NULL;
@@ -150,7 +150,10 @@ static char **with_name(char *const *orders, const char *name)
     return (char **)g_ptr_array_free(list, FALSE);
 }
 
-/* A new name in the folder. Neither a guest's savefile nor its disk is ever written over. */
+/*
+ * A name in the folder that doesn't exist yet. The savefile and disks of a guest are never
+ * overwritten.
+ */
 static gboolean check_new(const Template *template, const char *base, GError **error)
 {
     struct stat st;
@@ -178,7 +181,7 @@ static gboolean plan_overlay(const Template *template, Clone *clone, const Confi
                        "an overlay",
                        shown);
     }
-    /* qemu-img takes other names for protocols. */
+    /* qemu-img would take other names as protocols. */
     if (*disk->path != '/') {
         return invalid(error, "the disk %s is not named from / on, so it can't have an overlay",
                        shown);
@@ -217,7 +220,7 @@ static gboolean check_shared(const Template *template, const Clone *clone, const
     return invalid(error, "%s", list);
 }
 
-/* Decides everything about one clone. `before` is the one before it, or NULL. */
+/* Plans one clone. `before` is the clone before it, or NULL. */
 static gboolean plan(const Template *template, Clone *clone, const Clone *before,
                      ConfigOrders *orders, GError **error)
 {
@@ -243,7 +246,7 @@ static gboolean plan(const Template *template, Clone *clone, const Clone *before
     return config_check(template->item.type, template->config, clone->text, error);
 }
 
-/* All clones, or NULL. Nothing is written yet. */
+/* Plans all clones; NULL on an error. Nothing is written yet. */
 static GPtrArray *plan_all(const Template *template, char **names, GError **error)
 {
     g_autoptr(GPtrArray) clones = g_ptr_array_new_with_free_func(clone_free);
@@ -259,7 +262,7 @@ static GPtrArray *plan_all(const Template *template, char **names, GError **erro
         g_ptr_array_add(clones, clone);
         ok = config_orders_prepare(&orders, error);
         orders.new_macs = template->config->cards->len > 0;
-        /* One range for all, so that no two cards have the same. */
+        /* One range for all clones, so that no two cards have the same address. */
         mac = i == 0 ? orders.first_mac : mac + template->config->cards->len;
         orders.first_mac = mac;
         ok = ok && plan(template, clone, i > 0 ? clones->pdata[i - 1] : NULL, &orders, error);
@@ -272,10 +275,9 @@ static GPtrArray *plan_all(const Template *template, char **names, GError **erro
     return g_steal_pointer(&clones);
 }
 
-/* --- making it --- */
+/* --- writing --- */
 
-/* Runs a program that is looked for in PATH. `output` becomes its descriptor OVERLAY_FD, unless it
- * is negative. */
+/* Runs a program from PATH. `output` becomes its descriptor OVERLAY_FD, unless it is negative. */
 static gboolean run(char *const *arguments, int output, GError **error)
 {
     posix_spawn_file_actions_t actions;
@@ -360,7 +362,7 @@ static gboolean make(const Template *template, const Clone *clone, GError **erro
     }
     for (guint i = 0; i < clone->overlays->len; i++) {
         if (!make_overlay(template, clone->overlays->pdata[i], error)) {
-            /* No savefile uses those that are there already. */
+            /* No savefile has these disks, so they are removed again. */
             while (i-- > 0) {
                 const Overlay *overlay = clone->overlays->pdata[i];
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xen-physmap diff: two layouts, block by block, and whether a restore from one to the other is
- * safe. */
+/*
+ * xen-physmap diff: compares two layouts, and says whether a restore from one to the other is safe.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
-/* The records of a file, or of a running domain where there is no file of that name. */
+/* The records of a file, or of a running domain if there is no such file. */
 static XenPhysmapTable *read_side(const char *side, GError **error)
 {
     g_autoptr(XenPhysmapOps) ops = NULL;
@@ -47,9 +48,11 @@ static GHashTable *new_names(void)
     return g_hash_table_new(g_str_hash, g_str_equal);
 }
 
-/* xen_physmap_compare takes bare names on the side of the records only. So B, with the names of A
- * where B has bare ones: a name of B's that is there once, and that is the region of one block of A,
- * which B has by no name of its own. */
+/*
+ * xen_physmap_compare takes bare names only in the records. So this returns B with A's ids in place of
+ * its bare names: for a name that B has once, and that is the region of one block of A, if B doesn't
+ * have that block under its id.
+ */
 static XenPhysmapTable *with_names_of(const XenPhysmapTable *b, const XenPhysmapTable *a)
 {
     g_autoptr(GHashTable) names_a = new_names(), names_b = new_names(), regions_a = new_names();
@@ -76,7 +79,7 @@ static XenPhysmapTable *with_names_of(const XenPhysmapTable *b, const XenPhysmap
     return table;
 }
 
-/* Neither side need be a device model: both are records. */
+/* Neither side has to be a device model: both are records. */
 static char *describe(const XenPhysmapFinding *finding)
 {
     const XenPhysmapRecord *a = &finding->recorded, *b = &finding->actual;
@@ -113,7 +116,7 @@ static char *describe(const XenPhysmapFinding *finding)
     return g_strdup(a->name);
 }
 
-/* Whether a restore from A to B is safe; without records on a side nobody knows. */
+/* Whether a restore from A to B is safe. If a side has no records, nobody knows. */
 typedef enum { SAFE, UNSAFE, UNKNOWN } Safety;
 
 static void print_text(const GArray *findings, Safety safety)

@@ -39,7 +39,7 @@ typedef struct Doctor {
     Severity worst;
 } Doctor;
 
-/* Takes a finding about `subject`, and what to do about it, NULL for nothing. */
+/* Adds a finding about `subject`, and what to do about it; NULL for nothing. */
 static void tell(Doctor *doctor, Severity severity, const char *subject, const char *advice,
                  const char *format, ...) G_GNUC_PRINTF(5, 6);
 
@@ -71,7 +71,7 @@ static void tell(Doctor *doctor, Severity severity, const char *subject, const c
 
 /* --- Xen --- */
 
-/* A line of a file of the kernel's; NULL when it can't be read. */
+/* A line of a file in /proc or /sys; NULL when it can't be read. */
 static char *kernel_line(const char *path)
 {
     char *text = NULL;
@@ -133,7 +133,7 @@ static XenPhysmapOps *look_at_libraries(Doctor *doctor)
 
 /* --- the launcher --- */
 
-/* Beside this program, as in the folder of a build, or where it is installed. */
+/* In the folder of this program, as in a build, or where it is installed. */
 static char *launcher_path(void)
 {
     g_autofree char *exe = g_file_read_link("/proc/self/exe", NULL);
@@ -214,7 +214,7 @@ static void look_at_launcher(Doctor *doctor)
 
 /* --- guests --- */
 
-/* Whether libxl knows it as a guest without devices of QEMU's: PV or PVH. */
+/* Whether it is a guest without a device model, according to libxl: PV or PVH. */
 static gboolean is_not_hvm(const XenPhysmapOps *ops, const Domain *domain)
 {
     g_autofree char *path = g_strdup_printf("/libxl/%u/type", domain->domid);
@@ -226,7 +226,7 @@ static gboolean is_not_hvm(const XenPhysmapOps *ops, const Domain *domain)
     return other;
 }
 
-/* TRUE when it is recorded. */
+/* TRUE when it has records. */
 static gboolean look_at_guest(Doctor *doctor, XenPhysmapOps *ops, const Domain *domain)
 {
     g_autoptr(UpdateOps) host = update_host_new(ops);
@@ -293,7 +293,7 @@ static Savefile *read_savefile(const char *path, GError **error)
     return contents;
 }
 
-/* Only a guest with a QEMU of its own has, or lacks, records. */
+/* Only a guest with a QEMU has records, or lacks them. */
 static gboolean has_device_model(const Savefile *contents)
 {
     return contents->carriers->len > 0 && !contents->completeness.no_device_model;

@@ -21,25 +21,25 @@
 #include "verb.h"
 #include "verify.h"
 
-/* What is asked for. */
+/* The edits. */
 typedef struct Orders {
     gboolean strip, force;
     XenPhysmapTable *import;                /* NULL: none */
     char **removals, **renames, **settings; /* NULL: none */
     ConfigOrders config;
     char **contents;       /* "BLOCK=FILE" */
-    BlockContents *blocks; /* those; NULL: none, or not known yet */
+    BlockContents *blocks; /* records to import; NULL: none, or not known yet */
 } Orders;
 
 /* One pass over the input. */
 typedef struct Edit {
     const Orders *orders;
     Stream *stream;
-    XenPhysmapTable *state;  /* all records of the state that is being read, edited */
+    XenPhysmapTable *state;  /* all edited records of the state that is being read */
     XenPhysmapTable *result; /* those of the last complete state */
-    GHashTable *done;        /* the orders that found their record in this state */
-    gboolean carried;        /* it had an item with records, or got one */
-    gboolean libxl;          /* it is a libxl stream */
+    GHashTable *done;        /* the edits that found their record in this state */
+    gboolean carried;        /* it had an item with records, or was given one */
+    gboolean libxl;          /* the stream is a libxl stream */
 } Edit;
 
 static gboolean invalid(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -56,7 +56,7 @@ static gboolean invalid(GError **error, const char *format, ...)
     return FALSE;
 }
 
-/* The value as it is to be in a record. What it makes of the layout is checked at the end. */
+/* The value in the form that records have. Its effect on the layout is checked at the end. */
 static char *spell(const char *field, const char *value, GError **error)
 {
     g_autofree char *shown = NULL;
@@ -77,7 +77,7 @@ static char *spell(const char *field, const char *value, GError **error)
     return NULL;
 }
 
-/* Takes "BLOCK:FIELD=VALUE" apart. A block's name has colons in it, so the field is looked for. */
+/* Splits "BLOCK:FIELD=VALUE". A block's name contains colons, so the field is searched for. */
 static gboolean split_setting(const char *setting, char **block, const char **field,
                               const char **value, GError **error)
 {
@@ -171,8 +171,10 @@ static gboolean carry_out_all(Edit *edit, RawRecords *records, GError **error)
     return TRUE;
 }
 
-/* What the orders make of the records of one item. Only the result has to be a layout: what is to
- * be repaired is none, nor are two records in between that change places. */
+/*
+ * Applies the edits to the records of one item. Only the result must be a layout: records that need
+ * repair aren't one, nor are two records half-way through trading places.
+ */
 static XenPhysmapTable *edit_table(Edit *edit, const StreamItem *item, RawRecords *records,
                                    GError **error)
 {
@@ -191,7 +193,7 @@ static XenPhysmapTable *edit_table(Edit *edit, const StreamItem *item, RawRecord
     return savefile_add_records(edit->state, item, after, error) ? g_steal_pointer(&after) : NULL;
 }
 
-/* Every order has to have found its record in every state of the guest that has records at all. */
+/* Every edit must have found its record in every state of the guest that has records. */
 static gboolean check_done(const Edit *edit, char **orders, const char *option, GError **error)
 {
     for (char **order = orders; order && *order; order++) {
@@ -268,7 +270,7 @@ static gboolean edit_item(Edit *edit, const StreamItem *item, GError **error)
             "these records can't be edited, only replaced by --import or removed by --strip: ");
         return FALSE;
     }
-    /* The first item of a state gets what is imported; further ones have nothing to add to it. */
+    /* The first item of a state gets the imported records; the other items get none. */
     if (replace) {
         raw_records_replace(records, orders->import && !edit->carried ? orders->import : empty);
     }
@@ -286,7 +288,7 @@ static gboolean edit_item(Edit *edit, const StreamItem *item, GError **error)
                 : stream_remove(edit->stream, error);
 }
 
-/* TRUE for the item ahead of which the toolstacks write the records, if there are some. */
+/* TRUE for the item before which the toolstacks write the records, if there are any. */
 static gboolean is_place(const Edit *edit, const StreamItem *item)
 {
     if (item->layer == STREAM_LEGACY_CHUNK) {
@@ -297,7 +299,7 @@ static gboolean is_place(const Edit *edit, const StreamItem *item)
             item->type == LIBXL_END);
 }
 
-/* Puts the imported records into a state that came without. */
+/* Inserts the imported records into a state that had none. */
 static gboolean insert_item(Edit *edit, const StreamItem *item, guint word, GError **error)
 {
     gboolean legacy = item->layer == STREAM_LEGACY_CHUNK;
@@ -346,7 +348,7 @@ static gboolean edit_items(Edit *edit, GError **error)
                    !insert_item(edit, &item, word, error)) {
             return FALSE;
         }
-        /* Ahead of what makes the state complete for the reader. */
+        /* Before the item with which the state becomes complete for the reader. */
         if (savefile_completes_state(&item, edit->libxl) && !end_state(edit, error)) {
             return FALSE;
         }
@@ -354,8 +356,10 @@ static gboolean edit_items(Edit *edit, GError **error)
     return TRUE;
 }
 
-/* One pass from where the descriptor is, to `out` or, if that is negative, to nowhere. *result
- * becomes the records that count, and may be NULL. */
+/*
+ * One pass from the descriptor's position. Writes to `out`, or if that is negative, nowhere.
+ * *result becomes the records that count, and may be NULL.
+ */
 static gboolean run(int in, int out, const Orders *orders, XenPhysmapTable **result, GError **error)
 {
     g_autoptr(Stream) stream = stream_open(in, error);
@@ -382,13 +386,13 @@ static gboolean run(int in, int out, const Orders *orders, XenPhysmapTable **res
         g_propagate_error(error, g_steal_pointer(&problem));
         return FALSE;
     }
-    /* The two ends of a migration go on talking behind the stream. */
+    /* The two ends of a migration go on talking after the stream. */
     return out < 0 || stream_rest(stream, error);
 }
 
-/* --- what comes of it --- */
+/* --- checking the result --- */
 
-/* TRUE when every block of the second is one of the first, whatever its name. */
+/* TRUE when every block of the second is a block of the first, whatever its name. */
 static gboolean has_same_places(const XenPhysmapTable *before, const XenPhysmapTable *after)
 {
     const XenPhysmapRecord *record;
@@ -416,8 +420,10 @@ static gboolean has_finding(const GPtrArray *findings, guint n, const VerifyFind
     return FALSE;
 }
 
-/* The layout has to be one that the guest can have: INVALID when verify finds an error in it that
- * the input doesn't have already. */
+/*
+ * The guest must be able to have the layout: INVALID when verify finds an error in it that the
+ * input doesn't have.
+ */
 static gboolean check_result(int in, const XenPhysmapTable *result, GError **error)
 {
     g_autoptr(Verify) verify = verify_new();
@@ -441,7 +447,7 @@ static gboolean check_result(int in, const XenPhysmapTable *result, GError **err
     return TRUE;
 }
 
-/* TRUE when an order can give a block another place. */
+/* TRUE when an edit can change a block's place. */
 static gboolean changes_places(const Orders *orders)
 {
     return orders->import || orders->settings;
@@ -472,7 +478,7 @@ static gboolean add_contents(Orders *orders, const XenPhysmapTable *table, const
     return block_contents_add(orders->blocks, record, fd, name, error);
 }
 
-/* Which pages get other contents is known when the records are: after them in the stream. */
+/* Which pages get other contents is known when the records are, and they come after the pages. */
 static gboolean load_contents(int in, Orders *orders, const XenPhysmapTable *table, GError **error)
 {
     if (!orders->contents) {
@@ -490,8 +496,10 @@ static gboolean load_contents(int in, Orders *orders, const XenPhysmapTable *tab
     return block_contents_check(orders->blocks, in, error);
 }
 
-/* A seekable input is gone through once without writing, so that an order that can't be carried out
- * leaves nothing half-written; of a pipe there is only one pass. */
+/*
+ * A seekable input is first read without writing, so that an edit that can't be done leaves nothing
+ * half-written. A pipe can only be read once.
+ */
 static gboolean edit_file(int in, const char *out_name, Orders *orders, GError **error)
 {
     g_autoptr(AtomicFile) output = NULL;
@@ -516,7 +524,7 @@ static gboolean edit_file(int in, const char *out_name, Orders *orders, GError *
            atomic_file_commit(output, error);
 }
 
-/* What is wrong with an order in itself is wrong usage, and said before anything is read. */
+/* A malformed edit is wrong usage, and is reported before anything is read. */
 static gboolean check_orders(const Orders *orders, GError **error)
 {
     for (char **order = orders->renames; order && *order; order++) {

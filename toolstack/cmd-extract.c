@@ -39,7 +39,7 @@ typedef struct Target {
     AtomicFile *output;     /* only while the savefile is read */
     int fd;                 /* a file that takes any order: the output itself, or `spool` */
     FILE *spool;            /* before a pipe or a device; NULL: the output takes any order */
-    guint8 *held;           /* a bit per page: the savefile has it */
+    guint8 *held;           /* a bit per page: the savefile has the page */
     gboolean dropped;       /* a page that the savefile had was removed later */
     guint64 missing, first; /* missing pages, and the address of the first one */
 } Target;
@@ -164,7 +164,7 @@ static Target *find_target(const Batch *batch, guint64 pfn, guint64 *page)
     return NULL;
 }
 
-/* What the stream says last about a page counts, also when it says that the page is gone. */
+/* The last mention of a page in the stream counts, also when it says that the page is gone. */
 static gboolean page_named(guint64 pfn, gboolean stored, gpointer data)
 {
     guint64 page;
@@ -186,7 +186,10 @@ static gboolean system_failed(const Target *target, const char *what, GError **e
     return FALSE;
 }
 
-/* Pages come in the order of the stream. Only a file takes any order; others need a spool. */
+/*
+ * Pages come in the order of the stream. A file can take them in any order; other outputs need a
+ * spool.
+ */
 static gboolean open_target(Target *target, GError **error)
 {
     g_autofree char *base = g_path_get_basename(target->path);
@@ -261,7 +264,7 @@ static gboolean make_hole(const Target *target, guint64 page, guint64 end, GErro
     return page == end;
 }
 
-/* The first page from this one on that the savefile has or lacks; `n` when there is none. */
+/* The first page from this one on that the savefile has, or lacks; `n` when there is none. */
 static guint64 next_page(const Target *target, guint64 page, guint64 n, gboolean has)
 {
     while (page < n && ((target->held[page / 8] & 1 << page % 8) != 0) != has) {
@@ -330,7 +333,7 @@ static gboolean extract(GArray *targets, int fd, guint64 end, GError **error)
     return TRUE;
 }
 
-/* --- what it says --- */
+/* --- the report --- */
 
 static void print_text(FILE *out, const GArray *targets)
 {
@@ -456,7 +459,7 @@ static gboolean fulfil(const Wish *wish, GArray *targets, int fd, GError **error
     return extract(targets, fd, end, error);
 }
 
-/* Puts the arguments into *wish. FALSE, with a message, when they don't fit together. */
+/* Puts the arguments into *wish. FALSE, with a message, when they contradict each other. */
 static gboolean parse_arguments(int argc, char **argv, gboolean json, Wish *wish)
 {
     int positional = argc - 1 - !(wish->all || wish->at);
@@ -485,7 +488,7 @@ static gboolean parse_arguments(int argc, char **argv, gboolean json, Wish *wish
 
 /* --- all of the memory --- */
 
-/* FALSE, with a message, when --memory doesn't go with what else was given. */
+/* FALSE, with a message, when --memory can't be combined with the other options. */
 static gboolean check_memory(int argc, const char *memory, const char *format, gboolean json,
                              const Wish *wish)
 {
@@ -535,7 +538,7 @@ static gboolean write_memory(int fd, const char *path, MemoryFormat format, Memo
            atomic_file_commit(output, error);
 }
 
-/* --memory: needs no size, and only RAM that isn't there is a finding. */
+/* --memory: needs no size, and only missing RAM is a finding. */
 static int extract_memory(const char *source, const char *path, const char *format_name)
 {
     g_autoptr(GError) error = NULL;

@@ -27,7 +27,7 @@ static void print_text(XenPhysmapOps *ops, const Domain *domain, const XenPhysma
     }
 }
 
-/* What can't be found out isn't there. */
+/* What can't be found out is left out. */
 static void add_qemu(XenPhysmapOps *ops, const Domain *domain, JsonObject *object)
 {
     g_autoptr(UpdateOps) host = update_host_new(ops);
@@ -42,7 +42,7 @@ static void add_qemu(XenPhysmapOps *ops, const Domain *domain, JsonObject *objec
     }
 }
 
-/* Prints the domains that can be read, and an error for each other one. */
+/* Prints the domains that can be read, and an error for each of the others. */
 static int list(XenPhysmapOps *ops, GPtrArray *domains, gboolean one, gboolean json)
 {
     g_autoptr(GPtrArray) tables =

@@ -18,10 +18,10 @@
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
-/* What is known of RAM is kept in so many ranges at most. */
+/* The limit for the ranges of RAM that are kept. */
 #define RANGES_MAX 65536
 
-/* A bar line starts with what it shows. */
+/* The width of the word at the start of a bar's line. */
 #define BAR_LABEL 11
 #define BAR_LEAST 20
 
@@ -30,7 +30,7 @@ typedef struct Layout {
     XenPhysmapTable *table;
     GArray *populated; /* of MapRange */
     MapRam ram;
-    gboolean too_many; /* pages are scattered more than makes sense */
+    gboolean too_many; /* the pages are too scattered for a map */
 } Layout;
 
 static void layout_clear(Layout *layout)
@@ -101,7 +101,7 @@ static gboolean read_saved(Layout *layout, const char *source, GError **error)
 
 /* --- a running domain --- */
 
-/* What xl keeps the domain's memory at, in bytes; 0 when xenstore doesn't tell. */
+/* xl's memory target for the domain, in bytes; 0 when xenstore doesn't have it. */
 static guint64 memory_target(const XenPhysmapOps *ops, guint32 domid)
 {
     g_autofree char *path = g_strdup_printf("/local/domain/%u/memory/target", domid);
@@ -182,8 +182,10 @@ static void put_columns(const Bar *bar, const XenPhysmapRecord *block, MapKind k
         printf("\033[48;5;%d;38;5;%dm", colour, colour);
     }
     for (guint i = 0; i < columns; i++) {
-        /* Colour tells where a cell is; the letter in its middle, which block. The others are in the
-         * colour that is behind them, so that they can only be seen in a copy. */
+        /*
+         * The colour shows where a cell is; the letter in its middle, which block. The other
+         * letters have the colour of their background, so they only show in a copy of the text.
+         */
         gboolean seen = bar->colour && block && i == columns / 2;
 
         fputs(seen ? "\033[97m" : "", stdout);
@@ -204,8 +206,10 @@ static double weight(const MapCell *cell)
                : 2 + log2((double)(cell->end - cell->start) / XEN_PHYSMAP_PAGE_SIZE);
 }
 
-/* Prints the cells [first, last) in lines of three: addresses, what is there now, and what was
- * allocated there. */
+/*
+ * Prints the cells [first, last) in lines of three: addresses, the block there now, and the block
+ * allocated there.
+ */
 static void print_line(const Bar *bar, const GArray *cells, guint first, guint last,
                        const guint *columns)
 {
@@ -245,7 +249,7 @@ static void print_line(const Bar *bar, const GArray *cells, guint first, guint l
     }
 }
 
-/* One line when each cell gets three columns or more, and otherwise as many as are needed. */
+/* One line if each cell gets three columns or more; otherwise as many lines as are needed. */
 static void print_bar(const Bar *bar, const GArray *cells)
 {
     const guint each = 3, most = bar->width / each;
@@ -316,7 +320,7 @@ static void print_legend(const Bar *bar, const GArray *cells)
     }
 }
 
-/* How wide the terminal is, or what COLUMNS says, or 80. */
+/* The width of the terminal, or COLUMNS, or 80. */
 static guint terminal_width(void)
 {
     const char *columns = g_getenv("COLUMNS");
@@ -328,7 +332,7 @@ static guint terminal_width(void)
     return columns ? CLAMP(g_ascii_strtoull(columns, NULL, 10), 1, 1000) : 80;
 }
 
-/* Not in a file, not on a terminal that can't, and not if the user doesn't want it. */
+/* No colours in a file, on a terminal without them, or if the user doesn't want them. */
 static gboolean wants_colour(void)
 {
     const char *no_color = g_getenv("NO_COLOR"), *term = g_getenv("TERM");

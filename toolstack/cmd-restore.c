@@ -6,7 +6,7 @@
 #include "domain.h"
 #include "verb.h"
 
-/* A toolstack restores before the device model starts, so that there are no records yet. */
+/* A toolstack restores before the device model starts, when there are no records yet. */
 static gboolean check_unused(const XenPhysmapOps *ops, const Domain *domain,
                              const XenPhysmapTable *table, GError **error)
 {

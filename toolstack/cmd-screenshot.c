@@ -23,9 +23,9 @@ typedef struct Shot {
     gboolean saved;   /* in a file, not in a running domain */
     const char *size; /* NULL: the mode is read from the saved device */
     VgaMode mode;
-    guint64 address; /* of the first page that is needed, in the guest */
+    guint64 address; /* the guest address of the first page that is needed */
     guint64 pages;
-    guint8 *bytes; /* those pages */
+    guint8 *bytes; /* the contents of these pages */
     guint8 *held;  /* a byte per page: the page exists */
 } Shot;
 
@@ -130,7 +130,7 @@ static gboolean take_live(Shot *shot, guint64 *first, GError **error)
     return TRUE;
 }
 
-/* --- what is made of it --- */
+/* --- the picture --- */
 
 static gboolean save_png(const Shot *shot, const guint8 *bytes, const char *path, GError **error)
 {

@@ -71,7 +71,7 @@ static void print_config(const GuestConfig *config)
     print_devices("card", config->cards);
 }
 
-/* When the file was written, as text; NULL for what is no file. */
+/* When the file was written, as text; NULL when it isn't a file. */
 static char *time_written(int fd)
 {
     struct stat st;
@@ -221,7 +221,7 @@ static void print_json(const Savefile *contents, const char *source, const char 
     record_text_print_json(stdout, object);
 }
 
-/* All of the configuration, as it is in the file; on a terminal without what could act on it. */
+/* The whole configuration, as it is in the file. On a terminal, without control characters. */
 static gboolean show_config(const Savefile *contents, GError **error)
 {
     const char *text = contents->config ? contents->config->text : NULL;

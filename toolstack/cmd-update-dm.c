@@ -21,7 +21,7 @@ static void on_signal(int number)
     update_interrupt();
 }
 
-/* One guest's part of the answer. */
+/* Appends one guest's result to the JSON. */
 static void report(JsonArray *results, const Update *update, const Domain *domain,
                    const char *outcome, const GPtrArray *reasons, const GError *error)
 {
@@ -55,7 +55,7 @@ static void report(JsonArray *results, const Update *update, const Domain *domai
     json_array_add_object_element(results, object);
 }
 
-/* What is no failure is left out with --quiet. */
+/* --quiet leaves out what isn't a failure. */
 static void say(gboolean failure, const Domain *domain, const char *kind, const char *text)
 {
     fprintf(failure ? stderr : verb_words(TRUE), "domain %u (%s): %s%s\n", domain->domid,
@@ -123,7 +123,7 @@ static int resume(const Wish *wish, Update *update, JsonArray *results)
     return conclude(wish, update, outcome, results, error);
 }
 
-/* With its lock, looks, and does or tells. */
+/* Takes the guest's lock, runs the preflight, then the update; or only reports with --dry-run. */
 static int update_one(const UpdateOps *ops, Domain *domain, const Wish *wish, JsonArray *results)
 {
     g_autoptr(GError) error = NULL;
@@ -194,7 +194,7 @@ static GPtrArray *chosen(XenPhysmapOps *ops, const Wish *wish, const char *name,
     return domains;
 }
 
-/* One of --all; *skipped when it isn't an HVM guest with records, or not outdated. */
+/* One domain of --all. *skipped when it isn't an HVM guest with records, or not outdated. */
 static int update_next(const UpdateOps *ops, Domain *domain, const Wish *wish, gboolean *skipped,
                        JsonArray *results)
 {
@@ -319,7 +319,7 @@ int verb_update_dm(int argc, char **argv)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
-    signal(SIGPIPE, SIG_IGN); /* progress that nobody reads is no reason to stop */
+    signal(SIGPIPE, SIG_IGN); /* go on even if nobody reads the progress */
     wish.options.qemu = qemu;
     wish.options.set_args = set_args;
     results = json_array_new();

@@ -10,7 +10,7 @@
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
-/* As the manual has it. */
+/* For the manual. */
 static char *rule_name(const VerifyRule *rule)
 {
     return g_strdelimit(g_strdup(rule->name), "_", '-');

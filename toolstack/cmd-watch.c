@@ -18,11 +18,13 @@
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
-/* An old QEMU writes the nodes of a record one after the other. This is the time until it is
- * reported that a record is incomplete. */
+/*
+ * An old QEMU writes the nodes of a record one after the other. A record that is still incomplete
+ * after this time is reported.
+ */
 #define PATIENCE_MS 300
 
-/* A domain that is watched, and its last known records. */
+/* A domain that is followed, and its last known records. */
 typedef struct Followed {
     Domain *domain;
     XenPhysmapTable *table;
@@ -51,7 +53,7 @@ static void followed_free(gpointer data)
     g_free(followed);
 }
 
-/* --- what it says --- */
+/* --- output --- */
 
 static void say_json(const char *time, const Domain *domain, const char *event,
                      const XenPhysmapRecord *before, const XenPhysmapRecord *after)
@@ -124,7 +126,7 @@ static void say_changes(const Watch *watch, const Domain *domain, const XenPhysm
     }
 }
 
-/* --- what it looks at --- */
+/* --- looking --- */
 
 /* Sets a watch on all device models that run in this domain. */
 static gboolean watch_dm(Watch *watch, guint32 dm_domid, GError **error)
@@ -319,7 +321,7 @@ static gboolean follow(Watch *watch, int signals, GError **error)
         int ready;
 
         if (fflush(stdout) && errno == EPIPE) {
-            __fpurge(stdout); /* nobody reads the output: the end, and not a failure */
+            __fpurge(stdout); /* nobody reads the output: this is an end, not a failure */
             clearerr(stdout);
             return TRUE;
         }

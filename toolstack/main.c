@@ -64,7 +64,7 @@ static void print_each(const char *kind, const char *list)
     }
 }
 
-/* What this program can do, for other programs: a line for each thing, its kind first. */
+/* What this program can do, for other programs: one item a line, its kind first. */
 static void print_abilities(void)
 {
     puts("version " XEN_PHYSMAP_VERSION);
@@ -77,8 +77,10 @@ static void print_abilities(void)
     print_each("compressed", FOREIGN_FORMAT_COMPRESSORS);
 }
 
-/* If a standard stream is closed, the next file would be opened in its place, and be read from or
- * written to by mistake. So the place is taken, by a descriptor that can't be used either. */
+/*
+ * If a standard stream is closed, the next file would get its descriptor, and would be read from or
+ * written to by mistake. So an unusable descriptor takes its place.
+ */
 static void occupy_closed_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {

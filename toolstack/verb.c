@@ -28,7 +28,7 @@ FILE *verb_words(gboolean output_is_data)
     return output_is_data && !quiet ? stderr : stdout;
 }
 
-/* How many columns a line of --help has at most. */
+/* The largest width of a line of --help. */
 #define COLUMNS 80
 
 /* Where the description of an option begins in its line; 0 when the line has none. */
@@ -74,7 +74,7 @@ static gboolean print_help(const char *option, const char *value, gpointer data,
         add_wrapped(text, lines[i]);
     }
     fputs(text->str, stdout);
-    /* Without what runs at an exit: GLib is in the middle of the arguments. */
+    /* Doesn't run what is to run at an exit, because GLib is in the middle of the arguments. */
     _exit(verb_end(EXIT_FINE));
 }
 
@@ -97,7 +97,7 @@ static void add_common(GOptionContext *context)
     g_option_context_set_main_group(context, group);
 }
 
-/* Data for "-" is written to the descriptor, and all else to `stdout`. */
+/* Data for "-" is written to the descriptor, everything else to `stdout`. */
 static gboolean be_quiet(void)
 {
     FILE *nowhere = fopen("/dev/null", "we");
@@ -131,7 +131,7 @@ gboolean verb_options(int *argc, char ***argv, const GOptionEntry *entries, cons
         fprintf(stderr, "%s: %s; see %s --help\n", name, shown, name);
         return FALSE;
     }
-    /* GLib leaves it where it is. */
+    /* GLib leaves "--" in place. */
     for (int i = 1; i < *argc; i++) {
         if (strcmp((*argv)[i], "--") == 0) {
             memmove(*argv + i, *argv + i + 1, (*argc - i) * sizeof **argv);

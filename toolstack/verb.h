@@ -40,7 +40,7 @@ int verb_mount(int argc, char **argv);
 /* Flushes standard output. Returns `end`, or EXIT_TROUBLE, with a message, when that fails. */
 int verb_end(int end);
 
-/* Where a verb prints what it says about its work: standard error when standard output gets its data. */
+/* Where a verb reports on its work: standard error when standard output gets its data. */
 FILE *verb_words(gboolean output_is_data);
 
 /*

@@ -89,6 +89,11 @@ struct FakeWorld {
     GString *story;
 };
 
+static gboolean has_file(const FakeWorld *world, const char *path)
+{
+    return g_hash_table_contains(world->files, path);
+}
+
 static void violate(FakeWorld *world, const char *what)
 {
     if (!world->violation) {
@@ -782,7 +787,7 @@ static gboolean fake_prepare(void *opaque, const Process *model, const char *pro
     if (!enter(world, "process_prepare")) {
         return fail(error, "can't start a process");
     }
-    if (strcmp(program, COPY) == 0 && !world_has_file(world, COPY)) {
+    if (strcmp(program, COPY) == 0 && !has_file(world, COPY)) {
         violate(world, "the copy of the old program is missed");
     }
     if (start->hold >= 0 || start->state >= 0) {
@@ -1260,7 +1265,7 @@ static gboolean fake_exists(void *opaque, const char *path)
 {
     FakeWorld *world = opaque;
 
-    return world->cut || world_has_file(world, path);
+    return world->cut || has_file(world, path);
 }
 
 static gboolean fake_is_socket(void *opaque, const char *path)
@@ -1628,11 +1633,6 @@ const char *world_violation(const FakeWorld *world)
 gboolean world_has_domain(const FakeWorld *world)
 {
     return world->exists;
-}
-
-gboolean world_has_file(const FakeWorld *world, const char *path)
-{
-    return g_hash_table_contains(world->files, path);
 }
 
 gboolean world_lost_qemu(const FakeWorld *world)

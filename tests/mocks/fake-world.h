@@ -108,7 +108,6 @@ char *world_trouble(FakeWorld *world, const char *program);
 const char *world_touched(const FakeWorld *world);
 
 gboolean world_has_domain(const FakeWorld *world);
-gboolean world_has_file(const FakeWorld *world, const char *path);
 
 /* A QEMU died or hung by a fault: only then may the guest end with none. */
 gboolean world_lost_qemu(const FakeWorld *world);

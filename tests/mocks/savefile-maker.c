@@ -28,7 +28,7 @@ static void put_number(Maker *maker, guint64 value, guint size)
     }
 }
 
-void maker_u16(Maker *maker, guint16 value)
+static void put_u16(Maker *maker, guint16 value)
 {
     put_number(maker, value, 2);
 }
@@ -103,8 +103,8 @@ void maker_libxc_headers(Maker *maker, guint32 version, guint32 guest)
     head[17] = maker->big_endian;
     maker_put(maker, head, sizeof head);
     maker_u32(maker, guest);
-    maker_u16(maker, 12);
-    maker_u16(maker, 0);
+    put_u16(maker, 12);
+    put_u16(maker, 0);
     maker_u32(maker, 4);
     maker_u32(maker, 17);
 }

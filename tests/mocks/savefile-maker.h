@@ -41,7 +41,6 @@ typedef struct Maker {
 void maker_clear(Maker *maker);
 
 void maker_put(Maker *maker, const void *bytes, gsize length);
-void maker_u16(Maker *maker, guint16 value);
 void maker_u32(Maker *maker, guint32 value);
 void maker_u64(Maker *maker, guint64 value);
 

@@ -2,7 +2,8 @@
 /* Connects cairo's byte stream, which only knows success or failure, to a file with its errors. */
 #include "picture.h"
 
-cairo_status_t picture_write(void *closure, const unsigned char *bytes, unsigned int length)
+/* A cairo_write_func_t; `closure` is a Picture without an error. */
+static cairo_status_t write_bytes(void *closure, const unsigned char *bytes, unsigned int length)
 {
     Picture *picture = closure;
 
@@ -15,7 +16,7 @@ gboolean picture_finish(Picture *picture, cairo_surface_t *surface, cairo_status
                         GError **error)
 {
     if (status == CAIRO_STATUS_SUCCESS) {
-        status = cairo_surface_write_to_png_stream(surface, picture_write, picture);
+        status = cairo_surface_write_to_png_stream(surface, write_bytes, picture);
     }
     cairo_surface_finish(surface);
     status = status ? status : cairo_surface_status(surface);

@@ -12,9 +12,6 @@ typedef struct Picture {
     GError *error;
 } Picture;
 
-/* A cairo_write_func_t; `picture` is a Picture without an error. */
-cairo_status_t picture_write(void *picture, const unsigned char *bytes, unsigned int length);
-
 /* Takes the surface, and the status with which drawing ended. Writes it as a PNG, and commits the
  * output. */
 gboolean picture_finish(Picture *picture, cairo_surface_t *surface, cairo_status_t status,
