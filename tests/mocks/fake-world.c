@@ -74,7 +74,8 @@ struct FakeWorld {
     gboolean exists, dying, destroying, saver, connected, replaced;
     Refusal refusal;
     const char *touched;
-    gboolean poked; /* QEMU's watch of the backend fires when it looks */
+    gboolean crashes; /* the old program, when it saves the devices' state */
+    gboolean poked;   /* QEMU's watch of the backend fires when it looks */
     guint locks;
     int pauses;
     guint generation; /* of the guest's devices: they change while it runs */
@@ -889,6 +890,15 @@ static void fake_let_go(void *opaque, ProcessStart *start)
     start->hold = start->state = -1;
 }
 
+static gboolean fake_is_same_program(void *opaque, const ProcessId *a, const ProcessId *b)
+{
+    FakeWorld *world = opaque;
+    const Qemu *first = qemu_of(world, a, NULL), *second = qemu_of(world, b, NULL);
+
+    return enter(world, "process_is_same_program") && leave(world) && first && second &&
+           strcmp(first->program, second->program) == 0;
+}
+
 static gboolean fake_has_pty(void *opaque, const ProcessId *id, guint number)
 {
     FakeWorld *world = opaque;
@@ -996,6 +1006,9 @@ static gboolean fake_save(void *opaque, guint32 domid, GByteArray *state, gsize 
     if (!qemu) {
         return FALSE;
     }
+    if (world->crashes) {
+        violate(world, "a QEMU that crashes in it is asked to save its devices");
+    }
     if (world->exists && world->pauses == 0) {
         violate(world, "the devices are saved of a guest that runs");
     }
@@ -1047,6 +1060,24 @@ static GPtrArray *fake_images(void *opaque, guint32 domid, GError **error)
         g_ptr_array_add(images, image);
     }
     return images;
+}
+
+static gboolean fake_try_save(void *opaque, guint32 domid, gsize limit, GError **error)
+{
+    FakeWorld *world = opaque;
+    guint number = GPOINTER_TO_UINT(g_hash_table_lookup(world->sockets, MONITOR ".next"));
+    Qemu *qemu = number ? qemu_at(world, number - 1) : NULL;
+
+    (void)domid;
+    (void)limit;
+    if (!enter(world, "monitor_try_save") || !qemu || !qemu->alive || qemu->hangs) {
+        return fail(error, "QMP: no answer");
+    }
+    if (world->crashes && strcmp(qemu->program, WORLD_OLD) == 0) {
+        die(qemu);
+        return fail(error, "QMP: no answer");
+    }
+    return answered(world, error);
 }
 
 static GPtrArray *fake_ptys(void *opaque, guint32 domid, GError **error)
@@ -1491,6 +1522,7 @@ FakeWorld *world_new(void)
         .process_go = fake_go,
         .process_feed = fake_feed,
         .process_let_go = fake_let_go,
+        .process_is_same_program = fake_is_same_program,
         .process_has_pty = fake_has_pty,
         .image_trouble = fake_image_trouble,
         .layout_check = fake_layout_check,
@@ -1501,6 +1533,7 @@ FakeWorld *world_new(void)
         .monitor_save = fake_save,
         .monitor_blocked_reasons = fake_blocked,
         .monitor_images = fake_images,
+        .monitor_try_save = fake_try_save,
         .monitor_serial_ptys = fake_ptys,
         .monitor_vnc = fake_vnc,
         .monitor_set_vnc_password = fake_set_password,
@@ -1535,6 +1568,11 @@ FakeWorld *world_new(void)
     fake_host_write(world->host, "/local/domain/0/backend/vkbd/1/0/frontend", FRONTEND);
     fake_host_write(world->host, FRONTEND "/state", "1");
     return world;
+}
+
+void world_crash_in_save(FakeWorld *world)
+{
+    world->crashes = TRUE;
 }
 
 void world_connect(FakeWorld *world)

@@ -67,6 +67,9 @@ void world_replace_program(FakeWorld *world);
 
 void world_refuse(FakeWorld *world, Refusal refusal);
 
+/* The old program crashes when it saves the state of the guest's devices. */
+void world_crash_in_save(FakeWorld *world);
+
 void world_free(FakeWorld *world);
 
 const UpdateOps *world_ops(FakeWorld *world);

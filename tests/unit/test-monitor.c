@@ -2,7 +2,9 @@
 /* What an update asks of QEMU's monitor, and answers that are not what QEMU documents. */
 #include "expect.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fake-qmp.h"
 #include "monitor.h"
@@ -50,6 +52,33 @@ static void test_blocked_reasons(void **unused)
                  { QMP_ANSWER, "{\"blocked-reasons\": true}" });
     assert_null(reasons);
     expect_error(&error, XEN_PHYSMAP_ERROR_UNAVAILABLE, "query-migrate");
+}
+
+/* What it says of its images differs: the one in standby has none to give up. */
+static void test_save(void **unused)
+{
+    GError *error = NULL;
+    gboolean saved = FALSE;
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    (void)unused;
+    with_monitor(saved = monitor_save(qmp, null, &error), { QMP_AWAIT, "\"stop\"" },
+                 { QMP_ANSWER, "{}" }, { QMP_AWAIT, "add-fd" },
+                 { QMP_ANSWER, "{\"fdset-id\": 3, \"fd\": 29}" },
+                 { QMP_AWAIT, "{\"filename\":\"/proc/self/fd/29\",\"live\":true}" },
+                 { QMP_ANSWER, "{}" }, { QMP_AWAIT, "\"fdset-id\":3" }, { QMP_ANSWER, "{}" });
+    expect_no_error(error);
+    assert_true(saved);
+    with_monitor(saved = monitor_try_save(qmp, null, &error), { QMP_AWAIT, "add-fd" },
+                 { QMP_ANSWER, "{\"fdset-id\": 3, \"fd\": 29}" }, { QMP_AWAIT, "\"live\":false" },
+                 { QMP_REFUSE, "no" }, { QMP_AWAIT, "remove-fd" }, { QMP_ANSWER, "{}" });
+    assert_false(saved);
+    expect_error(&error, XEN_PHYSMAP_ERROR_UNAVAILABLE, "QEMU refused xen-save-devices-state: no");
+    with_monitor(saved = monitor_try_save(qmp, null, &error), { QMP_AWAIT, "add-fd" },
+                 { QMP_ANSWER, "{\"fdset-id\": 3}" });
+    assert_false(saved);
+    expect_error(&error, XEN_PHYSMAP_ERROR_UNAVAILABLE, "add-fd");
+    close(null);
 }
 
 static void test_no_vnc(void **unused)
@@ -219,7 +248,7 @@ int main(void)
         cmocka_unit_test(test_blocked_reasons), cmocka_unit_test(test_no_vnc),
         cmocka_unit_test(test_parts),           cmocka_unit_test(test_changes),
         cmocka_unit_test(test_version),         cmocka_unit_test(test_unplugged),
-        cmocka_unit_test(test_machine_types),
+        cmocka_unit_test(test_machine_types),   cmocka_unit_test(test_save),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

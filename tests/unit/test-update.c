@@ -408,13 +408,28 @@ static void test_refused(void **unused)
     conclude(&tally);
 }
 
+/* Found by another process of the old program, before the guest is paused. */
+static void test_crash_in_save(void **unused)
+{
+    FakeWorld *world = world_new();
+    g_autofree char *trouble = NULL;
+
+    (void)unused;
+    world_crash_in_save(world);
+    assert_int_equal(run_updater(world, FALSE), UPDATE_BACK);
+    trouble = world_trouble(world, WORLD_OLD);
+    assert_null(trouble);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),      cmocka_unit_test(test_one_fault),
-        cmocka_unit_test(test_two_faults), cmocka_unit_test(test_both),
-        cmocka_unit_test(test_old_again),  cmocka_unit_test(test_connected),
-        cmocka_unit_test(test_replaced),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_plain),         cmocka_unit_test(test_one_fault),
+        cmocka_unit_test(test_two_faults),    cmocka_unit_test(test_both),
+        cmocka_unit_test(test_old_again),     cmocka_unit_test(test_connected),
+        cmocka_unit_test(test_replaced),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_crash_in_save),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,6 +170,22 @@ static void read_beginning(const char *path, char *text, gsize size)
     text[MAX(n, 0)] = '\0';
 }
 
+static gboolean program_of(const ProcessId *id, struct stat *program)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/exe", (int)id->pid);
+
+    return stat(path, program) == 0 && process_is_alive(id);
+}
+
+static gboolean host_process_is_same_program(void *opaque, const ProcessId *a, const ProcessId *b)
+{
+    struct stat of_a, of_b;
+
+    (void)opaque;
+    return program_of(a, &of_a) && program_of(b, &of_b) && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
 /*
  * Asks the kernel, not the process. The line is near the beginning. The text of other descriptors,
  * for example of epoll, can be larger than memory.
@@ -248,7 +264,9 @@ static char *host_other_at_work(void *opaque, guint32 domid)
         if (g_ascii_isdigit(*name) && process_has_ids(atoi(name), "Uid", geteuid()) &&
             g_file_get_contents(path, &cmdline, &length, NULL) &&
             saves_domain(cmdline, length, domid)) {
-            return g_strdup_printf("libxl-save-helper, process %s, saves or migrates it", name);
+            return g_strdup_printf(
+                "libxl-save-helper, process %s, saves or migrates it; wait until it has ended",
+                name);
         }
     }
     return NULL;
@@ -326,20 +344,16 @@ static gpointer drain(gpointer data)
 }
 
 /* QEMU gets one end of a pipe, so it can't change the state afterwards. */
-static gboolean host_monitor_save(void *opaque, guint32 domid, GByteArray *state, gsize limit,
+static gboolean save_through_pipe(QmpClient *qmp, GByteArray *state, gsize limit,
+                                  gboolean (*save)(QmpClient *qmp, int fd, GError **error),
                                   GError **error)
 {
-    g_autoptr(QmpClient) qmp = qmp_client_connect(domid, error);
     Drain job = { .state = state, .limit = limit };
     const guint64 one = 1;
     GThread *thread;
     gboolean saved;
     int ends[2];
 
-    (void)opaque;
-    if (!qmp) {
-        return FALSE;
-    }
     job.done = eventfd(0, EFD_CLOEXEC);
     if (job.done < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK)) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM,
@@ -357,7 +371,7 @@ static gboolean host_monitor_save(void *opaque, guint32 domid, GByteArray *state
     fchmod(ends[1], 0602);
     job.pipe = ends[0];
     thread = g_thread_new("device-state", drain, &job);
-    saved = monitor_save(qmp, ends[1], error);
+    saved = save(qmp, ends[1], error);
     close(ends[1]);
     /* All that QEMU wrote before its answer is in the pipe now. */
     saved = write(job.done, &one, sizeof one) == sizeof one && saved;
@@ -370,6 +384,24 @@ static gboolean host_monitor_save(void *opaque, guint32 domid, GByteArray *state
         return FALSE;
     }
     return saved;
+}
+
+static gboolean host_monitor_save(void *opaque, guint32 domid, GByteArray *state, gsize limit,
+                                  GError **error)
+{
+    g_autoptr(QmpClient) qmp = qmp_client_connect(domid, error);
+
+    (void)opaque;
+    return qmp && save_through_pipe(qmp, state, limit, monitor_save, error);
+}
+
+static gboolean host_monitor_try_save(void *opaque, guint32 domid, gsize limit, GError **error)
+{
+    g_autoptr(QmpClient) qmp = qmp_client_connect_standby(domid, error);
+    g_autoptr(GByteArray) dropped = g_byte_array_new();
+
+    (void)opaque;
+    return qmp && save_through_pipe(qmp, dropped, limit, monitor_try_save, error);
 }
 
 static GPtrArray *host_monitor_blocked_reasons(void *opaque, guint32 domid, GError **error)
@@ -654,6 +686,7 @@ UpdateOps *update_host_new(XenPhysmapOps *xenstore)
         .process_go = host_process_go,
         .process_feed = host_process_feed,
         .process_let_go = host_process_let_go,
+        .process_is_same_program = host_process_is_same_program,
         .process_has_pty = host_process_has_pty,
         .image_trouble = host_image_trouble,
         .layout_check = host_layout_check,
@@ -664,6 +697,7 @@ UpdateOps *update_host_new(XenPhysmapOps *xenstore)
         .monitor_save = host_monitor_save,
         .monitor_blocked_reasons = host_monitor_blocked_reasons,
         .monitor_images = host_monitor_images,
+        .monitor_try_save = host_monitor_try_save,
         .monitor_serial_ptys = host_monitor_serial_ptys,
         .monitor_vnc = host_monitor_vnc,
         .monitor_set_vnc_password = host_monitor_set_vnc_password,

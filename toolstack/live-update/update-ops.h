@@ -57,6 +57,9 @@ typedef struct UpdateOps {
                              gsize *done, GError **error);
     void (*process_let_go)(void *opaque, ProcessStart *start);
 
+    /* Whether both processes run the same file; its path may mean another one by now. */
+    gboolean (*process_is_same_program)(void *opaque, const ProcessId *a, const ProcessId *b);
+
     /* Whether the process has the master of this pseudo-terminal open. */
     gboolean (*process_has_pty)(void *opaque, const ProcessId *id, guint number);
 
@@ -81,6 +84,8 @@ typedef struct UpdateOps {
                              GError **error);
     GPtrArray *(*monitor_blocked_reasons)(void *opaque, guint32 domid, GError **error);
     GPtrArray *(*monitor_images)(void *opaque, guint32 domid, GError **error);
+    /* Of the one in standby, on trial; what it writes is dropped. */
+    gboolean (*monitor_try_save)(void *opaque, guint32 domid, gsize limit, GError **error);
     GPtrArray *(*monitor_serial_ptys)(void *opaque, guint32 domid, GError **error);
     MonitorVnc *(*monitor_vnc)(void *opaque, guint32 domid, GError **error);
     gboolean (*monitor_set_vnc_password)(void *opaque, guint32 domid, const char *password,

@@ -270,12 +270,59 @@ static gboolean hold_qemu(Update *update, const char *program, GStrv args, gbool
            await_held(update, forward, error);
 }
 
+/* QEMU may crash when it saves the state of a device. Better this one, which serves nobody yet. */
+static gboolean try_save(Update *update, GError **error)
+{
+    const UpdateOps *ops = update->ops;
+    g_autoptr(GError) problem = NULL;
+    g_autofree char *ending = NULL;
+
+    if (ops->monitor_try_save(ops->opaque, update->domain->domid, STATE_MAX, &problem)) {
+        return TRUE;
+    }
+    if (update_should_stop(update, error)) {
+        return FALSE;
+    }
+    ending = ops->process_ending(ops->opaque, &update->held.id);
+    return fail(error,
+                "a QEMU with the guest's devices %s%s; remove the device that does this, or shut "
+                "the guest down and start it again",
+                ending ? ending : "can't save their state: ",
+                ending ? " when it saved their state" : problem->message);
+}
+
+/* A QEMU of this program beside the one that serves the guest, with --timeout for itself. */
+static gboolean hold_beside(Update *update, const char *program, GStrv args, GError **error)
+{
+    update->deadline = update_now(update) + update->timeout_s * G_TIME_SPAN_SECOND;
+    return update_each_backend(update, begin_backend, NULL, error) &&
+           hold_qemu(update, program, args, TRUE, error);
+}
+
+static gboolean drop_held(Update *update, GError **error)
+{
+    return end_taker(update, error) && each_socket(update, drop_socket, error);
+}
+
+/* Whether the old program survives what the old QEMU will be asked for, if it isn't the new one. */
+static gboolean try_old(Update *update, GError **error)
+{
+    const UpdateOps *ops = update->ops;
+
+    if (ops->process_is_same_program(ops->opaque, &update->old->id, &update->held.id)) {
+        return TRUE;
+    }
+    return drop_held(update, error) &&
+           hold_beside(update, update->old_program, update->old->args, error) &&
+           try_save(update, error) && drop_held(update, error) &&
+           hold_beside(update, update->new_program, update->new_args, error);
+}
+
 /* This takes nearly all of the time that QEMU needs to start. The guest runs on the old QEMU. */
 static gboolean prepare(Update *update, GError **error)
 {
-    return update_each_backend(update, begin_backend, NULL, error) &&
-           hold_qemu(update, update->new_program, update->new_args, TRUE, error) &&
-           update_compare_parts(update, error);
+    return hold_beside(update, update->new_program, update->new_args, error) &&
+           update_compare_parts(update, error) && try_save(update, error) && try_old(update, error);
 }
 
 /* pause */

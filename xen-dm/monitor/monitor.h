@@ -18,6 +18,9 @@ gboolean monitor_cont(QmpClient *qmp, GError **error);
  */
 gboolean monitor_save(QmpClient *qmp, int fd, GError **error);
 
+/* The same of a QEMU in standby, without stopping it: it waits for a state, and does so afterwards. */
+gboolean monitor_try_save(QmpClient *qmp, int fd, GError **error);
+
 /*
  * Why the device state can't be saved, in QEMU's words, escaped; empty when it can. QEMU may crash if
  * it saves all the same. Before version 6.0 QEMU doesn't say. Free with g_ptr_array_unref.
