@@ -30,7 +30,7 @@
 #define STATE_PIPE_SIZE (1024 * 1024)
 
 #define END_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
-#define ASK_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
+#define ASK_TIMEOUT_US (30 * G_TIME_SPAN_SECOND)
 
 static gboolean fail(GError **error, XenPhysmapError code, const char *format, ...)
     G_GNUC_PRINTF(3, 4);

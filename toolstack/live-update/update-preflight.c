@@ -17,6 +17,9 @@
 /* For all disk images together; they may be on a file system that QEMU itself serves. */
 #define IMAGES_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
 
+/* These have the guest connect to its backends again. */
+#define OTHER_WAYS "xl save and xl restore, or xl migrate, give it a new QEMU too"
+
 typedef struct Ready {
     Update *update;
     GPtrArray *reasons; /* to refuse */
@@ -120,15 +123,15 @@ static gboolean look_at_backend(Update *update, const char *path, gpointer data,
         return TRUE;
     }
     if (!strstr(path, "/backend/qdisk/")) {
-        refuse(data, "QEMU itself serves %s, and the guest is connected to it", path);
+        refuse(data, "QEMU itself serves %s, and the guest is connected to it; " OTHER_WAYS, path);
         return TRUE;
     }
     dev = update_read_node(update, dev_node);
     params = update_read_node(update, params_node);
     shown = xen_physmap_escape(params ? params : path, -1);
     refuse(data,
-           "QEMU itself serves the disk %s (%s), and the guest is connected to it; a raw file or a "
-           "block device is served by the kernel",
+           "QEMU itself serves the disk %s (%s), and the guest is connected to it; " OTHER_WAYS
+           "; a raw file or a block device is served by the kernel",
            dev && strspn(dev, G_CSET_a_2_z G_CSET_DIGITS) == strlen(dev) ? dev : "?", shown);
     return TRUE;
 }
