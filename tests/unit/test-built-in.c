@@ -366,6 +366,26 @@ static void test_refused(void **state)
     assert_has(vm.log->str, "refusing to run domain 7");
 }
 
+/* Another memory: the old framebuffer's pages aren't taken for an unplugged card's. */
+static void test_other_memory(void **state)
+{
+    vm.incoming = true;
+    record_node(VRAM, 0x2000000, 0xf1000000, 0x100000);
+    record_node(CARD, 0x2100000, 0x2100000, 0x40000);
+    fake_host_populate(vm.host, 0xf1000, 0x100, 5);
+    fake_host_populate(vm.host, 0x2100, 0x40, 6);
+    xen_physmap_init(place, restore);
+    add("xen.ram", 0, 0x3000000, false);
+    add(VRAM, 0x3000000, 0x100000, true);
+    add(CARD, 0x3100000, 0x40000, false);
+    vm.done->notify(vm.done, NULL);
+    if (!setjmp(vm.refused)) {
+        xen_physmap_loaded(NULL);
+    }
+    assert_true(vm.ended);
+    assert_has(vm.log->str, "the saved guest had 32 MiB of memory besides its videoram");
+}
+
 static void test_not_admitted(void **state)
 {
     arrive("0000:00:05.0/e1000.rom", 0xf1000000);
@@ -431,10 +451,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_new_guest),           TEST(test_unplug),         TEST(test_without_pages),
-        TEST(test_xenstore_fails),      TEST(test_restored),       TEST(test_covered),
-        TEST(test_moved_while_loading), TEST(test_refused),        TEST(test_not_admitted),
-        TEST(test_broken_records),      TEST(test_not_comparable), TEST(test_policies),
+        TEST(test_new_guest),
+        TEST(test_unplug),
+        TEST(test_without_pages),
+        TEST(test_xenstore_fails),
+        TEST(test_restored),
+        TEST(test_covered),
+        TEST(test_moved_while_loading),
+        TEST(test_refused),
+        TEST(test_other_memory),
+        TEST(test_not_admitted),
+        TEST(test_broken_records),
+        TEST(test_not_comparable),
+        TEST(test_policies),
         TEST(test_without_records),
     };
 

@@ -173,8 +173,11 @@ static bool place_blocks(Blocks *blocks, bool moved, GError **error)
     return true;
 }
 
-/* The pages of an unplugged card stay in the guest, so they keep a record. */
-static bool place_left(Blocks *blocks, GError **error)
+/*
+ * The pages of an unplugged card stay in the guest, so they keep a record. Until
+ * the saved layout was compared, a record without a block isn't a card's.
+ */
+static bool place_left(Blocks *blocks, bool compared, GError **error)
 {
     const XenPhysmapTable *known = xen_physmap_state_table(pm.state);
     const XenPhysmapRecord *record;
@@ -184,6 +187,7 @@ static bool place_left(Blocks *blocks, GError **error)
         bool has;
 
         if (xen_physmap_table_find_phys(blocks->all, record->phys_offset) ||
+            (!compared && strcmp(record->name, XEN_PHYSMAP_UNPLUGGED_NAME)) ||
             !xen_physmap_record_init(&left, XEN_PHYSMAP_UNPLUGGED_NAME,
                                      record->phys_offset, record->start_addr,
                                      record->size, NULL)) {
@@ -199,7 +203,7 @@ static bool place_left(Blocks *blocks, GError **error)
     return true;
 }
 
-static Blocks *find_blocks(GError **error)
+static Blocks *find_blocks(bool compared, GError **error)
 {
     g_autoptr(Blocks) blocks = g_new0(Blocks, 1);
 
@@ -208,7 +212,8 @@ static Blocks *find_blocks(GError **error)
     blocks->absent = xen_physmap_table_new();
     qemu_ram_foreach_block(add_block, blocks->all);
     if (!place_blocks(blocks, true, error) ||
-        !place_blocks(blocks, false, error) || !place_left(blocks, error)) {
+        !place_blocks(blocks, false, error) ||
+        !place_left(blocks, compared, error)) {
         return NULL;
     }
     return g_steal_pointer(&blocks);
@@ -241,7 +246,7 @@ void xen_physmap_changed(void)
     if (!pm.state || !pm.machine_done || pm.saved) {
         return;
     }
-    blocks = find_blocks(&error);
+    blocks = find_blocks(true, &error);
     record(blocks, &error);
     if (error) {
         complain(error);
@@ -373,7 +378,7 @@ void xen_physmap_loaded(CPUState *cpu)
         return;
     }
     saved = g_steal_pointer(&pm.saved);
-    blocks = find_blocks(&error);
+    blocks = find_blocks(false, &error);
     if (xen_physmap_table_size(saved) == 0) {
         warn_report(
             "domain %u came without records, so its layout can't be checked",
