@@ -74,8 +74,8 @@ QEMU=/usr/libexec/xen-qemu-system-i386
 BUILT_IN=/usr/libexec/xen-qemu-built-in
 if [ -e $BUILT_IN ]; then
     QEMU=$BUILT_IN
-    LAUNCHER=/tmp/built-in
-    printf '#!/bin/sh\nexec "${XEN_PHYSMAP_QEMU:-%s}" "$@" -L /usr/share/seabios -L /usr/share/qemu -L /usr/lib/ipxe/qemu\n' $BUILT_IN >$LAUNCHER
+    LAUNCHER=/usr/libexec/xen-built-in
+    printf '#!/bin/sh\nexec "${XEN_PHYSMAP_QEMU:-%s}" "$@"\n' $BUILT_IN >$LAUNCHER
     chmod +x $LAUNCHER
 fi
 

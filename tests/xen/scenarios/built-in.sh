@@ -5,8 +5,7 @@
 
 preloaded=/usr/libexec/xen-physmap/xen-physmap-qemu
 with() {   # LAUNCHER: the guest's config
-    LAUNCHER=$1 guest_config /tmp/g1.cfg g1 counter \
-        "$(cards 6 7)"',"-L","/usr/share/seabios","-L","/usr/share/qemu","-L","/usr/lib/ipxe/qemu"'
+    LAUNCHER=$1 guest_config /tmp/g1.cfg g1 counter "$(cards 6 7)"
 }
 agree() {   # WHEN
     check "$1: the guest goes on" grows g1
