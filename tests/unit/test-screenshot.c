@@ -41,6 +41,15 @@ static gboolean find(const VgaState *state, const char *device, VgaMode *mode, c
     return FALSE;
 }
 
+static guint32 at(cairo_surface_t *surface, guint x, guint y)
+{
+    const guint8 *data = cairo_image_surface_get_data(surface);
+    guint32 value;
+
+    memcpy(&value, data + y * cairo_image_surface_get_stride(surface) + 4 * x, 4);
+    return value & 0xffffff;
+}
+
 static void test_registers(void **unused)
 {
     VgaMode mode;
@@ -73,9 +82,83 @@ static void test_registers(void **unused)
     assert_int_equal(mode.fonts[1], 2 * 32768);
     assert_int_equal(mode.colours[1], 0x100000);
     state.body[VGA_STATE_GR + 6] = 1;
-    assert_false(find(&state, NULL, &mode, "graphics mode of its own"));
+    assert_false(find(&state, NULL, &mode, "graphics mode of CGA"));
+    vga_state_vbe(&state, 800, 600, 5, 400);
+    assert_false(find(&state, NULL, &mode, "bits a pixel"));
+}
+
+/* The registers that a BIOS sets for these modes. */
+static void set_mode(VgaState *state, guint8 lines, guint8 repeat, guint8 shift)
+{
+    vga_state_make(state, "0000:00:03.0/vga");
+    vga_state_text(state);
+    state->body[VGA_STATE_CR + 1] = 79;
+    state->body[VGA_STATE_CR + 7] = 0x02;
+    state->body[VGA_STATE_CR + 9] = repeat;
+    state->body[VGA_STATE_CR + 0x0d] = 2;
+    state->body[VGA_STATE_CR + 0x12] = lines;
+    state->body[VGA_STATE_CR + 0x13] = 40;
+    state->body[VGA_STATE_CR + 0x17] = 0xe3;
+    state->body[VGA_STATE_GR + 5] = shift;
+    state->body[VGA_STATE_GR + 6] = 5;
+    state->body[VGA_STATE_AR + 0x12] = 0x0f;
+}
+
+static void test_graphics(void **unused)
+{
+    static const guint8 planes[320] = { 0x80, 0x41, 0x20, 0x10 };
+    VgaState state;
+    VgaMode mode;
+    guint64 first, length;
+    cairo_surface_t *surface;
+
+    (void)unused;
+    set_mode(&state, 0xdf, 0x40, 0); /* 12h */
+    assert_true(find(&state, NULL, &mode, NULL));
+    assert_false(mode.text);
+    assert_int_equal(mode.width, 640);
+    assert_int_equal(mode.height, 480);
+    assert_int_equal(mode.bpp, 4);
+    assert_int_equal(mode.stride, 320);
+    assert_int_equal(mode.offset, 8);
+    assert_true(vga_extent(&mode, 8 + 480 * 320, &first, &length, NULL));
+    assert_int_equal(length, 480 * 320);
+    assert_false(vga_extent(&mode, 7 + 480 * 320, &first, &length, NULL));
+    mode.height = 1;
+    surface = screen_draw(&mode, planes);
+    assert_int_equal(at(surface, 0, 0), mode.colours[1]);
+    assert_int_equal(at(surface, 1, 0), mode.colours[2]);
+    assert_int_equal(at(surface, 2, 0), mode.colours[4]);
+    assert_int_equal(at(surface, 3, 0), mode.colours[8]);
+    assert_int_equal(at(surface, 4, 0), mode.colours[0]);
+    assert_int_equal(at(surface, 7, 0), mode.colours[2]);
+    assert_int_not_equal(mode.colours[1], mode.colours[2]);
+    cairo_surface_destroy(surface);
+    /* A plane that is off. */
+    state.body[VGA_STATE_AR + 0x12] = 0x0d;
+    assert_true(find(&state, NULL, &mode, NULL));
+    assert_int_equal(mode.colours[2], mode.colours[0]);
+
+    set_mode(&state, 0x8f, 0x41, 0x40); /* 13h */
+    assert_true(find(&state, NULL, &mode, NULL));
+    assert_int_equal(mode.width, 320);
+    assert_int_equal(mode.height, 200);
+    assert_int_equal(mode.bpp, 8);
+    assert_int_equal(mode.stride, 320);
+    state.body[VGA_STATE_CR + 9] = 0x80; /* doubled in another way */
+    assert_true(find(&state, NULL, &mode, NULL));
+    assert_int_equal(mode.height, 200);
+
+    set_mode(&state, 0x8f, 0x41, 0x20);
+    assert_false(find(&state, NULL, &mode, "graphics mode of CGA"));
+    set_mode(&state, 0x8f, 0x41, 0);
+    state.body[VGA_STATE_CR + 0x17] = 0xe2;
+    assert_false(find(&state, NULL, &mode, "graphics mode of CGA"));
+
     vga_state_vbe(&state, 800, 600, 4, 400);
-    assert_false(find(&state, NULL, &mode, "4 bits a pixel"));
+    assert_true(find(&state, NULL, &mode, NULL));
+    assert_int_equal(mode.bpp, 4);
+    assert_true(vga_extent(&mode, 16 + 600 * 400, &first, &length, NULL));
 }
 
 /* A section that isn't certain isn't used. */
@@ -132,15 +215,6 @@ static void test_sizes(void **unused)
     assert_false(vga_extent(&mode, VGA_TEXT_BYTES - 1, &first, &length, NULL));
     assert_true(vga_extent(&mode, VGA_TEXT_BYTES, &first, &length, NULL));
     assert_int_equal(length, VGA_TEXT_BYTES);
-}
-
-static guint32 at(cairo_surface_t *surface, guint x, guint y)
-{
-    const guint8 *data = cairo_image_surface_get_data(surface);
-    guint32 value;
-
-    memcpy(&value, data + y * cairo_image_surface_get_stride(surface) + 4 * x, 4);
-    return value & 0xffffff;
 }
 
 static void test_pixels(void **unused)
@@ -387,10 +461,11 @@ static void test_memory(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_registers),  cmocka_unit_test(test_uncertain),
-        cmocka_unit_test(test_sizes),      cmocka_unit_test(test_pixels),
-        cmocka_unit_test(test_characters), cmocka_unit_test(test_mounted),
-        cmocka_unit_test(test_verb),       cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_registers), cmocka_unit_test(test_graphics),
+        cmocka_unit_test(test_uncertain), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_pixels),    cmocka_unit_test(test_characters),
+        cmocka_unit_test(test_mounted),   cmocka_unit_test(test_verb),
+        cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests_name("screenshot", tests, NULL, NULL);

@@ -34,6 +34,18 @@ static guint32 pixel(const VgaMode *mode, const guint8 *bytes)
     }
 }
 
+/* Eight pixels are in four bytes, each of which has one bit of all of them. */
+static guint32 plane_pixel(const VgaMode *mode, const guint8 *line, guint x)
+{
+    const guint8 *planes = line + x / 8 * 4;
+    guint index = 0;
+
+    for (guint plane = 0; plane < 4; plane++) {
+        index |= (planes[plane] >> (7 - x % 8) & 1) << plane;
+    }
+    return mode->colours[index];
+}
+
 static guint32 *line_of(guint8 *pixels, int stride, guint y)
 {
     return (guint32 *)(void *)(pixels + (gsize)y * stride);
@@ -46,7 +58,8 @@ static void draw_pixels(const VgaMode *mode, const guint8 *bytes, guint8 *pixels
         guint32 *to = line_of(pixels, stride, y);
 
         for (guint x = 0; x < mode->width; x++) {
-            to[x] = pixel(mode, from + (gsize)x * ((mode->bpp + 7) / 8));
+            to[x] = mode->bpp == 4 ? plane_pixel(mode, from, x)
+                                   : pixel(mode, from + (gsize)x * ((mode->bpp + 7) / 8));
         }
     }
 }

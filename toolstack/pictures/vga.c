@@ -120,18 +120,59 @@ static guint32 font_place(guint map)
     return map * 8192 * 4;
 }
 
+/* How many lines the screen has, of which several can show the same. */
+static guint scan_lines(const guint8 *cr)
+{
+    return (cr[0x12] | (cr[7] & 0x02) << 7 | (cr[7] & 0x40) << 3) + 1;
+}
+
+static guint64 start_address(const guint8 *cr)
+{
+    return (guint64)(cr[0x0c] << 8 | cr[0x0d]) * 4;
+}
+
+/* The 16 colours of planes, of which some can be off. */
+static void plane_colours(const guint8 *body, VgaMode *mode)
+{
+    for (guint i = 0; i < 16; i++) {
+        mode->colours[i] = attribute_colour(body, i & body[AT_AR + 0x12]);
+    }
+}
+
+/* Modes such as 12h, in four planes, and 13h, with a byte for a pixel, which takes two dots. */
+static gboolean graphics_mode(const guint8 *body, VgaMode *mode, GError **error)
+{
+    const guint8 *cr = body + AT_CR, *gr = body + AT_GR;
+    guint repeated = ((cr[9] & 0x1f) + 1) << (cr[9] >> 7);
+
+    if ((cr[0x17] & 3) != 3 || (gr[5] >> 5 & 3) == 1) {
+        return not_known(error, "the VGA is in a graphics mode of CGA, which isn't known");
+    }
+    mode->bpp = gr[5] & 0x40 ? 8 : 4;
+    mode->width = (cr[1] + 1) * 8 / (mode->bpp == 8 ? 2 : 1);
+    mode->height = scan_lines(cr) / repeated;
+    mode->stride = cr[0x13] << 3;
+    mode->offset = start_address(cr);
+    for (guint i = 0; mode->bpp == 8 && i < 256; i++) {
+        mode->colours[i] = palette_colour(body, i);
+    }
+    if (mode->bpp == 4) {
+        plane_colours(body, mode);
+    }
+    return TRUE;
+}
+
 static gboolean text_mode(const guint8 *body, VgaMode *mode, GError **error)
 {
     const guint8 *cr = body + AT_CR, *sr = body + AT_SR, *ar = body + AT_AR;
-    guint lines = (cr[0x12] | (cr[7] & 0x02) << 7 | (cr[7] & 0x40) << 3) + 1;
 
     mode->text = TRUE;
     mode->cell_width = sr[1] & 8 ? 16 : sr[1] & 1 ? 8 : 9;
     mode->cell_height = (cr[9] & 0x1f) + 1;
     mode->width = cr[1] + 1;
-    mode->height = lines / mode->cell_height;
+    mode->height = scan_lines(cr) / mode->cell_height;
     mode->stride = cr[0x13] << 3;
-    mode->offset = (guint64)(cr[0x0c] << 8 | cr[0x0d]) * 4;
+    mode->offset = start_address(cr);
     mode->line_graphics = (ar[0x10] & 4) != 0;
     mode->fonts[0] = font_place((sr[3] >> 4 & 1) | (sr[3] << 1 & 6));
     mode->fonts[1] = font_place((sr[3] >> 5 & 1) | (sr[3] >> 1 & 6));
@@ -155,6 +196,9 @@ static gboolean vbe_mode(const guint8 *body, VgaMode *mode, GError **error)
         mode->colours[i] = palette_colour(body, i);
     }
     switch (mode->bpp) {
+    case 4:
+        plane_colours(body, mode);
+        return TRUE;
     case 8:
     case 15:
     case 16:
@@ -162,7 +206,7 @@ static gboolean vbe_mode(const guint8 *body, VgaMode *mode, GError **error)
     case 32:
         return TRUE;
     default:
-        return not_known(error, "the VGA is in a mode with 4 bits a pixel, which isn't known");
+        return not_known(error, "the VGA is in a mode whose number of bits a pixel isn't known");
     }
 }
 
@@ -183,7 +227,7 @@ gboolean vga_find_mode(const guint8 *state, gsize length, const char *device, Vg
         return not_known(error, "the guest had its screen off");
     }
     if (body[AT_GR + 6] & 1) {
-        return not_known(error, "the VGA is in a graphics mode of its own, older than VBE");
+        return graphics_mode(body, mode, error);
     }
     return text_mode(body, mode, error);
 }
@@ -259,7 +303,8 @@ gboolean vga_parse_mode(const char *text, VgaMode *mode, GError **error)
 gboolean vga_extent(const VgaMode *mode, guint64 size, guint64 *first, guint64 *length,
                     GError **error)
 {
-    guint64 line = (guint64)mode->width * (mode->text ? 4 : (mode->bpp + 7) / 8);
+    guint64 line = mode->bpp == 4 ? ((guint64)mode->width + 7) / 8 * 4
+                                  : (guint64)mode->width * (mode->text ? 4 : (mode->bpp + 7) / 8);
     guint64 bytes = (guint64)mode->stride * (mode->height - 1) + line;
     guint64 room = mode->text ? MIN(size, VGA_TEXT_BYTES) : size;
 

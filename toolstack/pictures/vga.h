@@ -15,7 +15,7 @@
 typedef struct VgaMode {
     gboolean text;
     guint32 width, height; /* in pixels, or in characters */
-    guint bpp;             /* 8, 15, 16, 24 or 32; not in text mode */
+    guint bpp;             /* 4, 8, 15, 16, 24 or 32; not in text mode. 4 are in planes */
     guint32 stride;        /* from line to line, in bytes */
     guint64 offset;        /* of the first pixel or character, in bytes */
     guint32 colours[256];  /* 0xRRGGBB; of text the first 16 */
