@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What scenarios use, in dom0: results in TAP on descriptor 3, guests and their configs.
 
-# The log tells the time too, in seconds since boot.
+# The log also has the time, in seconds since boot.
 ok() { echo "ok $*" >&3; echo "$(cut -d' ' -f1 /proc/uptime) ok $*"; }
 not_ok() { echo "not ok $*" >&3; echo "$(cut -d' ' -f1 /proc/uptime) not ok $*"; }
 diag() { sed 's/^/# /' >&3; }
 skip() { echo "ok $1 # SKIP $2" >&3; }
 
-# check TEXT COMMAND...: passes if the command does; its output is told if it doesn't.
+# check TEXT COMMAND...: passes if the command does; otherwise prints its output.
 check() {
     local text=$1 output rc=0
     shift
@@ -55,8 +55,8 @@ has() {
     esac
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds. Dom0's CPU is QEMU's too, so it asks now and then,
-# and sleeps without a process of its own.
+# wait_for SECONDS COMMAND...: waits until it succeeds. QEMU needs dom0's CPU too, so this tries only
+# now and then, and sleeps without starting a process.
 exec {never}<> <(:)
 wait_for() {
     local deadline=$((SECONDS + $1))
@@ -190,12 +190,12 @@ qmp() {
     printf '%s\n' "${line%$'\r'}"
 }
 
-# What an update left, beside its locks and the launch records.
+# The files that an update left, without locks and launch records.
 left_over() {
     find /run/xen-physmap -mindepth 1 ! -name '*.lock' ! -path '/run/xen-physmap/launch*'
 }
 
-# The log of a guest's QEMU, the newest.
+# The newest log of a guest's QEMU.
 qemu_log() { cat "/var/log/xen/qemu-dm-$1.log"; }
 
 # A script for xl migrate -s: "HOST COMMAND..." runs the command here.
@@ -226,8 +226,8 @@ remains() {
     ls /run/xen | grep '^qmp-'
 }
 
-# After a scenario: its guests go; then nothing may be left, and what is goes too, so that the next
-# scenario doesn't suffer for it.
+# After a scenario: destroys its guests. Nothing may be left then. What is left is removed, so that the
+# next scenario isn't affected.
 clean_up() {
     local id left
     for id in $(xl list | awk 'NR > 2 { print $2 }'); do xl destroy "$id"; done
