@@ -277,6 +277,10 @@ static void step_qemu(FakeWorld *world, Qemu *qemu, guint number)
         if (world->now > qemu->since + SERVER_US && server_of(world, number) < 0) {
             make_server(world, number, FALSE);
             set_socket(world, number, MONITOR ".next");
+            if (node_is(world, QDISK "/5632/params", "") &&
+                node_is(world, QDISK "/5632/state", "1")) {
+                violate(world, "QEMU is asked to set up an empty CD drive's backend, and crashes");
+            }
             if (node_is(world, BACKEND, "1")) {
                 fake_host_write(world->host, BACKEND, "2");
             } else if (!node_is(world, BACKEND, NULL)) {
@@ -1568,6 +1572,12 @@ FakeWorld *world_new(void)
     fake_host_write(world->host, "/local/domain/0/backend/vkbd/1/0/frontend", FRONTEND);
     fake_host_write(world->host, FRONTEND "/state", "1");
     return world;
+}
+
+void world_eject(FakeWorld *world)
+{
+    fake_host_write(world->host, QDISK "/5632/params", "");
+    fake_host_write(world->host, QDISK "/5632/state", "2");
 }
 
 void world_crash_in_save(FakeWorld *world)

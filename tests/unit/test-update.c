@@ -408,6 +408,19 @@ static void test_refused(void **unused)
     conclude(&tally);
 }
 
+static void test_ejected(void **unused)
+{
+    FakeWorld *world = world_new();
+    g_autofree char *trouble = NULL;
+
+    (void)unused;
+    world_eject(world);
+    assert_int_equal(run_updater(world, FALSE), UPDATE_DONE);
+    trouble = world_trouble(world, WORLD_NEW);
+    assert_null(trouble);
+    world_free(world);
+}
+
 /* Found by another process of the old program, before the guest is paused. */
 static void test_crash_in_save(void **unused)
 {
@@ -429,7 +442,7 @@ int main(void)
         cmocka_unit_test(test_two_faults),    cmocka_unit_test(test_both),
         cmocka_unit_test(test_old_again),     cmocka_unit_test(test_connected),
         cmocka_unit_test(test_replaced),      cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_crash_in_save),
+        cmocka_unit_test(test_crash_in_save), cmocka_unit_test(test_ejected),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

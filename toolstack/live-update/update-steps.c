@@ -151,11 +151,17 @@ static gboolean lose(Update *update, GError **error, const char *what)
 static gboolean begin_backend(Update *update, const char *path, gpointer data, GError **error)
 {
     g_autofree char *node = g_strconcat(path, "/state", NULL);
-    g_autofree char *state = NULL;
+    g_autofree char *params_node = g_strconcat(path, "/params", NULL);
+    g_autofree char *state = NULL, *params = NULL;
 
     (void)data;
-    if (!update_look_node(update, node, &state, error)) {
+    if (!update_look_node(update, node, &state, error) ||
+        !update_look_node(update, params_node, &params, error)) {
         return FALSE;
+    }
+    /* As xl cd-eject leaves a drive. QEMU 7.2 wants "TYPE:PATH" and crashes, the old one as well. */
+    if (params && !strchr(params, ':')) {
+        return TRUE;
     }
     return (g_strcmp0(state, "2") != 0 && g_strcmp0(state, "4") != 0) ||
            update_write_node(update, node, "1", error);

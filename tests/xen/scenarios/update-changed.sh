@@ -3,7 +3,6 @@
 # name before the guest is paused.
 # limit: 900
 cpus() { qmp g1 '{"execute":"query-cpus-fast"}' | grep -o cpu-index | wc -l; }
-media() { qmp g1 '{"execute":"query-block"}' | grep -o '"file": "[^"]*iso"' | sort -u; }
 dm_pid() { xenstore-read "/local/domain/$(domid "$1")/image/device-model-pid"; }
 
 carried() {   # WHAT GUEST NOTE
@@ -30,21 +29,22 @@ guest_config /tmp/g1.cfg g1 counter "$(cards 6)" maxvcpus=3 'disk=["/tmp/a.iso,r
 check "xl create" xl create /tmp/g1.cfg
 check "the guest draws" wait_for 120 says g1 "picture drawn"
 
-check "xl vcpu-set" xl vcpu-set g1 2
+check "xl vcpu-set" xl vcpu-set --ignore-host g1 2
 check "QEMU has two" wait_for 10 eval '[ "$(cpus)" = 2 ]'
 carried "a vcpu was added" g1 "it has 2 vcpus now"
 is "the new QEMU has two, too" "$(cpus)" 2
 
 check "xl cd-insert" xl cd-insert g1 hdc /tmp/b.iso
-media
 refused "a CD was inserted" g1 "a CD was inserted since its start" "xl cd-eject it"
 check "xl cd-eject" xl cd-eject g1 hdc
-is "it is out" "$(media)" ""
-carried "a CD was ejected" g1 "the CD in ide-5632 was ejected"
-is "it is out of the new QEMU, too" "$(media)" ""
-check "xl cd-insert after it" xl cd-insert g1 hdc /tmp/a.iso
-check "xl cd-eject after it" xl cd-eject g1 hdc
-check "one more update" xen-physmap update-dm g1
+# QEMU can still have it for a paravirtual driver. It is carried over or refused; it crashed both QEMUs once.
+rc=0
+OUTPUT=$(xen-physmap update-dm g1 2>&1) || rc=$?
+echo "$OUTPUT"
+[ $rc = 0 ] || has "a CD was ejected: what to do" "$OUTPUT" "undo that change"
+check "a CD was ejected: the guest goes on" grows g1
+check "a CD was ejected: check agrees" xen-physmap check g1
+is "a CD was ejected: nothing is left" "$(left_over)" ""
 
 qmp g1 '{"execute":"device_add","arguments":{"driver":"e1000","id":"more","addr":"9","romfile":""}}'
 refused "a card was added" g1 "its QEMU has PCI device 00:09.0" "undo that change"
