@@ -315,6 +315,30 @@ static void test_core(void **state)
     close(fd);
 }
 
+/* gdb, where there is one, finds the same in it. */
+static void test_gdb(void **state)
+{
+    Fixture *fixture = *state;
+    g_autofree char *gdb = g_find_program_in_path("gdb"), *out = NULL, *core = NULL;
+
+    if (!gdb) {
+        skip();
+    }
+    start(fixture, fixture->savefile, NULL, -1);
+    core = path_of(fixture, "memory.elf");
+    {
+        const char *const arguments[] = { gdb,        "-nx", "-batch",       "-c",
+                                          core,       "-ex", "x/2xb 0x5fff", "-ex",
+                                          "thread 2", "-ex", "print/x $rip", NULL };
+
+        assert_true(g_spawn_sync(NULL, (char **)arguments, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL,
+                                 NULL, &out, NULL, NULL, NULL));
+    }
+    assert_non_null(strstr(out, "0x5fff:\t0x05\t0x06"));
+    assert_non_null(strstr(out, "= 0xffffffff81000001"));
+    assert_int_equal(stop(fixture), 0);
+}
+
 /* A hundred processes map a block, see the same, and write to their own. */
 static void test_private_maps(void **state)
 {
@@ -559,10 +583,10 @@ static gboolean can_mount(void)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_files),        TEST(test_files_at_once), TEST(test_core),
-        TEST(test_private_maps), TEST(test_cut),           TEST(test_removed),
-        TEST(test_follow_pipe),  TEST(test_follow_file),   TEST(test_broken_off),
-        TEST(test_interrupt),
+        TEST(test_files),      TEST(test_files_at_once), TEST(test_core),
+        TEST(test_gdb),        TEST(test_private_maps),  TEST(test_cut),
+        TEST(test_removed),    TEST(test_follow_pipe),   TEST(test_follow_file),
+        TEST(test_broken_off), TEST(test_interrupt),
     };
 
     return can_mount() ? cmocka_run_group_tests_name("mount", tests, NULL, NULL) : 77;
