@@ -100,11 +100,14 @@ compressors=
 for program in gzip xz zstd lz4; do
     ! command -v $program >why || compressors="$compressors $program"
 done
+# Until the reader has taken all that is in the pipe, and so has begun; on a busy machine that takes a while.
+taken() { perl -e '$n = pack "i"; do { select undef, undef, undef, 0.1; ioctl STDOUT, 0x541b, $n } while unpack "i", $n'; }
+export -f taken
 slow() {   # WORD...: with g1.save as standard input, on a terminal, which gets standard error
     local words=${*/#g1.save/-} at=slow-$((++slow_ones))
     words=${words/out.file/$at.out}
     echo "$words" >$at.words
-    printf '(head -c 10000 g1.save; sleep 1.1; tail -c +10001 g1.save) | %s %s >%s.shown\n' \
+    printf '(head -c 10000 g1.save; taken; sleep 1.5; tail -c +10001 g1.save) | %s %s >%s.shown\n' \
         "$command" "$words" $at >$at.sh
     script -qec "bash $at.sh" $at.typescript >$at 2>&1 </dev/null &
 }
