@@ -27,7 +27,7 @@ cloned=$(date +%s%N)
 check "clone --run" xen-physmap clone --run --directory /tmp --disk '/guests/hammer.img=/tmp/{name}.img' /tmp/t.save c3
 running=$(date +%s%N)
 for name in c1 c2 c3; do
-    check "$name: runs" grows "$name"
+    check "$name: runs" wait_for 120 eval "[ \$(wc -c </tmp/$name.serial) -ge 40 ]"
     has "$name: the gate has checked it" "$(qemu_log "$name")" "the layout is the one it was saved with"
     check "$name: check agrees" xen-physmap check "$name"
     has "$name: its disk is its own" "$(dm_arguments "$name")" \
