@@ -183,7 +183,7 @@ check-programs: $(patsubst tests/fuzz/fuzz-%.c,build/tests/fuzz/replay-%,$(wildc
 check: have-cmocka
 	@$(MAKE) $(PARALLEL) check-programs
 	@$(RUN) $(UNIT_TESTS) $(UNIT_SCRIPTS) -t 900 $(ASAN_TESTS) -t 120 tests/fuzz/seeds -t 400 $(API_CHECKS) \
-		$(XENSTORED_CHECKS) -t 600 $(ATTACK_CHECKS) -t 400 $(PACKAGE_CHECKS) -t 3000 tests/xen/check
+		$(XENSTORED_CHECKS) -t 600 $(ATTACK_CHECKS) -t 400 $(PACKAGE_CHECKS) -t 4500 tests/xen/check
 
 .PHONY: check-unit
 check-unit: have-cmocka $(PROGRAMS) $(UNIT_TESTS)

@@ -60,6 +60,8 @@ bool runstate_check(RunState state)
     return vm.incoming;
 }
 
+static void add_to_log(const char *format, va_list args) G_GNUC_PRINTF(1, 0);
+
 static void add_to_log(const char *format, va_list args)
 {
     g_string_append_vprintf(vm.log, format, args);
