@@ -356,6 +356,9 @@ static const struct fuse_lowlevel_ops operations = {
 static char *said;
 
 static void keep_line(enum fuse_log_level level, const char *format, va_list args)
+    G_GNUC_PRINTF(2, 0);
+
+static void keep_line(enum fuse_log_level level, const char *format, va_list args)
 {
     (void)level;
     if (!said) {
