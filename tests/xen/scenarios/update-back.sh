@@ -2,7 +2,7 @@
 # Updates that fail in every way that a new QEMU can fail: the guest goes on with the old one.
 # limit: 1200
 
-patience=25
+patience=40
 hammer_config /tmp/g1.cfg g1 7
 check "xl create" xl create /tmp/g1.cfg
 check "the guest hammers" wait_for 120 says g1 "ABC"

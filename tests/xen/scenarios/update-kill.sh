@@ -41,7 +41,7 @@ done
 printf '#!/bin/sh\ncase "$*" in *-incoming*) set -- "$@" -S ;; esac\nexec /usr/libexec/xen-qemu-system-i386 "$@"\n' >/tmp/qemu-stops
 chmod +x /tmp/qemu-stops
 for step in $backs; do
-    XEN_PHYSMAP_FAULT=unkill:$step xen-physmap update-dm g1 --qemu /tmp/qemu-stops --timeout 25 >/tmp/out 2>&1
+    XEN_PHYSMAP_FAULT=unkill:$step xen-physmap update-dm g1 --qemu /tmp/qemu-stops --timeout 40 >/tmp/out 2>&1
     is "going back, killed at $step" $? 137
     resumed "going back, killed at $step"
 done
