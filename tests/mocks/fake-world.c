@@ -46,6 +46,7 @@ typedef struct Qemu {
     char *program;
     Phase phase;
     gboolean alive, hangs, reaped;
+    gboolean compared; /* its devices with those that the guest has now */
     gboolean held;     /* the updater that started it has its end of the socket */
     gboolean released; /* and has it go on */
     gboolean piped;    /* the updater has its end of the pipe */
@@ -53,6 +54,7 @@ typedef struct Qemu {
     guint generation; /* of the devices, when it was stopped */
     gint64 since;     /* in this phase */
     gint64 orphaned;  /* the updater let go of it */
+    gint64 dies_at;   /* 0: not by itself */
 } Qemu;
 
 typedef struct Server {
@@ -74,8 +76,8 @@ struct FakeWorld {
     gboolean exists, dying, destroying, saver, connected, replaced;
     Refusal refusal;
     const char *touched;
-    gboolean crashes; /* the old program, when it saves the devices' state */
-    gboolean poked;   /* QEMU's watch of the backend fires when it looks */
+    const char *crashes; /* this program, when it saves the devices' state */
+    gboolean poked;      /* QEMU's watch of the backend fires when it looks */
     guint locks;
     int pauses;
     guint generation; /* of the guest's devices: they change while it runs */
@@ -377,6 +379,9 @@ static void advance(FakeWorld *world, gint64 us)
         finish_destroy(world);
     }
     for (guint i = 0; i < world->qemus->len; i++) {
+        if (qemu_at(world, i)->dies_at && world->now > qemu_at(world, i)->dies_at) {
+            die(qemu_at(world, i));
+        }
         if (qemu_at(world, i)->alive) {
             step_qemu(world, qemu_at(world, i), i);
         }
@@ -851,6 +856,9 @@ static gboolean fake_go(void *opaque, ProcessStart *start, GError **error)
     if (!enter(world, "process_go") || start->hold < 0) {
         return fail(error, "QEMU isn't there any more");
     }
+    if (strcmp(qemu->program, WORLD_NEW) == 0 && !qemu->compared) {
+        violate(world, "a QEMU takes over whose devices were not compared");
+    }
     start->hold = -1;
     qemu->held = FALSE;
     qemu->released = qemu->alive;
@@ -894,13 +902,12 @@ static void fake_let_go(void *opaque, ProcessStart *start)
     start->hold = start->state = -1;
 }
 
-static gboolean fake_is_same_program(void *opaque, const ProcessId *a, const ProcessId *b)
+static gboolean fake_runs(void *opaque, const ProcessId *id, const char *path)
 {
     FakeWorld *world = opaque;
-    const Qemu *first = qemu_of(world, a, NULL), *second = qemu_of(world, b, NULL);
+    const Qemu *qemu = qemu_of(world, id, NULL);
 
-    return enter(world, "process_is_same_program") && leave(world) && first && second &&
-           strcmp(first->program, second->program) == 0;
+    return enter(world, "process_runs") && leave(world) && qemu && strcmp(qemu->program, path) == 0;
 }
 
 static gboolean fake_has_pty(void *opaque, const ProcessId *id, guint number)
@@ -971,6 +978,9 @@ static MonitorParts *fake_parts(void *opaque, guint32 domid, gboolean standby, G
     if (!standby && (!monitor(world, "monitor_parts", error) || !answered(world, error))) {
         return NULL;
     }
+    if (standby) {
+        qemu_at(world, number - 1)->compared = TRUE;
+    }
     parts = g_new0(MonitorParts, 1);
     parts->lines = g_ptr_array_new_with_free_func(g_free);
     parts->names = g_ptr_array_new_with_free_func(g_free);
@@ -1010,7 +1020,7 @@ static gboolean fake_save(void *opaque, guint32 domid, GByteArray *state, gsize 
     if (!qemu) {
         return FALSE;
     }
-    if (world->crashes) {
+    if (g_strcmp0(world->crashes, qemu->program) == 0) {
         violate(world, "a QEMU that crashes in it is asked to save its devices");
     }
     if (world->exists && world->pauses == 0) {
@@ -1077,8 +1087,9 @@ static gboolean fake_try_save(void *opaque, guint32 domid, gsize limit, GError *
     if (!enter(world, "monitor_try_save") || !qemu || !qemu->alive || qemu->hangs) {
         return fail(error, "QMP: no answer");
     }
-    if (world->crashes && strcmp(qemu->program, WORLD_OLD) == 0) {
-        die(qemu);
+    if (g_strcmp0(world->crashes, qemu->program) == 0) {
+        /* It closes its socket first. */
+        qemu->dies_at = world->now + G_TIME_SPAN_SECOND;
         return fail(error, "QMP: no answer");
     }
     return answered(world, error);
@@ -1526,7 +1537,7 @@ FakeWorld *world_new(void)
         .process_go = fake_go,
         .process_feed = fake_feed,
         .process_let_go = fake_let_go,
-        .process_is_same_program = fake_is_same_program,
+        .process_runs = fake_runs,
         .process_has_pty = fake_has_pty,
         .image_trouble = fake_image_trouble,
         .layout_check = fake_layout_check,
@@ -1580,9 +1591,9 @@ void world_eject(FakeWorld *world)
     fake_host_write(world->host, QDISK "/5632/state", "2");
 }
 
-void world_crash_in_save(FakeWorld *world)
+void world_crash_in_save(FakeWorld *world, const char *program)
 {
-    world->crashes = TRUE;
+    world->crashes = program;
 }
 
 void world_connect(FakeWorld *world)

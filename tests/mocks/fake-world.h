@@ -70,8 +70,8 @@ void world_refuse(FakeWorld *world, Refusal refusal);
 /* The CD was ejected from a drive whose backend is in QEMU, as xl cd-eject leaves it. */
 void world_eject(FakeWorld *world);
 
-/* The old program crashes when it saves the state of the guest's devices. */
-void world_crash_in_save(FakeWorld *world);
+/* This program crashes when it saves the state of the guest's devices. */
+void world_crash_in_save(FakeWorld *world, const char *program);
 
 void world_free(FakeWorld *world);
 

@@ -421,28 +421,42 @@ static void test_ejected(void **unused)
     world_free(world);
 }
 
-/* Found by another process of the old program, before the guest is paused. */
-static void test_crash_in_save(void **unused)
+/* Found before the guest is paused, by a QEMU that serves nobody. */
+static void crash_in_save(const char *program, const char *said)
 {
     FakeWorld *world = world_new();
-    g_autofree char *trouble = NULL;
+    g_autofree char *trouble = NULL, *story = NULL;
 
-    (void)unused;
-    world_crash_in_save(world);
+    world_crash_in_save(world, program);
     assert_int_equal(run_updater(world, FALSE), UPDATE_BACK);
     trouble = world_trouble(world, WORLD_OLD);
     assert_null(trouble);
+    story = world_story(world);
+    assert_non_null(strstr(story, said));
     world_free(world);
+}
+
+static void test_old_crashes(void **unused)
+{
+    (void)unused;
+    crash_in_save(WORLD_OLD, "the old program with the guest's devices was killed by signal 9");
+}
+
+static void test_new_crashes(void **unused)
+{
+    (void)unused;
+    crash_in_save(WORLD_NEW, "the new program with the guest's devices was killed by signal 9");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),         cmocka_unit_test(test_one_fault),
-        cmocka_unit_test(test_two_faults),    cmocka_unit_test(test_both),
-        cmocka_unit_test(test_old_again),     cmocka_unit_test(test_connected),
-        cmocka_unit_test(test_replaced),      cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_crash_in_save), cmocka_unit_test(test_ejected),
+        cmocka_unit_test(test_plain),       cmocka_unit_test(test_one_fault),
+        cmocka_unit_test(test_two_faults),  cmocka_unit_test(test_both),
+        cmocka_unit_test(test_old_again),   cmocka_unit_test(test_connected),
+        cmocka_unit_test(test_replaced),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_old_crashes), cmocka_unit_test(test_new_crashes),
+        cmocka_unit_test(test_ejected),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

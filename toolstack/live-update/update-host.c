@@ -170,20 +170,21 @@ static void read_beginning(const char *path, char *text, gsize size)
     text[MAX(n, 0)] = '\0';
 }
 
-static gboolean program_of(const ProcessId *id, struct stat *program)
+/* A process that runs a file of a file system that a user serves would make us wait for its answer. */
+static gboolean look_at_file(const char *path, struct statx *file)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/exe", (int)id->pid);
-
-    return stat(path, program) == 0 && process_is_alive(id);
+    return statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, file) == 0;
 }
 
-static gboolean host_process_is_same_program(void *opaque, const ProcessId *a, const ProcessId *b)
+static gboolean host_process_runs(void *opaque, const ProcessId *id, const char *path)
 {
-    struct stat of_a, of_b;
+    g_autofree char *link = g_strdup_printf("/proc/%d/exe", (int)id->pid);
+    struct statx running, now;
 
     (void)opaque;
-    return program_of(a, &of_a) && program_of(b, &of_b) && of_a.st_dev == of_b.st_dev &&
-           of_a.st_ino == of_b.st_ino;
+    return look_at_file(link, &running) && process_is_alive(id) && look_at_file(path, &now) &&
+           running.stx_dev_major == now.stx_dev_major &&
+           running.stx_dev_minor == now.stx_dev_minor && running.stx_ino == now.stx_ino;
 }
 
 /*
@@ -686,7 +687,7 @@ UpdateOps *update_host_new(XenPhysmapOps *xenstore)
         .process_go = host_process_go,
         .process_feed = host_process_feed,
         .process_let_go = host_process_let_go,
-        .process_is_same_program = host_process_is_same_program,
+        .process_runs = host_process_runs,
         .process_has_pty = host_process_has_pty,
         .image_trouble = host_image_trouble,
         .layout_check = host_layout_check,

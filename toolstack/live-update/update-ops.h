@@ -57,8 +57,8 @@ typedef struct UpdateOps {
                              gsize *done, GError **error);
     void (*process_let_go)(void *opaque, ProcessStart *start);
 
-    /* Whether both processes run the same file; its path may mean another one by now. */
-    gboolean (*process_is_same_program)(void *opaque, const ProcessId *a, const ProcessId *b);
+    /* Whether the process runs the file that has this path now. */
+    gboolean (*process_runs)(void *opaque, const ProcessId *id, const char *path);
 
     /* Whether the process has the master of this pseudo-terminal open. */
     gboolean (*process_has_pty)(void *opaque, const ProcessId *id, guint number);

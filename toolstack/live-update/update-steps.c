@@ -29,6 +29,10 @@
 /* The time that the old QEMU gets to come back, whatever --timeout is. */
 #define BACK_TIMEOUT_US (120 * G_TIME_SPAN_SECOND)
 
+/* The time that a QEMU gets to end after it has closed its socket. */
+#define ENDING_TIMEOUT_US (2 * G_TIME_SPAN_SECOND)
+#define ENDING_POLL_US (10 * G_TIME_SPAN_MILLISECOND)
+
 static gboolean fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 static gboolean fail(GError **error, const char *format, ...)
@@ -276,8 +280,21 @@ static gboolean hold_qemu(Update *update, const char *program, GStrv args, gbool
            await_held(update, forward, error);
 }
 
+/* How the QEMU on trial ended, in words; NULL when it is still there after a while. */
+static char *await_ending(Update *update)
+{
+    const UpdateOps *ops = update->ops;
+    gint64 deadline = update_now(update) + ENDING_TIMEOUT_US;
+
+    /* Its socket is closed before it has ended, and a crash may write a core file in between. */
+    while (is_alive(update, &update->held.id) && update_now(update) < deadline) {
+        ops->sleep(ops->opaque, ENDING_POLL_US);
+    }
+    return ops->process_ending(ops->opaque, &update->held.id);
+}
+
 /* QEMU may crash when it saves the state of a device. Better this one, which serves nobody yet. */
-static gboolean try_save(Update *update, GError **error)
+static gboolean try_save(Update *update, const char *which, GError **error)
 {
     const UpdateOps *ops = update->ops;
     g_autoptr(GError) problem = NULL;
@@ -289,11 +306,11 @@ static gboolean try_save(Update *update, GError **error)
     if (update_should_stop(update, error)) {
         return FALSE;
     }
-    ending = ops->process_ending(ops->opaque, &update->held.id);
+    ending = await_ending(update);
     return fail(error,
-                "a QEMU with the guest's devices %s%s; remove the device that does this, or shut "
-                "the guest down and start it again",
-                ending ? ending : "can't save their state: ",
+                "on trial, the %s program with the guest's devices %s%s; remove the device that "
+                "does this, or shut the guest down and start it again",
+                which, ending ? ending : "can't save their state: ",
                 ending ? " when it saved their state" : problem->message);
 }
 
@@ -315,20 +332,20 @@ static gboolean try_old(Update *update, GError **error)
 {
     const UpdateOps *ops = update->ops;
 
-    if (ops->process_is_same_program(ops->opaque, &update->old->id, &update->held.id)) {
-        return TRUE;
-    }
-    return drop_held(update, error) &&
-           hold_beside(update, update->old_program, update->old->args, error) &&
-           try_save(update, error) && drop_held(update, error) &&
-           hold_beside(update, update->new_program, update->new_args, error);
+    return ops->process_runs(ops->opaque, &update->old->id, update->new_program) ||
+           (hold_beside(update, update->old_program, update->old->args, error) &&
+            try_save(update, "old", error) && drop_held(update, error));
 }
 
-/* This takes nearly all of the time that QEMU needs to start. The guest runs on the old QEMU. */
+/*
+ * This takes nearly all of the time that QEMU needs to start. The guest runs on the old QEMU. What
+ * it changes meanwhile is found at the end, in the QEMU that takes over.
+ */
 static gboolean prepare(Update *update, GError **error)
 {
-    return hold_beside(update, update->new_program, update->new_args, error) &&
-           update_compare_parts(update, error) && try_save(update, error) && try_old(update, error);
+    return try_old(update, error) &&
+           hold_beside(update, update->new_program, update->new_args, error) &&
+           try_save(update, "new", error) && update_compare_parts(update, error);
 }
 
 /* pause */
