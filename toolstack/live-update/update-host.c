@@ -732,10 +732,9 @@ char *update_host_version(const Domain *domain)
     g_autoptr(QmpClient) qmp = NULL;
 
     if (domain->domid == 0 || domain->dm_domid != 0 ||
-        !(qmp = qmp_client_connect(domain->domid, NULL))) {
+        !(qmp = qmp_client_connect_within(domain->domid, VERSION_TIMEOUT_MS, NULL))) {
         return NULL;
     }
-    qmp_client_limit(qmp, VERSION_TIMEOUT_MS);
     return monitor_version(qmp, NULL);
 }
 

@@ -156,11 +156,10 @@ QmpClient *qmp_client_connect_standby(guint32 domid, GError **error)
     return client_of(fd);
 }
 
-QmpClient *qmp_client_connect(guint32 domid, GError **error)
+static QmpClient *connect_until(guint32 domid, gint64 deadline, GError **error)
 {
     g_autofree char *ours = g_strdup_printf(QMP_SOCKET_FORMAT, domid);
     g_autofree char *libxls = g_strdup_printf("/run/xen/qmp-libxl-%u", domid);
-    gint64 deadline = g_get_monotonic_time() + CONNECT_TIMEOUT_MS * G_TIME_SPAN_MILLISECOND;
     g_autoptr(GError) problem = NULL;
     int fd = connect_path(ours, deadline, &problem);
     int errnum = errno;
@@ -177,6 +176,23 @@ QmpClient *qmp_client_connect(guint32 domid, GError **error)
         return NULL;
     }
     return client_of(fd);
+}
+
+QmpClient *qmp_client_connect(guint32 domid, GError **error)
+{
+    return connect_until(
+        domid, g_get_monotonic_time() + CONNECT_TIMEOUT_MS * G_TIME_SPAN_MILLISECOND, error);
+}
+
+QmpClient *qmp_client_connect_within(guint32 domid, int total_ms, GError **error)
+{
+    gint64 end = g_get_monotonic_time() + total_ms * G_TIME_SPAN_MILLISECOND;
+    QmpClient *client = connect_until(domid, end, error);
+
+    if (client) {
+        client->end = end;
+    }
+    return client;
 }
 
 void qmp_client_free(QmpClient *client)

@@ -26,6 +26,9 @@ QmpClient *qmp_client_new(int fd);
 #define QMP_CONVERSATION_MS 120000
 QmpClient *qmp_client_connect(guint32 domid, GError **error);
 
+/* The same, with this limit for all of it: to be accepted, and the conversation. */
+QmpClient *qmp_client_connect_within(guint32 domid, int total_ms, GError **error);
+
 /* Connects to the QEMU in standby beside it (preload/standby.h). */
 QmpClient *qmp_client_connect_standby(guint32 domid, GError **error);
 
