@@ -11,9 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../mocks/savefile-maker.h"
+#include "byte-source.h"
+#include "input.h"
 #include "stream.h"
 
 /* A walk as text: a line for each item, then the error or the cut. */
@@ -666,6 +669,49 @@ static void test_reader_gone(void **unused)
     maker_clear(&maker);
 }
 
+/* The first byte of a compressed file, and no more, from a peer that only reads from now on. */
+static void test_half_closed_socket(void **unused)
+{
+    g_autoptr(GError) error = NULL;
+    int ends[2], saved = dup(STDIN_FILENO);
+
+    (void)unused;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_int_equal(write(ends[1], "\x1f", 1), 1);
+    assert_int_equal(shutdown(ends[1], SHUT_WR), 0);
+    assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+    alarm(10);
+    assert_int_equal(input_open("-", &error), STDIN_FILENO);
+    alarm(0);
+    dup2(saved, STDIN_FILENO);
+    close(saved);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* What a file has lost while it is copied doesn't become a hole of the copy. */
+static void test_file_shrinks(void **unused)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *in_name = NULL, *out_name = NULL;
+    int in = g_file_open_tmp(NULL, &in_name, NULL), out = g_file_open_tmp(NULL, &out_name, NULL);
+    ByteSource *source;
+
+    (void)unused;
+    assert_int_equal(ftruncate(in, 1 << 20), 0);
+    source = byte_source_open(in, &error);
+    byte_source_tee(source, out);
+    assert_int_equal(ftruncate(in, 1 << 16), 0);
+    assert_false(byte_source_skip(source, 1 << 20, &error));
+    assert_true(g_error_matches(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID));
+    assert_true(g_str_has_prefix(error->message, "the input ends at 0x10000, "));
+    byte_source_close(source);
+    close(in);
+    close(out);
+    unlink(in_name);
+    unlink(out_name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -689,6 +735,8 @@ int main(void)
         cmocka_unit_test(test_legacy_refused),
         cmocka_unit_test(test_in_the_middle),
         cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_half_closed_socket),
+        cmocka_unit_test(test_file_shrinks),
     };
 
     return cmocka_run_group_tests_name("stream", tests, NULL, NULL);

@@ -292,13 +292,21 @@ static gboolean tee_write(ByteSource *source, const guint8 *bytes, gsize length,
     return TRUE;
 }
 
+/* Whether the input is still as long as it was. After its end there is no hole, but nothing. */
+static gboolean is_whole(const ByteSource *source)
+{
+    struct stat st;
+
+    return fstat(source->fd, &st) == 0 && (guint64)st.st_size >= source->size;
+}
+
 /* Looks for the next bytes that are no hole. The input's position stays. */
 static void find_data(ByteSource *source)
 {
     off_t here = lseek(source->fd, 0, SEEK_CUR), data, end;
 
     data = lseek(source->fd, source->offset, SEEK_DATA);
-    if (data < 0 && errno == ENXIO) {
+    if (data < 0 && errno == ENXIO && is_whole(source)) {
         data = MAX(source->size, source->offset); /* all that is left is a hole */
     }
     end = data >= 0 ? lseek(source->fd, data, SEEK_HOLE) : -1;

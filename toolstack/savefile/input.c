@@ -101,7 +101,7 @@ static gssize look_ahead(int fd, gboolean is_socket, const int scratch[2], guint
 /* The same, until there are enough of them to tell what it is. */
 static gssize first_bytes(int fd, gboolean is_socket, guint8 *bytes, gsize length)
 {
-    struct pollfd wait = { .fd = fd, .events = POLLIN };
+    struct pollfd wait = { .fd = fd, .events = POLLIN | POLLRDHUP };
     int scratch[2];
     gssize n;
 
@@ -112,7 +112,9 @@ static gssize first_bytes(int fd, gboolean is_socket, guint8 *bytes, gsize lengt
         while (poll(&wait, 1, -1) < 0 && errno == EINTR) {
         }
         n = look_ahead(fd, is_socket, scratch, bytes, length);
-        if (n > 0 && !(wait.revents & POLLHUP) && foreign_format_is_undecided(bytes, n)) {
+        /* After either, no more bytes come. */
+        if (n > 0 && !(wait.revents & (POLLHUP | POLLRDHUP)) &&
+            foreign_format_is_undecided(bytes, n)) {
             /* What is there already would end a poll at once. */
             g_usleep(G_TIME_SPAN_MILLISECOND);
             n = -1;
