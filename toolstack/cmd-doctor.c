@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* xen-physmap doctor: whether this host is ready, and what to do where it isn't. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <xen-physmap/record.h>
@@ -280,10 +282,10 @@ static void look_at_guests(Doctor *doctor, XenPhysmapOps *ops)
 
 /* --- savefiles --- */
 
-/* NULL, with an error, when the file can't be read, or isn't a savefile. */
-static Savefile *read_savefile(const char *path, GError **error)
+/* NULL, with an error, when the file can't be read, or isn't a savefile. Closes it. */
+static Savefile *read_savefile(int file, GError **error)
 {
-    int fd = input_open(path, error);
+    int fd = input_take(file, error);
     g_autoptr(Stream) stream = fd < 0 ? NULL : stream_open(fd, error);
     Savefile *contents = stream ? savefile_read(stream, FALSE, error) : NULL;
 
@@ -299,13 +301,37 @@ static gboolean has_device_model(const Savefile *contents)
     return contents->carriers->len > 0 && !contents->completeness.no_device_model;
 }
 
-static void look_at_savefile(Doctor *doctor, const char *path)
+/* To be typed as it is. Whoever chose the file's name can't choose what is run. */
+static char *advise_verify(const char *path, const char *shown)
 {
-    g_autofree char *shown = xen_physmap_escape(path, -1);
-    g_autofree char *advice = g_strdup_printf("see xen-physmap verify %s", shown);
-    g_autoptr(GError) error = NULL;
-    g_autoptr(Savefile) contents = read_savefile(path, &error);
+    const char *letters = G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "/._-+:@%";
+    g_autofree char *quoted = path[strspn(path, letters)] ? g_shell_quote(path) : g_strdup(path);
 
+    return *path == '-' || strcmp(path, shown) != 0
+               ? g_strdup("see xen-physmap verify")
+               : g_strdup_printf("see xen-physmap verify %s", quoted);
+}
+
+/*
+ * TRUE for a file. What is something else is passed over. It is known by the descriptor, because
+ * another file may have that name at any time. None is waited for, as a pipe would be.
+ */
+static gboolean look_at_savefile(Doctor *doctor, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+    g_autofree char *shown = xen_physmap_escape(path, -1);
+    g_autofree char *advice = advise_verify(path, shown);
+    g_autoptr(Savefile) contents = NULL;
+    g_autoptr(GError) error = NULL;
+    struct stat st;
+
+    if (fd < 0 ? errno == ELOOP || errno == ENXIO : fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return FALSE;
+    }
+    contents = read_savefile(fd, &error);
     if (!contents) {
         tell(doctor, DOCTOR_WARNING, "savefile", advice, "%s: %s", shown, error->message);
     } else if (contents->lacks) {
@@ -321,6 +347,7 @@ static void look_at_savefile(Doctor *doctor, const char *path)
         tell(doctor, DOCTOR_OK, "savefile", NULL, "%s: %u records", shown,
              xen_physmap_table_size(contents->table));
     }
+    return TRUE;
 }
 
 static int compare_names(gconstpointer a, gconstpointer b)
@@ -336,6 +363,7 @@ static void look_into_folder(Doctor *doctor, const char *folder, gboolean named)
     g_autoptr(GError) error = NULL;
     g_autoptr(GDir) dir = g_dir_open(folder, 0, &error);
     const char *name;
+    guint files = 0;
 
     if (!dir) {
         if (named || !g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT)) {
@@ -346,19 +374,13 @@ static void look_into_folder(Doctor *doctor, const char *folder, gboolean named)
         return;
     }
     while ((name = g_dir_read_name(dir))) {
-        char *path = g_build_filename(folder, name, NULL);
-
-        if (g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
-            g_ptr_array_add(paths, path);
-        } else {
-            g_free(path);
-        }
+        g_ptr_array_add(paths, g_build_filename(folder, name, NULL));
     }
     g_ptr_array_sort(paths, compare_names);
     for (guint i = 0; i < paths->len; i++) {
-        look_at_savefile(doctor, paths->pdata[i]);
+        files += look_at_savefile(doctor, paths->pdata[i]);
     }
-    if (paths->len == 0) {
+    if (files == 0) {
         tell(doctor, DOCTOR_OK, "savefile", NULL, "%s has no savefiles", shown);
     }
 }

@@ -74,6 +74,8 @@ echo "no savefile" >saved/d.save
 gzip -c saved/a.save >saved/a.save.gz
 mkfifo saved/e.save
 ln -s a.save saved/f.save
+echo 1 >"saved/g;id"
+echo 1 >"saved/h$(printf '\033')"
 XEN_PHYSMAP_QEMU=$work/bin/qemu-true doctor saved empty absent
 check "a savefile with records" grep -qx 'ok: saved/a.save: [0-9]* records' said
 check "a compressed one" grep -qx 'ok: saved/a.save.gz: [0-9]* records' said
@@ -81,6 +83,9 @@ check "a savefile without" says "note: saved/b.save has no records"
 check "half a savefile" grep -q '^warning: saved/c.save: .*; see xen-physmap verify saved/c.save' said
 check "a file that is none" says "warning: saved/d.save: "
 check "a pipe is passed over" sh -c '! grep -q e.save said'
+check "a link is passed over" sh -c '! grep -q f.save said'
+check "a name that is no word of the shell is quoted" grep -q "; see xen-physmap verify 'saved/g;id'\$" said
+check "a name that can't be typed isn't given" grep -q '^warning: saved/h.*; see xen-physmap verify$' said
 check "a folder that was named and isn't there" grep -q '^warning: .*absent' said
 XEN_PHYSMAP_QEMU=$work/bin/qemu-true doctor --json saved
 check "the same as JSON" grep -q '"subject" : "savefile"' said

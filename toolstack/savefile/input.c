@@ -168,15 +168,28 @@ static int uncompress(int fd, const struct stat *st, GError **error)
     return compressed.fd;
 }
 
-static int open_it(const char *name, struct stat *st, GError **error)
+static int open_it(const char *name)
 {
-    int fd = strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    return strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+}
+
+static void close_it(int fd)
+{
+    if (fd >= 0 && fd != STDIN_FILENO) {
+        close(fd);
+    }
+}
+
+/* `fd` is -1, with errno, when the file couldn't be opened. */
+static int take(int fd, struct stat *st, GError **error)
+{
     Identity identity;
     int null;
 
     if (fd < 0 || fstat(fd, st) < 0) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "can't open it: %s",
                     g_strerror(errno));
+        close_it(fd);
         return -1;
     }
     if (identify(st, &identity)) {
@@ -192,27 +205,30 @@ static int open_it(const char *name, struct stat *st, GError **error)
         g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_ACCESS,
                             "standard output goes into the input itself, which would be lost; "
                             "give the name of another file");
-        if (fd != STDIN_FILENO) {
-            close(fd);
-        }
+        close_it(fd);
         return -1;
     }
     return fd;
 }
 
-int input_open(const char *name, GError **error)
+int input_take(int fd, GError **error)
 {
     struct stat st;
-    int fd = open_it(name, &st, error);
 
+    fd = take(fd, &st, error);
     return fd < 0 ? -1 : uncompress(fd, &st, error);
+}
+
+int input_open(const char *name, GError **error)
+{
+    return input_take(open_it(name), error);
 }
 
 int input_open_plain(const char *name, GError **error)
 {
     struct stat st;
 
-    return open_it(name, &st, error);
+    return take(open_it(name), &st, error);
 }
 
 gboolean input_is_file(const char *word)

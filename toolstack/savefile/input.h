@@ -17,6 +17,9 @@ int input_open(const char *name, GError **error);
 /* The same for one who can't wait for the first bytes of a pipe. A compressed input isn't uncompressed. */
 int input_open_plain(const char *name, GError **error);
 
+/* As input_open, for a file that the caller has opened. Takes ownership of the descriptor. */
+int input_take(int fd, GError **error);
+
 /* The program that uncompresses what this descriptor reads; NULL when it is read as it is. A file
  * or pipe that gzip, xz, zstd or lz4 has compressed is read through one, and is a pipe then. */
 const char *input_compressor(int fd);
