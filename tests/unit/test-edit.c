@@ -641,6 +641,13 @@ static void test_contents(void **unused)
         run_clear(&run);
         close(file);
 
+        file = maker_file(&maker);
+        run = run_verb(verb_edit, file, EDIT("--contents", order, "--contents", order, "-", "-"));
+        assert_int_equal(run.end, EXIT_FINDING);
+        assert_non_null(strstr(run.err, "vga.vram already gets the contents of another file"));
+        run_clear(&run);
+        close(file);
+
         maker_xl(&missing, 3, "{}");
         maker_libxl(&missing, MAKER_LITERAL("physmap/2000000/start_addr\0"
                                             "f1000000\0"

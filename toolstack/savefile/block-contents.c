@@ -3,6 +3,7 @@
 #include "block-contents.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,6 +59,14 @@ gboolean block_contents_add(BlockContents *contents, const XenPhysmapRecord *rec
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, "%s: it is not a file",
                     block.shown);
         return FALSE;
+    }
+    for (guint i = 0; i + 1 < contents->blocks->len; i++) {
+        if (strcmp(g_array_index(contents->blocks, Block, i).record.name, record->name) == 0) {
+            g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                        "%s: %s already gets the contents of another file", block.shown,
+                        record->name);
+            return FALSE;
+        }
     }
     if ((guint64)st.st_size != record->size) {
         g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
