@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A block that is only partly where its record says: the guest has given a page of an option ROM back
-# to Xen. That is found, and the other blocks don't suffer for it.
+# The guest has given a page of an option ROM back to Xen. The records stay, check and verify name the
+# page, and a restore is refused for it. With the policy warn the guest is restored.
 guest_config /tmp/p.cfg p gap "$(cards 6)"
 check "xl create" xl create /tmp/p.cfg
 check "the guest gives a page back" wait_for 120 says p "page given"

@@ -16,20 +16,27 @@ words() {
 # The loader says which names it looked up for the program itself.
 LD_DEBUG=bindings LD_BIND_NOW=1 $qemu -version 2>&1 |
     sed -n "s,.*binding file $qemu \[0\] to [^ ]* \[0\]: normal symbol \`\([a-z0-9_]*\)'.*,\1,p" >/tmp/names
-for call in $(words 1 call); do
+calls=$(words 1 call) commands=$(words 1 command)
+# A list that can't be found any more would be tried without a test.
+check "the document lists calls" test -n "$calls"
+check "the document lists commands" test -n "$commands"
+check "the loader lists names" test -s /tmp/names
+for call in $calls; do
     check "it calls $call" grep -qx "$call" /tmp/names
 done
 
 # JSON on one line, as the monitor prints it.
 known=$(qmp g1 '{"execute":"query-commands"}')
-for command in $(words 1 command); do
+for command in $commands; do
     has "there is $command" "$known" "{\"name\": \"$command\"}"
     case $command in
     query-*) ;;
     *) continue ;;
     esac
     answer=$(qmp g1 "{\"execute\":\"$command\"}")
-    for key in $(sed -n "s/^| \`$command\` | \([^|]*\) |.*/\1/p" "$document" | grep -o '`[^`]*`' | tr -d '`'); do
+    keys=$(sed -n "s/^| \`$command\` | \([^|]*\) |.*/\1/p" "$document" | grep -o '`[^`]*`' | tr -d '`')
+    check "the document lists keys of $command" test -n "$keys"
+    for key in $keys; do
         [ "$key" != blocked-reasons ] || continue
         has "$command has $key" "$answer" "\"$key\": "
     done
