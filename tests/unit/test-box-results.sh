@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# tests/xen/check with a stub in the place of the box: no failure of a boot gets lost.
+set -u
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+unset FULL SUITE CPUS
+export BUILD=$work/build
+number=0
+
+mkdir -p "$work/tests/xen" "$work/tests/api"
+cp "$top/tests/xen/check" "$work/tests/xen"
+stub() { { echo '#!/bin/sh'; cat; } >"$work/tests/$1"; chmod +x "$work/tests/$1"; }   # NAME
+stub xen/suite <<<'echo / /'
+stub xen/product </dev/null
+stub api/json </dev/null
+
+# expect TEXT CODE PATTERN: runs a box of the script on standard input. The check has to end with this exit
+# code, and to print a line that the pattern fits.
+expect() {
+    number=$((number + 1))
+    stub xen/box
+    timeout 30 "$work/tests/xen/check" scenario >"$work/output" 2>&1
+    local got=$?
+    if [ $got = "$2" ] && grep -qxe "$3" "$work/output"; then
+        echo "ok $number - $1"
+    else
+        echo "not ok $number - $1"
+        sed "s/^/# exit code $got: /" "$work/output"
+    fi
+}
+
+expect "all pass" 0 '1..2' <<<"echo 'ok 1 - a: b'; echo 'ok 2 - a: c'; echo 1..2"
+expect "one fails" 1 'not ok 2 - xenstored: a: c' \
+    <<<"echo 'ok 1 - a: b'; echo 'not ok 2 - a: c'; echo 1..2; exit 1"
+expect "the line of the one that failed is lost" 1 'not ok 2 - .*: the box had 2 results, and 1 came' \
+    <<<"echo 'ok 1 - a: b'; echo 1..2; exit 1"
+expect "and the status, too" 1 'not ok 2 - .*: the box had 2 results, and 1 came' \
+    <<<"echo 'ok 1 - a: b'; echo 1..2"
+expect "a line is garbled" 1 'not ok 2 - .*: the box had 2 results, and 1 came' \
+    <<<"echo 'ok 1 - a: b'; echo 'ok 2'; echo 1..2"
+expect "only the status tells it" 1 'not ok 2 - .*: the box failed with exit status 3, but no test did' \
+    <<<"echo 'ok 1 - a: b'; echo 1..1; exit 3"
+expect "the box ends early" 1 'not ok 2 - .*: the box came to no end' <<<"echo 'ok 1 - a: b'; exit 1"
+expect "the box can't begin" 1 'not ok 1 - .*: the box came to no end' <<<"exit 2"
+echo "1..$number"
