@@ -57,7 +57,7 @@ rolled_back "exits" "exit code 3" --qemu /tmp/qemu-exits
 new_qemu qemu-crashes 'kill -SEGV $$'
 rolled_back "crashes" "signal 11" --qemu /tmp/qemu-crashes
 new_qemu qemu-hangs 'exec sleep 1000'
-rolled_back "hangs" "--timeout" --qemu /tmp/qemu-hangs --timeout 5
+rolled_back "hangs" "--timeout" --qemu /tmp/qemu-hangs --timeout 20
 new_qemu qemu-stops 'set -- "$@" -S'
 rolled_back "hangs when it has taken over" "--timeout" --qemu /tmp/qemu-stops --timeout $patience
 new_qemu qemu-swaps 'for a; do shift; case $a in e1000,addr=6) a=e1000,addr=7 ;; e1000,addr=7) a=e1000,addr=6 ;; esac; set -- "$@" "$a"; done'
