@@ -75,7 +75,8 @@ static void test_values(void **unused)
            "\"serial\":\"pty\"");
     expect(FALSE, EDIT("--set-config", "disks.vdev=hda"), "xvda", "hda");
     expect(FALSE, EDIT("--set-config", "nics[1].mac=x"), "00:16:3e:00:00:02", "x");
-    expect(TRUE, EDIT("--name", "<g&2>"), "g&lt;1", "&lt;g&amp;2&gt;");
+    expect(TRUE, EDIT("--name", "g2"), "g&lt;1", "g2");
+    expect(TRUE, EDIT("--set-config", "domain/name=<g&2>"), "g&lt;1", "&lt;g&amp;2&gt;");
     expect(TRUE, EDIT("--disk", "/e='\""), "\"/e\"", "\"&apos;&quot;\"");
     expect(TRUE, EDIT("--set-config", "domain/memory=1"), "49152", "1");
     expect(TRUE, EDIT("--set-config", "domain/memory/@unit=MiB"), "KiB", "MiB");

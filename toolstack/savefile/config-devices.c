@@ -46,7 +46,9 @@ static gboolean is_argument(const ConfigValue *value)
     static const char *const paths[] = {
         "b_info.extra",
         "b_info.extra_hvm",
+        "b_info.extra_pv",
         "domain/xen:commandline/xen:arg/@value",
+        "domain/qemu:commandline/qemu:arg/@value",
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
@@ -204,6 +206,10 @@ static const char *const path_values[] = {
     "domain/devices/console/source/@path",
     "domain/devices/parallel/source/@path",
     "domain/devices/channel/source/@path",
+    "domain/devices/serial/log/@file",
+    "domain/devices/console/log/@file",
+    "domain/devices/parallel/log/@file",
+    "domain/devices/channel/log/@file",
     "domain/devices/graphics/@socket",
     "domain/devices/graphics/listen/@socket",
 };
@@ -251,7 +257,8 @@ gboolean config_rename_paths(const ConfigText *config, const char *old, const ch
         g_autofree char *renamed = NULL;
 
         /* A new name isn't enough for a disk. */
-        if (value->spelling || file || !has_path(value) || !strchr(value->value, '/')) {
+        if (value->spelling || file || !has_path(value) || !strchr(value->value, '/') ||
+            *value->value == '{') {
             continue;
         }
         renamed = replace_words(value->value, old, new);
@@ -291,21 +298,40 @@ static gboolean is_made_for_each(const ConfigText *config, const ConfigValue *va
            is(sibling(config, value, "/source[1]/@path", "/@type"), "pty");
 }
 
-/* TRUE for an argument of QEMU that names a file, a socket or a port. */
-static gboolean argument_names_something(const char *argument)
+/* TRUE for a part of an argument of QEMU that may name a file, a socket, a port, an address of a
+ * network card or a device of the host. */
+static gboolean part_names_something(const char *part)
 {
-    static const char *const starts[] = { "file:", "unix:", "tcp:", "udp:", "telnet:", "pipe:" };
-    static const char *const parts[] = { "path=", "filename=", "file.filename=", "port=" };
+    static const char *const starts[] = {
+        "{", "host", "vfio", "usb-host", "file=", "path=", "filename=", "file.filename=", "port=",
+    };
 
     for (guint i = 0; i < G_N_ELEMENTS(starts); i++) {
-        if (g_str_has_prefix(argument, starts[i])) {
+        if (g_str_has_prefix(part, starts[i])) {
             return TRUE;
         }
     }
-    for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
-        g_autofree char *part = argument_part(argument, parts[i]);
+    return strchr(part, '/') || strchr(part, ':');
+}
 
-        if (part) {
+static gboolean argument_names_something(const char *argument)
+{
+    g_auto(GStrv) parts = g_strsplit(argument, ",", -1);
+    gboolean found = FALSE;
+
+    for (char **part = parts; *part; part++) {
+        found = found || part_names_something(*part);
+    }
+    return found;
+}
+
+/* TRUE when both arguments name the same thing in some part. */
+static gboolean arguments_share(const char *one, const char *two)
+{
+    g_auto(GStrv) parts = g_strsplit(one, ",", -1), others = g_strsplit(two, ",", -1);
+
+    for (char **part = parts; *part; part++) {
+        if (part_names_something(*part) && g_strv_contains((const char *const *)others, *part)) {
             return TRUE;
         }
     }
@@ -315,6 +341,16 @@ static gboolean argument_names_something(const char *argument)
 /* TRUE when the display has a number, which a second one can't have. */
 static gboolean is_fixed_display(const ConfigText *config, const ConfigValue *value)
 {
+    if (config_value_is_at(value, "domain/devices/graphics/@tlsPort")) {
+        return !is(value, "-1") && !is(sibling(config, value, "/@tlsPort", "/@autoport"), "yes");
+    }
+    if (config_value_is_at(value, "domain/devices/graphics/@websocket")) {
+        return !is(value, "-1");
+    }
+    if (config_value_is_at(value, "b_info.type.hvm.spice.port") ||
+        config_value_is_at(value, "b_info.type.hvm.spice.tls_port")) {
+        return !is(value, "0");
+    }
     if (config_value_is_at(value, "domain/devices/graphics/@port")) {
         return !is(value, "-1") && !is(sibling(config, value, "/@port", "/@autoport"), "yes");
     }
@@ -332,45 +368,227 @@ static gboolean is_interface_name(const ConfigValue *value)
             !g_str_has_prefix(value->value, "vif") && !g_str_has_prefix(value->value, "vnet"));
 }
 
-/* Devices of the host, by the start of their path. */
-static void add_passed_through(const ConfigText *config, GPtrArray *list)
+/* The kind of thing that a value belongs to, such as "disks" or "hostdev": its name. NULL for values
+ * of the guest itself. */
+static char *kind_of(const ConfigText *config, const ConfigValue *value)
 {
-    static const struct {
-        const char *start, *what;
-    } devices[] = {
-        { "pcidevs[", "a PCI device of the host" },
-        { "dtdevs[", "a device of the host" },
-        { "usbdevs[", "a USB device of the host" },
-        { "vtpms[", "a virtual TPM" },
-        { "domain[1]/devices[1]/hostdev[", "a device of the host" },
-        { "domain[1]/devices[1]/redirdev[", "a USB device of a viewer" },
-        { "domain[1]/devices[1]/tpm[", "a virtual TPM" },
-    };
+    static const char *const resources[] = { "ioports", "irqs", "iomem", "rdm" };
+    const char *name = value->path;
+    gboolean guest = !config->xml && g_str_has_prefix(name, "b_info.");
 
-    for (guint i = 0; i < G_N_ELEMENTS(devices); i++) {
-        for (guint j = 0; j < config->values->len; j++) {
-            const ConfigValue *value = config->values->pdata[j];
+    if (config->xml) {
+        g_auto(GStrv) parts = g_strsplit(name, "/", 4);
 
-            if (g_str_has_prefix(value->path, devices[i].start)) {
-                add(list, "it has %s (%s), which only one guest can have", devices[i].what,
-                    value->path);
-                break;
-            }
+        if (g_strv_length(parts) < 3 || !g_str_has_prefix(parts[0], "domain[") ||
+            !g_str_has_prefix(parts[1], "devices[") || *parts[2] == '@') {
+            return NULL;
+        }
+        return g_strndup(parts[2], strcspn(parts[2], "["));
+    }
+    name += guest ? strlen("b_info.") : 0;
+    for (guint i = 0; guest && i < G_N_ELEMENTS(resources); i++) {
+        gsize length = strlen(resources[i]);
+
+        if (g_str_has_prefix(name, resources[i]) && strchr("[.", name[length])) {
+            return g_strdup(resources[i]);
         }
     }
+    return guest ? NULL : g_strndup(name, strcspn(name, "[."));
+}
+
+/* Devices that aren't known to be fine in two guests at a time. */
+static void add_devices(const ConfigText *config, GPtrArray *list)
+{
+    static const char *const fine[] = {
+        "c_info",     "b_info",   "disks",    "nics",      "vfbs",   "vkbs",    "channels",
+        "usbctrls",   "emulator", "disk",     "interface", "serial", "console", "parallel",
+        "channel",    "graphics", "video",    "input",     "sound",  "audio",   "memballoon",
+        "controller", "rng",      "watchdog", "hub",       "panic",  NULL,
+    };
+    static const struct {
+        const char *kind, *what;
+    } names[] = {
+        { "pcidevs", "a PCI device of the host" },
+        { "usbdevs", "a USB device of the host" },
+        { "vtpms", "a virtual TPM" },
+        { "tpm", "a virtual TPM" },
+        { "redirdev", "a USB device of a viewer" },
+        { "dtdevs", "a device of the host" },
+        { "hostdev", "a device of the host" },
+        { "ioports", "a device of the host" },
+        { "irqs", "a device of the host" },
+        { "iomem", "a device of the host" },
+    };
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (guint i = 0; i < config->values->len; i++) {
+        const ConfigValue *value = config->values->pdata[i];
+        char *kind = kind_of(config, value);
+        const char *what = "a device that clone doesn't know";
+
+        if (!kind || g_strv_contains(fine, kind) ||
+            (!config->xml && g_str_has_prefix(kind, "on_"))) {
+            g_free(kind);
+            continue;
+        }
+        for (guint j = 0; j < G_N_ELEMENTS(names); j++) {
+            what = strcmp(kind, names[j].kind) == 0 ? names[j].what : what;
+        }
+        if (g_hash_table_add(seen, kind)) {
+            add(list, "it has %s (%s), which only one guest can have", what, value->path);
+        }
+    }
+}
+
+/* The length of the start of the path that says which device it is, such as "disks[0]"; 0 if it is
+ * of none of this kind. */
+static gsize device_length(const ConfigText *config, const ConfigValue *value, const char *kind)
+{
+    g_autofree char *own = kind_of(config, value);
+    const char *at = value->path;
+
+    if (g_strcmp0(own, kind) != 0) {
+        return 0;
+    }
+    for (guint i = 0; config->xml && i < 2; i++) {
+        at = strchr(at, '/') + 1;
+    }
+    at = strchr(at, ']');
+    return at ? at + 1 - value->path : 0;
+}
+
+/* TRUE when the disk's file is what the toolstack opens: libvirt ignores it for other types. */
+static gboolean is_opened(const ConfigText *config, const ConfigDisk *disk, const char *device)
+{
+    g_autofree char *path = g_strconcat(device, "/@type", NULL);
+    const ConfigValue *type = find(config, path);
+
+    return g_str_has_prefix(disk->file->path, device) &&
+           (!config->xml ||
+            (is(type, "file") &&
+             strcmp(disk->file->path + strlen(device), "/source[1]/@file") == 0) ||
+            (is(type, "block") &&
+             strcmp(disk->file->path + strlen(device), "/source[1]/@dev") == 0));
+}
+
+/* A disk whose source isn't a file or device, such as a volume, may be the same for two guests. */
+static void add_unknown_disks(const ConfigText *config, const GPtrArray *disks, GPtrArray *list)
+{
+    static const char *const harmless[] = { "/readonly[1]", "/shareable[1]" };
+    gsize before = 0;
+    const char *last = "";
+
+    for (guint i = 0; i < config->values->len; i++) {
+        const ConfigValue *value = config->values->pdata[i];
+        gsize length = device_length(config, value, config->xml ? "disk" : "disks");
+        g_autofree char *device = g_strndup(value->path, length);
+        gboolean known = length == 0 || (length == before && strncmp(last, device, length) == 0);
+
+        if (known) {
+            continue;
+        }
+        before = length;
+        last = value->path;
+        for (guint j = 0; j < disks->len; j++) {
+            known = known || is_opened(config, disks->pdata[j], device);
+        }
+        for (guint j = 0; config->xml && j < G_N_ELEMENTS(harmless); j++) {
+            g_autofree char *path = g_strconcat(device, harmless[j], NULL);
+
+            known = known || find(config, path);
+        }
+        if (!known) {
+            g_autofree char *path =
+                g_strconcat(device, config->xml ? "/@device" : ".is_cdrom", NULL);
+            g_autofree char *readwrite = g_strconcat(device, ".readwrite", NULL);
+
+            known = is(find(config, path), config->xml ? "cdrom" : "1") ||
+                    (!config->xml && is(find(config, readwrite), "0"));
+        }
+        if (!known) {
+            add(list,
+                "two guests may write to the disk %s, which is not a file or device with a path",
+                device);
+        }
+    }
+}
+
+/* TRUE for a card that is a device of the host, or has a socket. */
+static gboolean is_other_card(const ConfigValue *value)
+{
+    static const char *const shared[] = { "bridge", "network", "ethernet", "user", NULL };
+
+    return config_value_is_at(value, "domain/devices/interface/@type") &&
+           !g_strv_contains(shared, value->value);
+}
+
+static gboolean is_usb_of_host(const ConfigValue *value)
+{
+    static const char *const emulated[] = { "", "tablet", "mouse", "keyboard", NULL };
+
+    return (config_value_is_at(value, "b_info.type.hvm.usbdevice") ||
+            config_value_is_at(value, "b_info.type.hvm.usbdevice_list")) &&
+           !g_strv_contains(emulated, value->value);
+}
+
+/* TRUE for a port of the host at which a serial port or the like listens. */
+static gboolean is_service(const ConfigText *config, const ConfigValue *value)
+{
+    static const char *const paths[] = {
+        "domain/devices/serial/source/@service",
+        "domain/devices/console/source/@service",
+        "domain/devices/parallel/source/@service",
+        "domain/devices/channel/source/@service",
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+        if (config_value_is_at(value, paths[i])) {
+            return !is(sibling(config, value, "/@service", "/@mode"), "connect");
+        }
+    }
+    return FALSE;
+}
+
+/* TRUE for a path of one of libvirt's devices, except what guests only read. */
+static gboolean is_other_path(const ConfigText *config, const ConfigValue *value)
+{
+    static const char *const read[] = {
+        "domain/devices/emulator",         "domain/devices/interface/script/@path",
+        "domain/devices/rng/backend",      "domain/devices/disk/source/@file",
+        "domain/devices/disk/source/@dev",
+    };
+    g_autofree char *kind = config->xml ? kind_of(config, value) : NULL;
+
+    if (!kind || *value->value != '/' || g_str_has_prefix(value->value, "/dev/pts/") ||
+        (strcmp(kind, "disk") == 0 && strstr(value->path, "/backingStore["))) {
+        return FALSE;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(read); i++) {
+        if (config_value_is_at(value, read[i])) {
+            return FALSE;
+        }
+    }
+    return TRUE;
 }
 
 /* TRUE when only this guest has the value, or was told to share it. */
 static gboolean is_own(const ConfigText *config, const ConfigValue *value,
                        const ConfigText *original, const ConfigText *other)
 {
+    const ConfigValue *before, *beside;
     guint i;
 
     if (!value->spelling || !g_ptr_array_find(config->values, value, &i)) {
         return FALSE;
     }
-    return is(original->values->pdata[i], value->value) || !other ||
-           !is(other->values->pdata[i], value->value);
+    before = original->values->pdata[i];
+    beside = other ? other->values->pdata[i] : NULL;
+    if (is(before, value->value)) {
+        return TRUE;
+    }
+    return !is(beside, value->value) &&
+           (!is_argument(value) || (!arguments_share(before->value, value->value) &&
+                                    (!beside || !arguments_share(beside->value, value->value))));
 }
 
 /* What a value names that only one guest can have; NULL if nothing. */
@@ -382,6 +600,10 @@ static const char *named_by(const ConfigText *config, const ConfigValue *value)
     return has_path(value)                   ? is_made_for_each(config, value) ? NULL : "the path"
            : is_fixed_display(config, value) ? "the display"
            : is_interface_name(value)        ? "the network interface"
+           : is_other_card(value)            ? "a network card of the type"
+           : is_usb_of_host(value)           ? "the USB device"
+           : is_service(config, value)       ? "the port"
+           : is_other_path(config, value)    ? "the path"
            : config_value_is_at(value, "domain/os/nvram") ? "the file of UEFI's variables,"
                                                           : NULL;
 }
@@ -392,6 +614,11 @@ GPtrArray *config_shared(const ConfigText *config, const ConfigText *original,
     GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) disks = config_disks(config);
 
+    if (original->hidden || config->hidden) {
+        add(list, "it can't be known what two guests would share: %s in its configuration",
+            original->hidden ? original->hidden : config->hidden);
+        return list;
+    }
     for (guint i = 0; i < disks->len; i++) {
         const ConfigDisk *disk = disks->pdata[i];
 
@@ -406,6 +633,10 @@ GPtrArray *config_shared(const ConfigText *config, const ConfigText *original,
         const ConfigValue *value = config->values->pdata[i];
         const char *what = named_by(config, value);
 
+        if (is_argument(value) && strstr(value->value, ",,")) {
+            add(list, "an argument of QEMU has two commas in a row, which clone doesn't read: %s",
+                value->value);
+        }
         if (what && !is_own(config, value, original, other)) {
             add(list,
                 "two guests would have %s %s; give each its own by --set-config '%s=VALUE' "
@@ -413,7 +644,8 @@ GPtrArray *config_shared(const ConfigText *config, const ConfigText *original,
                 what, value->value, value->path);
         }
     }
-    add_passed_through(config, list);
+    add_unknown_disks(config, disks, list);
+    add_devices(config, list);
     return list;
 }
 

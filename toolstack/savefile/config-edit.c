@@ -66,19 +66,15 @@ static gboolean check_splits(char **orders, const char *form, GError **error)
 
 static gboolean check_name(const char *name, GError **error)
 {
+    static const char allowed[] = G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "._+-";
     g_autofree char *shown = xen_physmap_escape(name, -1);
-    gboolean good =
-        g_utf8_validate(name, -1, NULL) && !g_str_equal(name, ".") && !g_str_equal(name, "..");
 
-    for (const char *at = name; good && *at; at++) {
-        good = (guchar)*at > ' ' && *at != 0x7f && *at != '/';
-    }
-    if (!good || !*name || strlen(name) > GUEST_NAME_MAX) {
-        return invalid(
-            error,
-            "'%s' can't be a guest's name: that has 1 to %d bytes, no slash, no space and no "
-            "control character",
-            shown, GUEST_NAME_MAX);
+    if (!*name || *name == '-' || *name == '.' || strspn(name, allowed) != strlen(name) ||
+        strlen(name) > GUEST_NAME_MAX) {
+        return invalid(error,
+                       "'%s' can't be a guest's name here: that has 1 to %d letters of ASCII, "
+                       "digits, '.', '_', '+' and '-', and the first is not '.' or '-'",
+                       shown, GUEST_NAME_MAX);
     }
     if (strspn(name, "0123456789") == strlen(name)) {
         return invalid(error, "'%s' can't be a guest's name: xl would take it for a domid", shown);
@@ -155,7 +151,10 @@ static gboolean set_macs(const ConfigText *config, guint32 first, GError **error
                                                number >> 8 & 0xff, number & 0xff);
 
         if (config_value_is_at(value, path)) {
-            n++;
+            if (++n > CARDS_MAX) {
+                return invalid(error, "the configuration has more than %d network cards",
+                               CARDS_MAX);
+            }
             if (!config_value_set(value, mac, error)) {
                 return FALSE;
             }
@@ -175,6 +174,12 @@ static gboolean set_disk(const ConfigDisk *disk, const char *old, const char *ne
     }
     *found = TRUE;
     if (disk->argument) {
+        if (strchr(new, ',') || strstr(disk->file->value, ",,")) {
+            g_autofree char *shown = xen_physmap_escape(new, -1);
+
+            return invalid(error, "the disk %s has a comma, where an argument of QEMU ends a part",
+                           shown);
+        }
         argument = config_argument_with(disk->file->value, "file=", old, new);
     }
     return config_value_set(disk->file, argument ? argument : new, error);

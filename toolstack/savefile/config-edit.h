@@ -6,6 +6,9 @@
 #include "config-text.h"
 #include "guest-config.h"
 
+/* More network cards than any guest has, so that the addresses don't overflow. */
+#define CARDS_MAX 256
+
 /* The edits. What is NULL or FALSE isn't changed. */
 typedef struct ConfigOrders {
     char *text; /* another configuration in place of the old one; ends with a NUL */

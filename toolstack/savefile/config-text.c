@@ -237,12 +237,27 @@ static gboolean json_scalar(Scan *scan, GError **error)
     return *text == 'n' || add(scan, kind, start, scan->at, g_strndup(text, length), error);
 }
 
-/* A member of an object, or element `i` of an array. */
-static gboolean json_member(Scan *scan, gboolean object, guint i, GError **error)
+/* Each path has to be of one value only, wherever a toolstack looks for it. */
+static void check_json_name(Scan *scan, GHashTable *names, const char *name)
+{
+    if (strpbrk(name, "[]/@")) {
+        scan->config->hidden = "a member has a bracket, a slash or @ in its name";
+    }
+    if (strchr(name, '.') && !g_str_has_prefix(name, "type.") &&
+        !g_str_has_prefix(name, "connection.")) {
+        scan->config->hidden = "a member has a dot in its name";
+    }
+    if (!*name || !g_hash_table_add(names, g_strdup(name))) {
+        scan->config->hidden = "two members of an object have the same name, or one has none";
+    }
+}
+
+/* A member of an object, or element `i` of an array, which has no `names`. */
+static gboolean json_member(Scan *scan, GHashTable *names, guint i, GError **error)
 {
     g_autofree char *name = NULL;
 
-    if (!object) {
+    if (!names) {
         g_string_append_printf(scan->path, "[%u]", i);
         return scan_json(scan, error);
     }
@@ -257,6 +272,7 @@ static gboolean json_member(Scan *scan, gboolean object, guint i, GError **error
         return fail(scan, error, "a colon is missing");
     }
     scan->at++;
+    check_json_name(scan, names, name);
     g_string_append_printf(scan->path, "%s%s", scan->path->len > 0 ? "." : "", name);
     return scan_json(scan, error);
 }
@@ -265,6 +281,8 @@ static gboolean json_container(Scan *scan, gboolean object, GError **error)
 {
     const char end = object ? '}' : ']';
     gsize length = scan->path->len;
+    g_autoptr(GHashTable) names =
+        object ? g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL) : NULL;
 
     if (!enter(scan, error)) {
         return FALSE;
@@ -272,7 +290,7 @@ static gboolean json_container(Scan *scan, gboolean object, GError **error)
     scan->at++;
     skip_space(scan);
     for (guint i = 0; i > 0 || peek(scan, 0) != end; i++) {
-        if (!json_member(scan, object, i, error)) {
+        if (!json_member(scan, names, i, error)) {
             return FALSE;
         }
         g_string_truncate(scan->path, length);
@@ -328,6 +346,7 @@ typedef struct Element {
     gsize path;          /* the length of the path of its parent */
     gsize text;          /* where its contents begin */
     gboolean mixed;      /* it contains an element, a comment or the like */
+    gboolean words;      /* it contains more than space */
     GHashTable *counted; /* how many elements of each name it contains */
 } Element;
 
@@ -405,7 +424,24 @@ static gboolean add_xml(Scan *scan, ConfigValueKind kind, gsize start, gsize end
 {
     char *value = xml_decode(scan->config->text + start, end - start);
 
+    if (!value) {
+        scan->config->hidden = "a value has an entity such as &#65;";
+    }
     return !value || add(scan, kind, start, end, value, error);
+}
+
+/* A program may look only at what follows the prefix, or know the namespace by another prefix. */
+static void check_xml_name(Scan *scan, const char *name)
+{
+    static const char *const prefixes[] = { "xen:", "qemu:", "xml:", "xmlns:" };
+    gboolean known = !strchr(name, ':') && strcmp(name, "xmlns") != 0;
+
+    for (guint i = 0; i < G_N_ELEMENTS(prefixes); i++) {
+        known = known || g_str_has_prefix(name, prefixes[i]);
+    }
+    if (!known && !g_str_has_prefix(scan->path->str, "domain[1]/metadata[")) {
+        scan->config->hidden = "a name outside <metadata> has another namespace than xen or qemu";
+    }
 }
 
 static gboolean xml_attribute(Scan *scan, GError **error)
@@ -431,6 +467,7 @@ static gboolean xml_attribute(Scan *scan, GError **error)
         return fail(scan, error, "the value of an attribute isn't between quotes");
     }
     scan->at = end + 1 - scan->config->text;
+    check_xml_name(scan, name);
     g_string_append_printf(scan->path, "/@%s", name);
     if (!add_xml(scan, CONFIG_VALUE_ATTRIBUTE, start, scan->at - 1, error)) {
         return FALSE;
@@ -484,6 +521,7 @@ static gboolean xml_open(Scan *scan, GPtrArray *open, GError **error)
     if (!enter(scan, error)) {
         return FALSE;
     }
+    check_xml_name(scan, element->name);
     g_string_append_printf(scan->path, "%s%s[%u]", scan->path->len > 0 ? "/" : "", element->name,
                            n);
     for (skip_space(scan); peek(scan, 0) != '>' && !starts(scan, "/>"); skip_space(scan)) {
@@ -516,6 +554,9 @@ static gboolean xml_close(Scan *scan, GPtrArray *open, GError **error)
         return fail(scan, error, "this closes no element");
     }
     scan->at++;
+    if (element->mixed && element->words) {
+        scan->config->hidden = "an element has a text and something else";
+    }
     if (!element->mixed && !add_xml(scan, CONFIG_VALUE_TEXT, element->text, end, error)) {
         return FALSE;
     }
@@ -533,6 +574,9 @@ static gboolean xml_markup(Scan *scan, GPtrArray *open, GError **error)
         if (starts(scan, others[i].start)) {
             if (last(open)) {
                 last(open)->mixed = TRUE;
+            }
+            if (strcmp(others[i].end, "]]>") == 0) {
+                scan->config->hidden = "it has a CDATA section";
             }
             scan->at += strlen(others[i].start);
             return skip_past(scan, others[i].end, error);
@@ -554,6 +598,9 @@ static gboolean scan_xml_text(Scan *scan, GError **error)
         if (!text) {
             break;
         }
+        if (last(open) && text[strspn(text, " \t\r\n")]) {
+            last(open)->words = TRUE;
+        }
         if (!xml_markup(scan, open, error)) {
             return FALSE;
         }
@@ -562,6 +609,19 @@ static gboolean scan_xml_text(Scan *scan, GError **error)
 }
 
 /* --- both --- */
+
+static void check_paths(ConfigText *config)
+{
+    g_autoptr(GHashTable) paths = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; !config->hidden && i < config->values->len; i++) {
+        const ConfigValue *value = config->values->pdata[i];
+
+        if (!g_hash_table_add(paths, value->path)) {
+            config->hidden = "two values have the same path";
+        }
+    }
+}
 
 ConfigText *config_text_parse(gboolean xml, const char *text, gsize length, GError **error)
 {
@@ -578,7 +638,11 @@ ConfigText *config_text_parse(gboolean xml, const char *text, gsize length, GErr
                             "the configuration is not UTF-8, or has a NUL");
         return NULL;
     }
-    return (xml ? scan_xml_text : scan_json_text)(&scan, error) ? g_steal_pointer(&config) : NULL;
+    if (!(xml ? scan_xml_text : scan_json_text)(&scan, error)) {
+        return NULL;
+    }
+    check_paths(config);
+    return g_steal_pointer(&config);
 }
 
 void config_text_free(ConfigText *config)

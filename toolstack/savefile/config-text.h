@@ -32,6 +32,9 @@ typedef struct ConfigText {
     char *text;
     gsize length;
     GPtrArray *values; /* of ConfigValue, in the order of the text */
+    /* What makes it possible that a toolstack finds a value that isn't in `values`, or that has
+     * another path there; NULL if nothing does. */
+    const char *hidden;
 } ConfigText;
 
 /* INVALID, with the offset in the text, when it isn't valid JSON or XML. */
