@@ -16,6 +16,7 @@
 #include "config-edit.h"
 #include "input.h"
 #include "savefile.h"
+#include "trusted-file.h"
 #include "verb.h"
 
 /* Characters that a shell doesn't interpret. */
@@ -23,6 +24,11 @@
 
 /* The most clones of one call. */
 #define CLONES_MAX 256
+
+#define CHANGED_FOLDER                                                                             \
+    "; with --run and --overlays, only root (or you, if you aren't root) may be able to change "   \
+    "the "                                                                                         \
+    "folder and those above it: use chown and chmod go-w, or name another --directory"
 
 /* The descriptor through which qemu-img gets the file to write. */
 #define OVERLAY_FD 9
@@ -32,6 +38,8 @@ typedef struct Overlay {
     char *base;
     char *backing;
     const char *format; /* of the backing disk */
+    gboolean made;
+    struct stat st; /* once it was made */
 } Overlay;
 
 typedef struct Clone {
@@ -45,7 +53,8 @@ typedef struct Clone {
 typedef struct Template {
     const char *shown;
     int fd;
-    char *folder; /* where the clones go, from / on */
+    struct stat st; /* before it was read */
+    char *folder;   /* where the clones go, from / on */
     int folder_fd;
     StreamItem item;
     ConfigBody body;
@@ -111,11 +120,15 @@ static const char *config_text(const Template *template, gsize *length)
 
 static gboolean read_template(Template *template, GError **error)
 {
-    g_autoptr(Savefile) contents = savefile_read_file(template->fd, error);
+    g_autoptr(Savefile) contents = NULL;
     g_autoptr(Stream) stream = NULL;
     const char *text;
     gsize length;
 
+    if (fstat(template->fd, &template->st) < 0) {
+        return failed(error, errno, "can't look at it", template->shown);
+    }
+    contents = savefile_read_file(template->fd, error);
     if (!contents || !savefile_check_whole(contents, error)) {
         return FALSE;
     }
@@ -187,6 +200,10 @@ static gboolean plan_overlay(const Template *template, Clone *clone, const Confi
                        shown);
     }
     path = g_build_filename(template->folder, overlay->base, NULL);
+    if (disk->argument && strchr(path, ',')) {
+        return invalid(error, "the folder has a comma, where an argument of QEMU ends a part; name "
+                              "another --directory");
+    }
     return check_new(template, overlay->base, error) && config_disk_set_overlay(disk, path, error);
 }
 
@@ -228,6 +245,9 @@ static gboolean plan(const Template *template, Clone *clone, const Clone *before
     const char *text = config_text(template, &length);
     gboolean ok;
 
+    if (strcmp(clone->name, template->config->name) == 0) {
+        return invalid(error, "the guest in the savefile has this name; give the clone another");
+    }
     clone->base = g_strconcat(clone->name, ".save", NULL);
     clone->path = g_build_filename(template->folder, clone->base, NULL);
     clone->config = config_text_parse(template->item.type == WRAPPER_LIBVIRT, text, length, error);
@@ -262,14 +282,19 @@ static GPtrArray *plan_all(const Template *template, char **names, GError **erro
         g_ptr_array_add(clones, clone);
         ok = config_orders_prepare(&orders, error);
         orders.new_macs = template->config->cards->len > 0;
-        /* One range for all clones, so that no two cards have the same address. */
-        mac = i == 0 ? orders.first_mac : mac + template->config->cards->len;
+        /* A range for each clone, so that no two cards have the same address. */
+        mac = i == 0 ? orders.first_mac : mac + CARDS_MAX;
         orders.first_mac = mac;
         ok = ok && plan(template, clone, i > 0 ? clones->pdata[i - 1] : NULL, &orders, error);
         g_free(orders.uuid);
         if (!ok) {
             g_prefix_error(error, "%s: ", names[i]);
             return NULL;
+        }
+        if (i > 0) {
+            Clone *before = clones->pdata[i - 1];
+
+            g_clear_pointer(&before->config, config_text_free);
         }
     }
     return g_steal_pointer(&clones);
@@ -304,7 +329,29 @@ static gboolean run(char *const *arguments, int output, GError **error)
     return TRUE;
 }
 
-static gboolean make_overlay(const Template *template, const Overlay *overlay, GError **error)
+/* Gives the file its name, and keeps in `st` which file it is. */
+static gboolean commit(AtomicFile *output, struct stat *st, gboolean *made, GError **error)
+{
+    if (fstat(atomic_file_fd(output), st) < 0) {
+        return failed(error, errno, "can't look at it", "a new file");
+    }
+    /* It may have its name even when that fails. */
+    *made = TRUE;
+    return atomic_file_commit(output, error);
+}
+
+/* Removes the name if it still is this file's. */
+static void remove_made(const Template *template, const char *base, const struct stat *st)
+{
+    struct stat now;
+
+    if (fstatat(template->folder_fd, base, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+        now.st_dev == st->st_dev && now.st_ino == st->st_ino) {
+        unlinkat(template->folder_fd, base, 0);
+    }
+}
+
+static gboolean make_overlay(const Template *template, Overlay *overlay, GError **error)
 {
     char *const arguments[] = {
         (char *)"qemu-img",
@@ -319,14 +366,11 @@ static gboolean make_overlay(const Template *template, const Overlay *overlay, G
         (char *)"/proc/self/fd/9",
         NULL,
     };
-    g_autoptr(AtomicFile) output = atomic_file_open_in(template->folder_fd, overlay->base,
-                                                       overlay->base, ATOMIC_FILE_PRIVATE, error);
+    g_autoptr(AtomicFile) output =
+        atomic_file_create_in(template->folder_fd, overlay->base, overlay->base, error);
 
-    if (output && atomic_file_is_direct(output)) {
-        return invalid(error, "%s exists now", overlay->base);
-    }
     return output && run(arguments, atomic_file_fd(output), error) &&
-           atomic_file_commit(output, error);
+           commit(output, &overlay->st, &overlay->made, error);
 }
 
 /* The template with the clone's configuration. */
@@ -344,7 +388,7 @@ static gboolean copy(const Template *template, const Clone *clone, int out, GErr
     ok = stream_next(stream, &item, error) && config_body_read(stream, &item, &body, error);
     if (ok && (body.length != template->body.length ||
                memcmp(body.bytes, template->body.bytes, body.length) != 0)) {
-        ok = invalid(error, "it was changed while it was read");
+        ok = invalid(error, "it changed while it was read");
     }
     ok = ok && config_body_replace(stream, &item, &body, clone->text, error) &&
          stream_rest(stream, error);
@@ -354,24 +398,30 @@ static gboolean copy(const Template *template, const Clone *clone, int out, GErr
 
 static gboolean make(const Template *template, const Clone *clone, GError **error)
 {
-    g_autoptr(AtomicFile) output = atomic_file_open_in(template->folder_fd, clone->base,
-                                                       clone->path, ATOMIC_FILE_PRIVATE, error);
+    g_autoptr(AtomicFile) output =
+        atomic_file_create_in(template->folder_fd, clone->base, clone->base, error);
+    gboolean ok = output && copy(template, clone, atomic_file_fd(output), error), made = FALSE;
+    struct stat st;
 
-    if (!output || !copy(template, clone, atomic_file_fd(output), error)) {
-        return FALSE;
+    for (guint i = 0; ok && i < clone->overlays->len; i++) {
+        ok = make_overlay(template, clone->overlays->pdata[i], error);
+    }
+    ok = ok && input_check_unchanged(template->fd, &template->st, error) &&
+         commit(output, &st, &made, error);
+    if (ok) {
+        return TRUE;
+    }
+    if (made) {
+        remove_made(template, clone->base, &st);
     }
     for (guint i = 0; i < clone->overlays->len; i++) {
-        if (!make_overlay(template, clone->overlays->pdata[i], error)) {
-            /* No savefile has these disks, so they are removed again. */
-            while (i-- > 0) {
-                const Overlay *overlay = clone->overlays->pdata[i];
+        const Overlay *overlay = clone->overlays->pdata[i];
 
-                unlinkat(template->folder_fd, overlay->base, 0);
-            }
-            return FALSE;
+        if (overlay->made) {
+            remove_made(template, overlay->base, &overlay->st);
         }
     }
-    return atomic_file_commit(output, error);
+    return FALSE;
 }
 
 static gboolean restore(const Template *template, const Clone *clone, gboolean now, GError **error)
@@ -380,12 +430,11 @@ static gboolean restore(const Template *template, const Clone *clone, gboolean n
     char *const arguments[] = { (char *)program, (char *)"restore", clone->path, NULL };
     gboolean plain = strspn(clone->path, PLAIN) == strlen(clone->path);
     g_autofree char *quoted = plain ? g_strdup(clone->path) : g_shell_quote(clone->path);
-    g_autofree char *shown = xen_physmap_escape(quoted, -1);
 
     if (now) {
         return run(arguments, -1, error);
     }
-    printf("%s restore %s\n", program, shown);
+    printf("%s restore %s\n", program, quoted);
     return TRUE;
 }
 
@@ -416,16 +465,44 @@ static void warn(const Template *template)
     }
 }
 
+/* The folder's path is printed in commands, so a terminal has to show it as it is. */
+static gboolean check_folder(const char *folder, GError **error)
+{
+    gboolean good = g_utf8_validate(folder, -1, NULL);
+
+    for (const char *at = folder; good && *at; at = g_utf8_next_char(at)) {
+        good = g_unichar_isprint(g_utf8_get_char(at));
+    }
+    return good ||
+           failed(error, EINVAL, "a folder for clones has a path of printable UTF-8", folder);
+}
+
+/* xl, virsh and QEMU open what is in the folder by its path. */
+static gboolean open_folder(Template *template, gboolean by_path, GError **error)
+{
+    if (by_path) {
+        template->folder_fd = trusted_folder_open(template->folder, FALSE, error);
+        if (template->folder_fd < 0) {
+            g_autofree char *text = g_strconcat((*error)->message, CHANGED_FOLDER, NULL);
+
+            g_clear_error(error);
+            g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_ACCESS, text);
+        }
+        return template->folder_fd >= 0;
+    }
+    template->folder_fd = open(template->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return template->folder_fd >= 0 || failed(error, errno, "can't open it", template->folder);
+}
+
 static gboolean open_template(Template *template, const char *name, const char *folder,
-                              GError **error)
+                              gboolean by_path, GError **error)
 {
     template->fd = input_open(name, error);
     if (template->fd < 0) {
         return FALSE;
     }
     template->folder = g_canonicalize_filename(folder, NULL);
-    template->folder_fd = open(template->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return template->folder_fd >= 0 || failed(error, errno, "can't open it", template->folder);
+    return check_folder(template->folder, error) && open_folder(template, by_path, error);
 }
 
 static gboolean check_names(char **names, GError **error)
@@ -507,7 +584,8 @@ int verb_clone(int argc, char **argv)
         return verb_misused(g_steal_pointer(&error));
     }
     template.shown = shown = xen_physmap_escape(argv[1], -1);
-    ok = open_template(&template, argv[1], folder ? folder : ".", &error) &&
+    ok = open_template(&template, argv[1], folder ? folder : ".", now || template.overlays,
+                       &error) &&
          read_template(&template, &error) && (clones = plan_all(&template, argv + 2, &error));
     if (ok) {
         warn(&template);

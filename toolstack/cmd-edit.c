@@ -503,8 +503,10 @@ static gboolean load_contents(int in, Orders *orders, const XenPhysmapTable *tab
 static gboolean edit_file(int in, const char *out_name, Orders *orders, GError **error)
 {
     g_autoptr(AtomicFile) output = NULL;
+    struct stat before;
+    gboolean twice = lseek(in, 0, SEEK_CUR) >= 0 && fstat(in, &before) == 0;
 
-    if (lseek(in, 0, SEEK_CUR) >= 0) {
+    if (twice) {
         g_autoptr(XenPhysmapTable) result = NULL;
 
         if (!run(in, -1, orders, &result, error) ||
@@ -521,6 +523,7 @@ static gboolean edit_file(int in, const char *out_name, Orders *orders, GError *
     }
     output = atomic_file_replace(out_name, in, error);
     return output && run(in, atomic_file_fd(output), orders, NULL, error) &&
+           (!twice || input_check_unchanged(in, &before, error)) &&
            atomic_file_commit(output, error);
 }
 

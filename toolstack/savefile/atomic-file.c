@@ -20,6 +20,7 @@ struct AtomicFile {
     int fd;
     gboolean binary;   /* not for a terminal */
     gboolean borrowed; /* the descriptor isn't ours */
+    gboolean fresh;    /* it replaces nothing */
     char *shown;       /* the name, safe to print */
     int folder;        /* -1: it is written directly */
     int replaces;      /* an input that the file may replace; -1: none */
@@ -263,6 +264,24 @@ AtomicFile *atomic_file_open_in(int folder, const char *base, const char *shown,
     return open_in(fcntl(folder, F_DUPFD_CLOEXEC, 0), base, shown, kind, -1, error);
 }
 
+AtomicFile *atomic_file_create_in(int folder, const char *base, const char *shown, GError **error)
+{
+    g_autoptr(AtomicFile) output = g_new0(AtomicFile, 1);
+
+    output->fd = -1;
+    output->folder = fcntl(folder, F_DUPFD_CLOEXEC, 0);
+    output->shown = xen_physmap_escape(shown, -1);
+    output->base = g_strdup(base);
+    output->fresh = TRUE;
+    output->mode = 0600;
+    output->group = (gid_t)-1;
+    if (output->folder < 0) {
+        set_errno(error, output, "can't open its folder");
+        return NULL;
+    }
+    return make_file(output, error) ? g_steal_pointer(&output) : NULL;
+}
+
 int atomic_file_fd(const AtomicFile *output)
 {
     return output->fd;
@@ -306,6 +325,42 @@ static gboolean name_file(AtomicFile *output, GError **error)
     return output->temporary || set_errno(error, output, "can't name it");
 }
 
+/* Gives the file its final name, unless something has it. */
+static gboolean link_file(AtomicFile *output, GError **error)
+{
+    g_autofree char *self = g_strdup_printf("/proc/self/fd/%d", output->fd);
+
+    if (linkat(AT_FDCWD, self, output->folder, output->base, AT_SYMLINK_FOLLOW) == 0) {
+        return TRUE;
+    }
+    /* Not every file system has links. */
+    if (errno != EEXIST && output->temporary &&
+        renameat2(output->folder, output->temporary, output->folder, output->base,
+                  RENAME_NOREPLACE) == 0) {
+        g_clear_pointer(&output->temporary, g_free);
+        return TRUE;
+    }
+    if (errno == EEXIST) {
+        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                    "%s exists already; remove it, or name another --directory", output->shown);
+        return FALSE;
+    }
+    return set_errno(error, output, "can't name it");
+}
+
+/* Gives the file its final name, in place of what has it. */
+static gboolean rename_file(AtomicFile *output, GError **error)
+{
+    if (!output->temporary && !name_file(output, error)) {
+        return FALSE;
+    }
+    if (renameat(output->folder, output->temporary, output->folder, output->base) != 0) {
+        return set_errno(error, output, "can't rename it");
+    }
+    g_clear_pointer(&output->temporary, g_free);
+    return TRUE;
+}
+
 gboolean atomic_file_commit(AtomicFile *output, GError **error)
 {
     if (output->folder < 0) {
@@ -321,13 +376,9 @@ gboolean atomic_file_commit(AtomicFile *output, GError **error)
     if (fsync(output->fd) != 0) {
         return set_errno(error, output, "can't bring it to the disk");
     }
-    if (!output->temporary && !name_file(output, error)) {
+    if (!(output->fresh ? link_file(output, error) : rename_file(output, error))) {
         return FALSE;
     }
-    if (renameat(output->folder, output->temporary, output->folder, output->base) != 0) {
-        return set_errno(error, output, "can't rename it");
-    }
-    g_clear_pointer(&output->temporary, g_free);
     /* EINVAL: the file system doesn't support it; EBADF: see open_folder. */
     return fsync(output->folder) == 0 || errno == EINVAL || errno == EBADF ||
            set_errno(error, output, "can't bring its folder to the disk");

@@ -35,6 +35,10 @@ AtomicFile *atomic_file_open(const char *name, AtomicFileKind kind, GError **err
 AtomicFile *atomic_file_open_in(int folder, const char *base, const char *shown,
                                 AtomicFileKind kind, GError **error);
 
+/* A private file in this folder, which never replaces another: when the name is there,
+ * atomic_file_commit is INVALID. */
+AtomicFile *atomic_file_create_in(int folder, const char *base, const char *shown, GError **error);
+
 /* A private file. It may have the name of the file that `input` is, and then replaces it. */
 AtomicFile *atomic_file_replace(const char *name, int input, GError **error);
 

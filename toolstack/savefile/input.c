@@ -231,6 +231,22 @@ int input_open_plain(const char *name, GError **error)
     return take(open_it(name), &st, error);
 }
 
+gboolean input_check_unchanged(int fd, const struct stat *before, GError **error)
+{
+    struct stat now;
+
+    if (fstat(fd, &now) == 0 && now.st_dev == before->st_dev && now.st_ino == before->st_ino &&
+        now.st_size == before->st_size && now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+        now.st_mtim.tv_nsec == before->st_mtim.tv_nsec &&
+        now.st_ctim.tv_sec == before->st_ctim.tv_sec &&
+        now.st_ctim.tv_nsec == before->st_ctim.tv_nsec) {
+        return TRUE;
+    }
+    g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
+                        "it changed while it was read");
+    return FALSE;
+}
+
 gboolean input_is_file(const char *word)
 {
     return strcmp(word, "-") == 0 || strchr(word, '/') || access(word, F_OK) == 0;

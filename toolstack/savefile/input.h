@@ -27,6 +27,9 @@ const char *input_compressor(int fd);
 /* TRUE for a regular file or a disk that input_open has opened, under any name. */
 gboolean input_is_open(const struct stat *st);
 
+/* INVALID when the file was written or replaced since `before`, its state before it was read. */
+gboolean input_check_unchanged(int fd, const struct stat *before, GError **error);
+
 /* For an argument that can be a file or a domain. TRUE for "-", a path, and a file that exists. */
 gboolean input_is_file(const char *word);
 
