@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Updates that fail in every way that a new QEMU can fail: the guest goes on with the old one.
-# limit: 1200
+# limit: 2400
 
 patience=40
 hammer_config /tmp/g1.cfg g1 7
