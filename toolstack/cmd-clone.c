@@ -27,8 +27,7 @@
 
 #define CHANGED_FOLDER                                                                             \
     "; with --run and --overlays, only root (or you, if you aren't root) may be able to change "   \
-    "the "                                                                                         \
-    "folder and those above it: use chown and chmod go-w, or name another --directory"
+    "the folder and those above it: use chown and chmod go-w, or name another --directory"
 
 /* The descriptor through which qemu-img gets the file to write. */
 #define OVERLAY_FD 9

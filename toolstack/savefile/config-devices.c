@@ -658,15 +658,18 @@ GPtrArray *config_changed_disks(const ConfigText *config, time_t saved)
 
     for (guint i = 0; i < disks->len; i++) {
         const ConfigDisk *disk = disks->pdata[i];
-        struct stat st;
+        struct statx st;
 
+        /* The savefile names the path: it mounts nothing, and no file server is asked. */
         if (disk->writable && *disk->path == '/' &&
-            fstatat(AT_FDCWD, disk->path, &st, AT_NO_AUTOMOUNT) == 0 && S_ISREG(st.st_mode) &&
-            st.st_mtime > saved && st.st_mtime - saved > CLOSING_SECONDS) {
+            statx(AT_FDCWD, disk->path, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+                  STATX_TYPE | STATX_MTIME, &st) == 0 &&
+            S_ISREG(st.stx_mode) && st.stx_mtime.tv_sec > saved &&
+            st.stx_mtime.tv_sec - saved > CLOSING_SECONDS) {
             add(list,
                 "the disk %s was written %" G_GINT64_FORMAT
                 " s after the savefile: the restored guest would destroy what is on it",
-                disk->path, (gint64)st.st_mtime - saved);
+                disk->path, (gint64)st.stx_mtime.tv_sec - saved);
         }
     }
     return list;
