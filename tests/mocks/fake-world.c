@@ -17,6 +17,8 @@
 
 #define SERVERS 8
 #define LIBXL_LOCK 2 /* of the locks */
+#define STANDBY_LOCK 4
+#define STANDBY_LOCK_1 UPDATE_FOLDER "/1/pausing"
 #define BACKEND "/local/domain/0/backend/vkbd/1/0/state"
 #define BACKEND_ID "/local/domain/0/backend/vkbd/1/0/frontend-id"
 #define FRONTEND "/local/domain/1/device/vkbd/0"
@@ -32,6 +34,7 @@
 /* How long things take, in microseconds. */
 #define OPERATION_US 100
 #define SERVER_US 20000
+#define PAUSING_US 5000
 #define SETUP_US 60000
 #define LOAD_US 40000
 #define NOTICE_US 50000
@@ -49,6 +52,7 @@ typedef struct Qemu {
     gboolean compared; /* its devices with those that the guest has now */
     gboolean held;     /* the updater that started it has its end of the socket */
     gboolean released; /* and has it go on */
+    gboolean pausing;  /* it has the guest paused, and holds the lock for that */
     gboolean piped;    /* the updater has its end of the pipe */
     GByteArray *fed;
     guint generation; /* of the devices, when it was stopped */
@@ -203,8 +207,19 @@ static gboolean serves(const Qemu *qemu)
     return qemu->alive && !qemu->hangs && qemu->phase == RUNNING;
 }
 
-static void die(Qemu *qemu)
+static void unpause_after_server(FakeWorld *world, Qemu *qemu)
 {
+    if (qemu->pausing) {
+        world->locks &= ~STANDBY_LOCK;
+        world->pauses--;
+        qemu->pausing = FALSE;
+    }
+}
+
+/* Only the updater waits for the lock; what else kills a QEMU doesn't come while it has the guest paused. */
+static void die(FakeWorld *world, Qemu *qemu)
+{
+    unpause_after_server(world, qemu);
     qemu->alive = FALSE;
 }
 
@@ -228,7 +243,7 @@ static void load(FakeWorld *world, Qemu *qemu, guint number)
         return;
     }
     if (qemu->fed->len < state->len) {
-        die(qemu); /* the stream ended too early */
+        die(world, qemu); /* the stream ended too early */
         return;
     }
     if (qemu->fed->len != state->len || memcmp(qemu->fed->data, state->data, state->len) != 0) {
@@ -259,11 +274,27 @@ static void attach(FakeWorld *world, const Qemu *qemu)
     }
 }
 
+/* FALSE while the updater has the lock, before it kills this QEMU. */
+static gboolean pause_for_server(FakeWorld *world, Qemu *qemu)
+{
+    if (world->locks & STANDBY_LOCK) {
+        return FALSE;
+    }
+    world->locks |= STANDBY_LOCK;
+    world->pauses++;
+    qemu->pausing = TRUE;
+    qemu->since = world->now;
+    return TRUE;
+}
+
 static void step_qemu(FakeWorld *world, Qemu *qemu, guint number)
 {
+    if (qemu->pausing && world->now > qemu->since + PAUSING_US) {
+        unpause_after_server(world, qemu);
+    }
     if (qemu->phase < LOADING && !qemu->held && !qemu->released &&
         world->now > qemu->orphaned + (qemu->phase == WAITING ? 0 : NOTICE_US)) {
-        die(qemu);
+        die(world, qemu);
         return;
     }
     if (qemu->hangs) {
@@ -271,12 +302,13 @@ static void step_qemu(FakeWorld *world, Qemu *qemu, guint number)
     }
     /* Without the domain, what it asks of Xen fails. */
     if (!world->exists && qemu->phase != HELD && qemu->phase < RUNNING) {
-        die(qemu);
+        die(world, qemu);
         return;
     }
     switch (qemu->phase) {
     case SETUP:
-        if (world->now > qemu->since + SERVER_US && server_of(world, number) < 0) {
+        if (world->now > qemu->since + SERVER_US && server_of(world, number) < 0 &&
+            pause_for_server(world, qemu)) {
             make_server(world, number, FALSE);
             set_socket(world, number, MONITOR ".next");
             if (node_is(world, QDISK "/5632/params", "") &&
@@ -289,7 +321,7 @@ static void step_qemu(FakeWorld *world, Qemu *qemu, guint number)
                 violate(world, "a QEMU found a backend that doesn't wait for its beginning");
             }
         }
-        if (world->now > qemu->since + SETUP_US) {
+        if (world->now > qemu->since + SETUP_US && server_of(world, number) >= 0) {
             set_phase(world, qemu, HELD);
         }
         break;
@@ -380,7 +412,7 @@ static void advance(FakeWorld *world, gint64 us)
     }
     for (guint i = 0; i < world->qemus->len; i++) {
         if (qemu_at(world, i)->dies_at && world->now > qemu_at(world, i)->dies_at) {
-            die(qemu_at(world, i));
+            die(world, qemu_at(world, i));
         }
         if (qemu_at(world, i)->alive) {
             step_qemu(world, qemu_at(world, i), i);
@@ -415,9 +447,10 @@ static void fault_qemus(FakeWorld *world, const char *program, gboolean hang)
         Qemu *qemu = qemu_at(world, i);
 
         if (qemu->alive && strcmp(qemu->program, program) == 0) {
+            unpause_after_server(world, qemu);
             qemu->hangs = TRUE;
             if (!hang) {
-                die(qemu);
+                die(world, qemu);
             }
         }
     }
@@ -431,7 +464,7 @@ static void destroy_domain(FakeWorld *world)
 
     for (guint i = 0; i < world->qemus->len; i++) {
         if (pid && qemu_at(world, i)->id.pid == atoi(pid)) {
-            die(qemu_at(world, i));
+            die(world, qemu_at(world, i));
         }
     }
     world->pauses++;
@@ -449,6 +482,8 @@ static void kill_updater(FakeWorld *world)
     world->mapped = 0;
     for (guint i = 0; i < world->qemus->len; i++) {
         Qemu *qemu = qemu_at(world, i);
+
+        world->locks |= qemu->pausing ? STANDBY_LOCK : 0;
 
         qemu->orphaned = qemu->held ? world->now : qemu->orphaned;
         qemu->held = qemu->piped = FALSE;
@@ -629,7 +664,11 @@ static gboolean fake_end(void *opaque, const ProcessId *id, GError **error)
     if (!enter(world, "process_end")) {
         return fail(error, "can't end a process");
     }
-    die(qemu);
+    if (qemu->pausing) {
+        world->locks &= ~STANDBY_LOCK;
+        qemu->pausing = FALSE; /* and the guest stays paused */
+    }
+    die(world, qemu);
     return leave(world) || fail(error, "can't end a process");
 }
 
@@ -814,7 +853,7 @@ static gboolean fake_prepare(void *opaque, const Process *model, const char *pro
     start->hold = start->state = world->qemus->len - 1;
     if (!leave(world)) {
         if (!world->cut) {
-            die(qemu); /* as a fork that failed */
+            die(world, qemu); /* as a fork that failed */
             start->hold = start->state = -1;
         }
         return fail(error, "can't start a process");
@@ -1282,8 +1321,8 @@ static int fake_lock(void *opaque, const char *path)
     if (!enter(world, "lock") || !leave(world)) {
         return -1;
     }
-    for (int i = 0; i < 2; i++) {
-        const char *start = i == 0 ? UPDATE_FOLDER : "/var/lib/xen";
+    for (int i = 2; i >= 0; i--) {
+        const char *start = i == 0 ? UPDATE_FOLDER : i == 1 ? "/var/lib/xen" : STANDBY_LOCK_1;
 
         if (g_str_has_prefix(path, start)) {
             errno = EWOULDBLOCK;

@@ -33,6 +33,9 @@
 #define ENDING_TIMEOUT_US (2 * G_TIME_SPAN_SECOND)
 #define ENDING_POLL_US (10 * G_TIME_SPAN_MILLISECOND)
 
+/* It takes a QEMU in standby microseconds, once it has a processor. */
+#define PAUSING_TIMEOUT_US (5 * G_TIME_SPAN_SECOND)
+
 static gboolean fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 static gboolean fail(GError **error, const char *format, ...)
@@ -201,11 +204,37 @@ static gboolean poke_backend(Update *update, const char *path, gpointer data, GE
            (!value || update_write_node(update, node, value, error));
 }
 
+/*
+ * Ends the new QEMU, but not while it has the guest paused (standby.c): the guest would stay paused.
+ * One that doesn't let the guest run again is ended all the same.
+ */
+static gboolean kill_taker(Update *update, GError **error)
+{
+    const UpdateOps *ops = update->ops;
+    g_autofree char *path = g_strdup_printf(STANDBY_LOCK_FORMAT, update->domain->domid);
+    gint64 deadline = update_now(update) + PAUSING_TIMEOUT_US;
+    gboolean ended;
+    int lock;
+
+    if (!is_alive(update, &update->taker)) {
+        return TRUE;
+    }
+    while ((lock = ops->lock(ops->opaque, path)) < 0 && errno == EWOULDBLOCK &&
+           update_now(update) < deadline) {
+        ops->sleep(ops->opaque, ENDING_POLL_US);
+    }
+    ended = end(update, &update->taker, error);
+    if (lock >= 0) {
+        ops->unlock(ops->opaque, lock);
+    }
+    return ended;
+}
+
 /* A QEMU that is killed can't remove its server from Xen. */
 static gboolean end_taker(Update *update, GError **error)
 {
     update->ops->process_let_go(update->ops->opaque, &update->held);
-    return end(update, &update->taker, error) &&
+    return kill_taker(update, error) &&
            ioreq_destroy_servers(update->ops, update->domain->domid,
                                  ~(update->servers | update->spent), error);
 }
@@ -533,7 +562,7 @@ static gboolean clear_old(Update *update, GError **error)
 
     /* An earlier attempt may have been cut off half-way. */
     update->ops->process_let_go(update->ops->opaque, &update->held);
-    if (!end(update, &update->taker, error) || !end_current(update, error) ||
+    if (!kill_taker(update, error) || !end_current(update, error) ||
         !ioreq_servers(update->ops, domid, &there, error)) {
         return FALSE;
     }
@@ -749,7 +778,7 @@ static gboolean nothing(Update *update, GError **error)
 static gboolean end_processes(Update *update, GError **error)
 {
     update->ops->process_let_go(update->ops->opaque, &update->held);
-    return end(update, &update->taker, error) && end_current(update, error);
+    return kill_taker(update, error) && end_current(update, error);
 }
 
 gboolean update_leave(Update *update, GError **error)

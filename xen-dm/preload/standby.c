@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -234,10 +235,26 @@ XEN_PHYSMAP_API int xendevicemodel_set_mem_type(xendevicemodel_handle *dmod, dom
                            : REAL(xendevicemodel_set_mem_type)(dmod, domid, type, first_pfn, nr);
 }
 
+/* From now on the updater doesn't kill this process, until the descriptor is closed. */
+static int lock_against_updater(domid_t domid)
+{
+    g_autofree char *path = g_strdup_printf(STANDBY_LOCK_FORMAT, (unsigned int)domid);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    while (fd >= 0 && flock(fd, LOCK_EX)) {
+        if (errno != EINTR) {
+            close(fd);
+            return -1;
+        }
+    }
+    return fd;
+}
+
 /* Xen gives a server its event channels when it is enabled, and QEMU needs them at its start. */
 static int enable_and_disable(xendevicemodel_handle *dmod, domid_t domid, ioservid_t id)
 {
-    xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+    int lock = lock_against_updater(domid);
+    xc_interface *xc = lock < 0 ? NULL : xc_interface_open(NULL, NULL, 0);
     int rc = xc ? xc_domain_pause(xc, domid) : -1;
 
     /* If two servers cover a request, Xen asks the later one, and this one wouldn't answer. */
@@ -252,6 +269,9 @@ static int enable_and_disable(xendevicemodel_handle *dmod, domid_t domid, ioserv
     }
     if (xc) {
         xc_interface_close(xc);
+    }
+    if (lock >= 0) {
+        close(lock);
     }
     return rc;
 }

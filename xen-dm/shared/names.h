@@ -16,6 +16,12 @@
 /* The suffix of the paths that a QEMU in standby listens at. The updater renames the sockets. */
 #define STANDBY_SUFFIX ".next"
 
+/*
+ * A QEMU in standby holds a lock (flock) on this file while it has the guest paused; %u is the domid.
+ * The updater takes the lock before it kills that QEMU, which would leave the guest paused.
+ */
+#define STANDBY_LOCK_FORMAT "/run/xen-physmap/%u/pausing"
+
 /* The launcher's option that makes it print what it would start, one word a line, and exit. */
 #define WHERE_OPTION "--where"
 #define WHERE_QEMU "qemu "
