@@ -79,12 +79,6 @@ if command -v script >"$work/got"; then
         shown
         check "$words: the map" cmp "$work/plain" "$work/copied"
     done
-    head -c 10000 "$savefile" >"$work/first"
-    tail -c +10001 "$savefile" >"$work/second"
-    printf '(cat first; sleep 1.1; cat second) | %s show - >shown\n' "$command" >"$work/slowly"
-    on_terminal sh slowly
-    check "progress is on a terminal" grep -q "MiB read" "$work/screen"
-    check "and not in the output" sh -c "! grep -q 'MiB read' '$work/shown'"
 else
     number=$((number + 1))
     echo "ok $number - a terminal # SKIP script (bsdutils) isn't there"

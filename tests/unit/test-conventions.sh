@@ -157,6 +157,7 @@ for at in slow-*.words; do
     *-q) check "$line: no progress on a terminal" eval "! grep -q 'MiB read' ${at%.words}" ;;
     *) check "$line: progress on a terminal" grep -q 'MiB read' "${at%.words}" ;;
     esac
+    check "$line: and none in the output" eval "! grep -q 'MiB read' ${at%.words}.shown"
 done
 
 # Tables.
