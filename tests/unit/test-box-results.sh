@@ -45,4 +45,32 @@ expect "only the status tells it" 1 'not ok 2 - .*: the box failed with exit sta
     <<<"echo 'ok 1 - a: b'; echo 1..1; exit 3"
 expect "the box ends early" 1 'not ok 2 - .*: the box came to no end' <<<"echo 'ok 1 - a: b'; exit 1"
 expect "the box can't begin" 1 'not ok 1 - .*: the box came to no end' <<<"exit 2"
+
+# The scenarios of a whole run; the stub prints the names that it gets.
+scenarios() {
+    stub xen/box <<'S'
+for file; do case $file in *.sh) echo "ok 1 - ${file##*/}" ;; esac; done
+S
+    timeout 60 "$work/tests/xen/check" 2>/dev/null | sed -n 's/^ok .* \(.*\)\.sh$/\1/p' | sort -u
+}
+
+# SUPPORT.md doesn't claim of a scenario that more runs it than does.
+claims() {   # WORD: the names in "WORD (NAME, NAME...)" in the tables' rows
+    grep '^|' "$top/SUPPORT.md" | grep -o "$1 ([a-z, -]*)" | sed 's/.*(//; s/)$//' | tr -s ', ' '\n' | sort -u
+}
+quick=$(scenarios)
+all=$(FULL=yes scenarios)
+there=$(cd "$top/tests/xen/scenarios" && printf '%s\n' * | sed 's/\.sh$//' | sort)
+wrong=$(
+    comm -23 <(claims tested) <(echo "$quick") | sed 's/$/: make check does not run it/'
+    comm -23 <(claims suites) <(echo "$all") | sed 's/$/: make check-suites does not run it/'
+    comm -23 <(claims 'by name') <(echo "$there") | sed 's/$/: there is no such scenario/'
+)
+number=$((number + 1))
+if [ -n "$quick" ] && [ -n "$all" ] && [ -n "$(claims tested)" ] && [ -z "$wrong" ]; then
+    echo "ok $number - SUPPORT.md tells which scenarios are run"
+else
+    echo "not ok $number - SUPPORT.md tells which scenarios are run"
+    sed 's/^/# /' <<<"$wrong"
+fi
 echo "1..$number"
