@@ -49,6 +49,7 @@ typedef struct Qemu {
     char *program;
     Phase phase;
     gboolean alive, hangs, reaped;
+    gboolean safe;     /* it has WORLD_SAFE_ARG */
     gboolean compared; /* its devices with those that the guest has now */
     gboolean held;     /* the updater that started it has its end of the socket */
     gboolean released; /* and has it go on */
@@ -81,6 +82,7 @@ struct FakeWorld {
     Refusal refusal;
     const char *touched;
     const char *crashes; /* this program, when it saves the devices' state */
+    const char *broken;  /* this program, while it is set up */
     gboolean poked;      /* QEMU's watch of the backend fires when it looks */
     guint locks;
     int pauses;
@@ -832,7 +834,6 @@ static gboolean fake_prepare(void *opaque, const Process *model, const char *pro
     Qemu *qemu;
 
     (void)model;
-    (void)args;
     if (!enter(world, "process_prepare")) {
         return fail(error, "can't start a process");
     }
@@ -846,6 +847,7 @@ static gboolean fake_prepare(void *opaque, const Process *model, const char *pro
     qemu->id = (ProcessId){ 100 + world->qemus->len, world->now };
     qemu->program = g_strdup(strcmp(program, COPY) == 0 ? WORLD_OLD : program);
     qemu->alive = qemu->held = qemu->piped = TRUE;
+    qemu->safe = g_strv_contains((const char *const *)args, WORLD_SAFE_ARG);
     qemu->fed = g_byte_array_new();
     set_phase(world, qemu, WAITING);
     g_ptr_array_add(world->qemus, qemu);
@@ -870,6 +872,9 @@ static gboolean fake_begin(void *opaque, const ProcessStart *start, GError **err
         return fail(error, "QEMU isn't there any more");
     }
     set_phase(world, qemu, SETUP);
+    if (g_strcmp0(world->broken, qemu->program) == 0) {
+        qemu->dies_at = world->now + SETUP_US / 2;
+    }
     return leave(world) || fail(error, "QEMU isn't there any more");
 }
 
@@ -1059,7 +1064,7 @@ static gboolean fake_save(void *opaque, guint32 domid, GByteArray *state, gsize 
     if (!qemu) {
         return FALSE;
     }
-    if (g_strcmp0(world->crashes, qemu->program) == 0) {
+    if (g_strcmp0(world->crashes, qemu->program) == 0 && !qemu->safe) {
         violate(world, "a QEMU that crashes in it is asked to save its devices");
     }
     if (world->exists && world->pauses == 0) {
@@ -1633,6 +1638,11 @@ void world_eject(FakeWorld *world)
 void world_crash_in_save(FakeWorld *world, const char *program)
 {
     world->crashes = program;
+}
+
+void world_crash_in_setup(FakeWorld *world, const char *program)
+{
+    world->broken = program;
 }
 
 void world_connect(FakeWorld *world)

@@ -10,6 +10,9 @@
 #define WORLD_OLD "/usr/bin/qemu-old"
 #define WORLD_NEW "/usr/bin/qemu-new"
 
+/* With this argument, no program crashes. */
+#define WORLD_SAFE_ARG "-safe"
+
 /* What can happen at an operation. */
 typedef enum {
     FAULT_NONE,
@@ -72,6 +75,9 @@ void world_eject(FakeWorld *world);
 
 /* This program crashes when it saves the state of the guest's devices. */
 void world_crash_in_save(FakeWorld *world, const char *program);
+
+/* This program doesn't start any more. */
+void world_crash_in_setup(FakeWorld *world, const char *program);
 
 void world_free(FakeWorld *world);
 

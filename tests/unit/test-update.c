@@ -31,6 +31,8 @@ typedef struct Fault {
 typedef struct Guest {
     gboolean connected, replaced;
     Refusal refusal;
+    const char *program; /* the new one; NULL: WORLD_NEW */
+    char **set_args;
 } Guest;
 
 static Guest guest;
@@ -38,7 +40,9 @@ static Guest guest;
 /* As update-dm does it. */
 static int run_new_update(FakeWorld *world, Update *update, GError **error)
 {
-    const UpdateOptions options = { .qemu = WORLD_NEW, .timeout_s = 60 };
+    const UpdateOptions options = { .qemu = guest.program ? guest.program : WORLD_NEW,
+                                    .set_args = guest.set_args,
+                                    .timeout_s = 60 };
     g_autoptr(GPtrArray) reasons = update_ready(update, &options, error);
 
     if (reasons && !reasons->len) {
@@ -422,12 +426,13 @@ static void test_ejected(void **unused)
 }
 
 /* Found before the guest is paused, by a QEMU that serves nobody. */
-static void crash_in_save(const char *program, const char *said)
+static void crash(void (*order)(FakeWorld *world, const char *program), const char *program,
+                  const char *said)
 {
     FakeWorld *world = world_new();
     g_autofree char *trouble = NULL, *story = NULL;
 
-    world_crash_in_save(world, program);
+    order(world, program);
     assert_int_equal(run_updater(world, FALSE), UPDATE_BACK);
     trouble = world_trouble(world, WORLD_OLD);
     assert_null(trouble);
@@ -439,24 +444,47 @@ static void crash_in_save(const char *program, const char *said)
 static void test_old_crashes(void **unused)
 {
     (void)unused;
-    crash_in_save(WORLD_OLD, "the old program with the guest's devices was killed by signal 9");
+    crash(world_crash_in_save, WORLD_OLD,
+          "the old program with the guest's devices was killed by signal 9");
 }
 
 static void test_new_crashes(void **unused)
 {
     (void)unused;
-    crash_in_save(WORLD_NEW, "the new program with the guest's devices was killed by signal 9");
+    crash(world_crash_in_save, WORLD_NEW,
+          "the new program with the guest's devices was killed by signal 9");
+}
+
+/* The new QEMU is of the same program, but its trial says nothing of the old one's devices. */
+static void test_other_arguments(void **unused)
+{
+    char *set_args[] = { (char *)WORLD_SAFE_ARG, NULL };
+
+    (void)unused;
+    guest = (Guest){ .program = WORLD_OLD, .set_args = set_args };
+    crash(world_crash_in_save, WORLD_OLD,
+          "the old program with the guest's devices was killed by signal 9");
+    guest = (Guest){ 0 };
+}
+
+/* It couldn't be started again to go back. */
+static void test_old_is_broken(void **unused)
+{
+    (void)unused;
+    crash(world_crash_in_setup, WORLD_OLD,
+          "the old program, on trial: QEMU was killed by signal 9");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),       cmocka_unit_test(test_one_fault),
-        cmocka_unit_test(test_two_faults),  cmocka_unit_test(test_both),
-        cmocka_unit_test(test_old_again),   cmocka_unit_test(test_connected),
-        cmocka_unit_test(test_replaced),    cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_old_crashes), cmocka_unit_test(test_new_crashes),
-        cmocka_unit_test(test_ejected),
+        cmocka_unit_test(test_plain),         cmocka_unit_test(test_one_fault),
+        cmocka_unit_test(test_two_faults),    cmocka_unit_test(test_both),
+        cmocka_unit_test(test_old_again),     cmocka_unit_test(test_connected),
+        cmocka_unit_test(test_replaced),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_old_crashes),   cmocka_unit_test(test_new_crashes),
+        cmocka_unit_test(test_ejected),       cmocka_unit_test(test_other_arguments),
+        cmocka_unit_test(test_old_is_broken),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -526,6 +526,7 @@ static void set_arguments(Update *update, const char *vnc_service, char **set_ar
     keep_serial_files(&update->old->args);
     update->new_args = g_strdupv(update->old->args);
     keep_display(update, vnc_service);
+    update->args_set = set_args && *set_args;
     for (guint i = 0; set_args && set_args[i]; i++) {
         g_auto(GStrv) part = g_strsplit(set_args[i], " ", 2);
 

@@ -356,14 +356,23 @@ static gboolean drop_held(Update *update, GError **error)
     return end_taker(update, error) && each_socket(update, drop_socket, error);
 }
 
-/* Whether the old program survives what the old QEMU will be asked for, if it isn't the new one. */
+/*
+ * Whether the old program survives what the old QEMU will be asked for. The new QEMU's own trial shows
+ * that too, if it has the same program and arguments.
+ */
 static gboolean try_old(Update *update, GError **error)
 {
     const UpdateOps *ops = update->ops;
 
-    return ops->process_runs(ops->opaque, &update->old->id, update->new_program) ||
-           (hold_beside(update, update->old_program, update->old->args, error) &&
-            try_save(update, "old", error) && drop_held(update, error));
+    if (!update->args_set &&
+        ops->process_runs(ops->opaque, &update->old->id, update->new_program)) {
+        return TRUE;
+    }
+    if (!hold_beside(update, update->old_program, update->old->args, error)) {
+        g_prefix_error(error, "the old program, on trial: ");
+        return FALSE;
+    }
+    return try_save(update, "old", error) && drop_held(update, error);
 }
 
 /*

@@ -56,6 +56,7 @@ typedef struct Update {
     char *failed_step, *reason; /* of going back */
 
     /* What belongs to this run. */
+    gboolean args_set;          /* --set-arg gives the new QEMU other arguments */
     ProcessStart held;          /* the new QEMU, until it has the device state */
     gsize fed;                  /* how much of the state it got */
     GByteArray *state;          /* the device state; NULL: not read or saved in this run */
