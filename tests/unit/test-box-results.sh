@@ -1,14 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # tests/xen/check with a stub in the place of the box: no failure of a boot gets lost.
-set -u
+. "$(dirname "$0")/shell.sh"
+shown=output
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
 unset FULL SUITE CPUS
 export BUILD=$work/build
-number=0
 
 mkdir -p "$work/tests/xen" "$work/tests/api"
 cp "$top/tests/xen/check" "$work/tests/xen"
@@ -20,17 +17,11 @@ stub api/json </dev/null
 # expect TEXT CODE PATTERN: runs a box of the script on standard input. The check has to end with this exit
 # code, and to print a line that the pattern fits.
 expect() {
-    number=$((number + 1))
     stub xen/box
     timeout 30 "$work/tests/xen/check" scenario >"$work/output" 2>&1
-    local got=$?
-    if [ $got = "$2" ] && grep -qxe "$3" "$work/output"; then
-        echo "ok $number - $1"
-    else
-        echo "not ok $number - $1"
-        sed "s/^/# exit code $got: /" "$work/output"
-    fi
+    check "$1" ended $? "$2" "$3"
 }
+ended() { is "$1" "$2" && grep -qxe "$3" "$work/output"; }
 
 expect "all pass" 0 '1..2' <<<"echo 'ok 1 - a: b'; echo 'ok 2 - a: c'; echo 1..2"
 expect "one fails" 1 'not ok 2 - xenstored: a: c' \

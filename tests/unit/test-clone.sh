@@ -2,27 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The verb clone: what differs between clones, and what is refused. qemu-img, xl and virsh are scripts
 # that say how they were called.
-set -u
+. "$(dirname "$0")/shell.sh"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-command=$top/build/xen-physmap
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-number=0
-
-check() {   # TEXT COMMAND...: succeeds when the command does
-    number=$((number + 1))
-    local text=$1
-    shift
-    if "$@" >said 2>&1; then
-        echo "ok $number - $text"
-    else
-        echo "not ok $number - $text"
-        sed 's/^/# /' said
-    fi
-}
-is() { [ "$1" = "$2" ] || { printf 'got:\n%s\nwanted:\n%s\n' "$1" "$2"; false; }; }
 clone() { timeout 60 "$command" clone "$@" >printed 2>error; }
 
 mkdir bin
@@ -39,7 +20,7 @@ chmod +x bin/*
 PATH=$work/bin:$PATH
 
 # put_savefile NAME WRAPPER CONFIG: a real savefile with another configuration.
-cp "$top/tests/data/stream/real-stdvga" whole.save || exit
+cp "$savefile" whole.save || exit
 stream=$(grep -abo LibxlFmt whole.save | head -n 1 | cut -d: -f1)
 u32() { printf "\\x$(printf %02x $(($1 & 255)))\\x$(printf %02x $(($1 >> 8 & 255)))\\x$(printf %02x $(($1 >> 16 & 255)))\\0"; }
 put_savefile() {

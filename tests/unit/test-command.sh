@@ -1,26 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The command as a shell starts it: what it makes of descriptors and arguments before a verb runs.
-set -u
-
-top=$(cd "$(dirname "$0")/../.." && pwd)
-command=$top/build/xen-physmap
-savefile=$top/tests/data/stream/real-stdvga
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-number=0
-
-check() {   # TEXT COMMAND...: succeeds when the command does
-    number=$((number + 1))
-    text=$1
-    shift
-    if "$@" >"$work/said" 2>&1; then
-        echo "ok $number - $text"
-    else
-        echo "not ok $number - $text"
-        sed 's/^/# /' "$work/said"
-    fi
-}
+. "$(dirname "$0")/shell.sh"
 
 # A file that is opened must not become the standard output, or what is printed goes into it.
 "$command" extract "$savefile" vga.rom "$work/wanted" >"$work/printed" 2>&1
@@ -80,8 +61,7 @@ if command -v script >"$work/got"; then
         check "$words: the map" cmp "$work/plain" "$work/copied"
     done
 else
-    number=$((number + 1))
-    echo "ok $number - a terminal # SKIP script (bsdutils) isn't there"
+    skip "a terminal" "script (bsdutils) isn't there"
 fi
 for line in "map --png - --svg - $savefile" "screenshot --text --size 80x25xtext $savefile -" \
     "extract --json $savefile vga.rom -"; do

@@ -1,26 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Compressed savefiles: read by what reads once, refused with the way out by what must seek.
-set -u
-
-top=$(cd "$(dirname "$0")/../.." && pwd)
-command=$top/build/xen-physmap
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit
-number=0
-
-check() {   # TEXT COMMAND...: succeeds when the command does
-    number=$((number + 1))
-    text=$1
-    shift
-    if "$@" >why 2>&1; then
-        echo "ok $number - $text"
-    else
-        echo "not ok $number - $text"
-        sed 's/^/# /' why
-    fi
-}
+. "$(dirname "$0")/shell.sh"
 
 # Does the same with a compressed file and the file itself; prints what it is given by name and as
 # standard input.
@@ -38,11 +19,10 @@ same() {   # VERB OPTION...
 
 for program in gzip xz zstd lz4; do
     if ! command -v $program >have; then
-        number=$((number + 1))
-        echo "ok $number - $program # SKIP $program isn't there"
+        skip "$program" "$program isn't there"
         continue
     fi
-    cp "$top/tests/data/stream/real-stdvga" plain
+    cp "$savefile" plain
     $program -c <plain >packed
     check "$program: show" same show
     check "$program: verify" same verify

@@ -1,28 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What is the same in every verb: help, options, exit codes, quiet, width, progress.
-set -u
+. "$(dirname "$0")/shell.sh"
+shown='out err'
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-command=$top/build/xen-physmap
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit
 export LC_ALL=C
 unset COLUMNS
-number=0
 
-check() {   # TEXT COMMAND...: succeeds when the command does
-    number=$((number + 1))
-    local text=$1
-    shift
-    if "$@" >why 2>&1; then
-        echo "ok $number - $text"
-    else
-        echo "not ok $number - $text"
-        sed 's/^/# /' why out err
-    fi
-}
 run() { "$command" "$@" >out 2>err </dev/null; rc=$?; }
 ends() { [ "$1" = any ] || [ $rc = "$1" ]; }
 nothing() { [ ! -s "$1" ]; }
@@ -54,7 +38,7 @@ restore 2 - absent IN
 convert 0 read IN OUT
 update-dm 2 - absent
 '
-cp "$top/tests/data/stream/real-stdvga" g1.save
+cp "$savefile" g1.save
 cp g1.save other
 mkdir empty
 

@@ -2,27 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # xen-physmap doctor where there is no Xen: the launcher, QEMU, the policy and the savefiles. The
 # scenario doctor of the emulated box has the rest.
-set -u
+. "$(dirname "$0")/shell.sh"
+shown=said
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit
 unset XEN_PHYSMAP_QEMU XEN_PHYSMAP_POLICY
 export LC_ALL=C
-number=0
-
-check() {   # TEXT COMMAND...: succeeds when the command does
-    number=$((number + 1))
-    text=$1
-    shift
-    if "$@" >why 2>&1; then
-        echo "ok $number - $text"
-    else
-        echo "not ok $number - $text"
-        sed 's/^/# /' why said
-    fi
-}
 
 says() { grep -qF "$1" said; }
 
@@ -67,8 +51,8 @@ XEN_PHYSMAP_QEMU=$work/bin/qemu-true doctor empty
 check "a launcher without the component" says "no xen-physmap-qemu.so beside this program"
 mv elsewhere bin/xen-physmap-qemu.so
 
-"$top/build/xen-physmap" edit "$top/tests/data/stream/real-stdvga" saved/a.save 2>why
-"$top/build/xen-physmap" edit --strip saved/a.save saved/b.save 2>why
+"$command" edit "$savefile" saved/a.save 2>why
+"$command" edit --strip saved/a.save saved/b.save 2>why
 head -c 2000 saved/a.save >saved/c.save
 echo "no savefile" >saved/d.save
 gzip -c saved/a.save >saved/a.save.gz

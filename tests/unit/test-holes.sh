@@ -1,30 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Holes of a savefile: a copy has them too, and the same bytes.
-set -u
+. "$(dirname "$0")/shell.sh"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-command=$top/build/xen-physmap
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-number=0
-
-check() {   # TEXT COMMAND...: succeeds when the command does
-    number=$((number + 1))
-    local text=$1
-    shift
-    if "$@" >said 2>&1; then
-        echo "ok $number - $text"
-    else
-        echo "not ok $number - $text"
-        sed 's/^/# /' said
-    fi
-}
 kib() { du -k "$1" | cut -f1; }
 
 # What follows the stream is copied too.
-cp "$top/tests/data/stream/real-stdvga" g1.save
+cp "$savefile" g1.save
 truncate -s 8M g1.save
 printf 'in between' >>g1.save
 truncate -s 16M g1.save

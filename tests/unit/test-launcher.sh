@@ -1,13 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The launcher, with a script in QEMU's place that tells which arguments and environment it got.
-set -u
+. "$(dirname "$0")/shell.sh"
+shown=output
 
-launcher=$(cd "$(dirname "$0")/../.." && pwd)/build/xen-physmap-qemu
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+launcher=$command-qemu
 unset XEN_PHYSMAP_POLICY LD_PRELOAD
-number=0
 
 cat >"$work/qemu" <<'Q'
 #!/bin/sh
@@ -17,18 +15,12 @@ Q
 chmod +x "$work/qemu"
 export XEN_PHYSMAP_QEMU="$work/qemu"
 
-ok() { number=$((number + 1)); echo "ok $number - $1"; }
-not_ok() {
-    number=$((number + 1))
-    echo "not ok $number - $1"
-    sed 's/^/# /' "$work/output"
-}
-
 # has TEXT PATTERN, lacks TEXT PATTERN: a whole line of the output.
-has() { if grep -qx -- "$2" "$work/output"; then ok "$1"; else not_ok "$1"; fi; }
-lacks() { if grep -qx -- "$2" "$work/output"; then not_ok "$1"; else ok "$1"; fi; }
+has() { check "$1" grep -qx -- "$2" "$work/output"; }
+lacks() { check "$1" no "$2"; }
+no() { ! grep -x -- "$1" "$work/output"; }
 run() { "$@" >"$work/output" 2>&1; code=$?; }
-code() { if [ $code = "$2" ]; then ok "$1"; else not_ok "$1: exit $code"; fi; }
+code() { check "$1" is "$code" "$2"; }
 
 run "$launcher" -xen-domid 7 -name 'a b' -m 64
 has "arguments pass through" 'argument a b'
@@ -206,10 +198,10 @@ if unshare --user --map-root-user --mount mount -t tmpfs none /run 2>/dev/null; 
             "xen-physmap-qemu: can't write down .*/launch: others than root may write to it"
         has "no link is followed" 'target: '
     else
-        ok "launch records # SKIP only root can have /run of its own under root's /"
+        skip "launch records" "only root can have /run of its own under root's /"
     fi
 else
-    ok "sockets at which nobody listens are removed # SKIP no user namespaces here"
+    skip "sockets at which nobody listens are removed" "no user namespaces here"
 fi
 
 run "$launcher" --help

@@ -2,28 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What every verb writes: never into what it reads, never through a link, told when it can't be
 # written, and shown without control characters.
-set -u
+. "$(dirname "$0")/shell.sh"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-command=$top/build/xen-physmap
-savefile=$top/tests/data/stream/real-stdvga
 # With AddressSanitizer: fontconfig, which map draws with, frees nothing at an exit.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-number=0
-
-check() {   # TEXT COMMAND...: succeeds when the command does
-    number=$((number + 1))
-    local text=$1
-    shift
-    if "$@" >"$work/said" 2>&1; then
-        echo "ok $number - $text"
-    else
-        echo "not ok $number - $text"
-        sed 's/^/# /' "$work/said"
-    fi
-}
 
 # Each verb with all that it reads and writes, IN and OUT. A verb that isn't here fails the test.
 commands='

@@ -1,12 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The runner itself: what it makes of programs that pass, fail, skip, hang and die.
-set -u
+. "$(dirname "$0")/shell.sh"
+shown=output
 
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
 unset RUN_UNDER
-number=0
 
 # program NAME: makes a test program of the script on standard input.
 program() {
@@ -17,21 +15,12 @@ program() {
 # expect DESCRIPTION CODE SUMMARY PATTERN ARGUMENT...: runs the runner with the arguments. It has to
 # end with this exit code and last line, and to print a line that the pattern fits.
 expect() {
-    number=$((number + 1))
     description=$1 code=$2 summary=$3 pattern=$4
     shift 4
-    (cd "$work" && PATH=.:$PATH timeout 30 "$run" "$@") >"$work/output" 2>&1
-    got=$?
-    if [ $got = "$code" ] && [ "$(tail -n 1 "$work/output")" = "$summary" ] &&
-        grep -q -e "$pattern" "$work/output"; then
-        echo "ok $number - $description"
-    else
-        echo "not ok $number - $description"
-        sed "s/^/# exit code $got: /" "$work/output"
-    fi
+    PATH=.:$PATH timeout 30 "$top/tests/run" "$@" >output 2>&1
+    check "$description" ended $?
 }
-
-run=$(cd "$(dirname "$0")/.." && pwd)/run
+ended() { is $1 "$code" && is "$(tail -n 1 output)" "$summary" && grep -q -e "$pattern" output; }
 
 program good <<'E'
 echo 1..2; echo 'ok 1 - a'; echo '# a word'; echo 'ok 2 - b'
@@ -97,7 +86,6 @@ meets unit/second xen/first
 meets xen/third fourth
 meets fourth xen/third
 
-echo 1..20
 expect 'all pass' 0 '2 passed, 0 failed, 0 skipped' '^good .. ok' good
 expect 'the output of a failure is shown' 1 '1 passed, 1 failed, 0 skipped' 'why it failed' bad
 expect 'a failure is named at the end' 1 '1 passed, 1 failed, 0 skipped' '| not ok 2 - b$' bad
@@ -120,3 +108,5 @@ expect 'what a program leaves behind is not waited for' 0 '1 passed, 0 failed, 0
 expect 'no input to wait for' 0 '1 passed, 0 failed, 0 skipped' . -t 5 reads
 expect 'a program that is not there' 1 '0 passed, 1 failed, 0 skipped' '^failed: none: .*127' none
 expect 'nothing ran' 1 '0 passed, 0 failed, 0 skipped' .
+
+echo "1..$number"
