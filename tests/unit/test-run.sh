@@ -40,6 +40,12 @@ E
 program dies <<'E'
 echo 1..3; echo 'ok 1 - a'; kill -SEGV $$
 E
+program killed <<'E'
+echo 1..1; echo 'ok 1 - a'; kill -KILL $$
+E
+program stubborn <<'E'
+trap '' TERM; echo 1..1; sleep 60
+E
 program short <<'E'
 echo 1..3; echo 'ok 1 - a'
 E
@@ -104,6 +110,8 @@ expect 'what is in xen runs beside what is in unit' 0 '2 passed, 0 failed, 0 ski
     -j 2 ./unit/second ./xen/first
 expect 'and beside the others' 0 '4 passed, 0 failed, 0 skipped' . -j 2 good fourth ./xen/third
 expect 'a time limit' 1 '0 passed, 1 failed, 0 skipped' '^failed: hangs: did not end within 1 s' -t 1 hangs
+expect 'a time limit, by SIGKILL' 1 '0 passed, 1 failed, 0 skipped' 'did not end within 1 s$' -t 1 stubborn
+expect 'SIGKILL is no time limit' 1 '1 passed, 1 failed, 0 skipped' 'was killed by signal 9$' killed
 expect 'what a program leaves behind is not waited for' 0 '1 passed, 0 failed, 0 skipped' . -t 5 leaves
 expect 'no input to wait for' 0 '1 passed, 0 failed, 0 skipped' . -t 5 reads
 expect 'a program that is not there' 1 '0 passed, 1 failed, 0 skipped' '^failed: none: .*127' none
