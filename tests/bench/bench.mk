@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# make bench: ours and the other side by turns, in one run.
+# make bench: xen-physmap and an alternative in turn, in one run.
 
 BENCHES := $(addprefix build/tests/bench/,bench-lookup bench-xenstore make-savefile \
 	mapped relocate-qemu turns)
