@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "config-devices.h"
+#include "config-edit.h"
 #include "config-text.h"
 #include "guest-config.h"
 
@@ -41,6 +43,52 @@ static void edit(gboolean xml, const char *text, gsize length)
     }
 }
 
+/* As clone does: a copy of the configuration with its own disks and paths. */
+static void copy_devices(gboolean xml, const char *text, gsize length)
+{
+    g_autoptr(ConfigText) original = config_text_parse(xml, text, length, NULL);
+    g_autoptr(ConfigText) config = config_text_parse(xml, text, length, NULL);
+    g_autoptr(GPtrArray) disks = NULL, shared = NULL;
+
+    if (!config) {
+        return;
+    }
+    disks = config_disks(config);
+    for (guint i = 0; i < disks->len; i++) {
+        g_autoptr(GError) error = NULL;
+        const ConfigDisk *disk = disks->pdata[i];
+        g_autofree char *before = g_strdup(disk->file->value);
+
+        config_disk_format(disk);
+        if (!config_disk_set_overlay(disk, "/a\"<,b.qcow2", &error)) {
+            g_assert_nonnull(error);
+            continue;
+        }
+        g_assert_cmpstr(disk->file->value, !=, before);
+    }
+    config_rename_paths(config, "g1", "copy", NULL);
+    shared = config_shared(config, original, NULL);
+}
+
+/* What an edit writes can be read again, and has the name and the uuid that were asked for. */
+static void carry_out(StreamWrapper wrapper, const char *text, gsize length)
+{
+    g_autoptr(GError) error = NULL;
+    ConfigOrders orders = { .name = (char *)"copy",
+                            .uuid = (char *)"00112233-4455-6677-8899-aabbccddeeff",
+                            .new_macs = TRUE };
+    g_autoptr(GString) result = config_edit(wrapper, text, length, &orders, &error);
+    g_autoptr(GuestConfig) config =
+        result ? guest_config_parse(wrapper, result->str, result->len, NULL) : NULL;
+
+    g_assert((result == NULL) == (error != NULL));
+    if (result) {
+        g_assert_nonnull(config);
+        g_assert_cmpstr(config->name, ==, orders.name);
+        g_assert_cmpstr(config->uuid, ==, orders.uuid);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const StreamWrapper wrappers[] = { WRAPPER_XL, WRAPPER_LIBVIRT };
@@ -51,6 +99,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             guest_config_parse(wrappers[i], (const char *)data, size, &error);
 
         edit(wrappers[i] == WRAPPER_LIBVIRT, (const char *)data, size);
+        copy_devices(wrappers[i] == WRAPPER_LIBVIRT, (const char *)data, size);
+        carry_out(wrappers[i], (const char *)data, size);
         g_assert((config == NULL) == (error != NULL));
         if (config) {
             g_assert(guest_config_low_ram(config) <= config->low_ram_end);
