@@ -4,7 +4,7 @@
 _xen_physmap()
 {
     local program=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
-    local verb=${COMP_WORDS[1]} words usage kind
+    local verb=${COMP_WORDS[1]} words usage kind part joined=
     COMPREPLY=()
     # "--to=json" is three words to bash.
     if [ "$word" = = ]; then
@@ -33,13 +33,26 @@ _xen_physmap()
         return
         ;;
     esac
-    # The end of a block's name, if only one has it: all of it has colons, at which bash splits words.
-    if [ "$verb" = extract ] && [ "$COMP_CWORD" -gt 2 ] && [ -f "$before" ]; then
-        words=$("$program" show --json -- "$before" 2>/dev/null |
-            sed -n '/"records"/,/]/s/^ *"name" : "\(.*\/\)\{0,1\}\([^/]*\)",$/\2/p' |
-            sort | uniq -u)
-        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
-        return
+    # The end of a block's name, or the whole name if several blocks have this end. It has colons, at which
+    # bash splits words, so they are put together again. bash keeps what is before the last colon.
+    if [ "$verb" = extract ]; then
+        for part in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+            if [[ $part == :* || $joined == *: ]]; then
+                joined=$joined$part
+            else
+                before=$joined
+                joined=$part
+            fi
+        done
+        if [ "$COMP_CWORD" -gt 2 ] && [ -f "$before" ]; then
+            words=$("$program" show --json -- "$before" 2>/dev/null |
+                sed -n '/"records"/,/]/s/^ *"name" : "\(.*\)",$/\1/p' |
+                awk -F / '{ name[NR] = $0; end[NR] = $NF; n[$NF]++ }
+                    END { for (i = 1; i <= NR; i++) print n[end[i]] == 1 ? end[i] : name[i] }')
+            mapfile -t COMPREPLY < <(compgen -W "$words" -- "$joined")
+            [[ $joined != *:* ]] || COMPREPLY=("${COMPREPLY[@]#"${joined%:*}:"}")
+            return
+        fi
     fi
     usage=$(sed -n '/^Usage:/{n;p;q}' <<<"$usage")
     if [[ $usage == *DOMID* || $usage == *NAME* ]]; then
