@@ -45,6 +45,8 @@ mkdir empty
 verbs=$("$command" --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')
 "$command" --help >out
 check "help: at most 80 columns" narrow out
+"$top/build/xen-physmap-qemu" --help >out
+check "the launcher's help: at most 80 columns" narrow out
 "$command" --machine-readable >out
 check "--machine-readable: the verbs" test "$(sed -n 's/^verb //p' out)" = "$verbs"
 check "--machine-readable: formats" grep -qx 'records libxl-record' out

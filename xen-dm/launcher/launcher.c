@@ -58,12 +58,13 @@ static void usage(void)
          "       xen-physmap-qemu --where\n"
          "Starts QEMU for a Xen guest, and records in xenstore where its ramblocks are.\n\n"
          "Name it in xl.cfg:  device_model_override=\"/path/to/xen-physmap-qemu\"\n\n"
-         "A guest that is restored or migrated in runs only if its ramblocks are where they\n"
-         "were saved. " ENV_POLICY "=refuse (the default), warn or off in the\n"
-         "environment, or mismatch=... under [restore] in " CONFIG_FILE ",\n"
-         "says what to do otherwise.\n\n"
+         "A guest that is restored or migrated in runs only if its ramblocks are where\n"
+         "they were saved. " ENV_POLICY "=refuse (the default), warn or off in\n"
+         "the environment says what to do otherwise. So does mismatch= under [restore] in\n"
+         CONFIG_FILE ".\n\n"
          "--where prints which QEMU it would start and the policy, and ends.\n"
-         "All other arguments go to QEMU, which is the program in " ENV_QEMU " or the first of:");
+         "All other arguments go to QEMU, which is the program in " ENV_QEMU " or\n"
+         "the first of:");
     for (guint i = 0; i < G_N_ELEMENTS(qemus); i++) {
         printf("  %s\n", qemus[i]);
     }
