@@ -3,7 +3,9 @@
 # is recorded, one that isn't, and a PV guest.
 
 guest_config /tmp/g1.cfg g1 counter "$(cards 6)"
-guest_config /tmp/g2.cfg g2 counter "$(cards 6)"
+# QEMU locks its image, so each guest has one of its own.
+cp /guests/counter.img /guests/second.img
+guest_config /tmp/g2.cfg g2 second "$(cards 6)"
 sed -i '/device_model_override/d' /tmp/g2.cfg
 
 fails "doctor: the host is ready" 0 xen-physmap doctor
@@ -43,7 +45,7 @@ key=$(xenstore-ls -f "/local/domain/0/device-model/$(domid g1)/physmap" | sed -n
 address=$(xenstore-read "$key/start_addr")
 xenstore-write "$key/start_addr" 1234000
 fails "check --all finds what is wrong" 1 xen-physmap check --all
-has "with the domain" "$OUTPUT" "domain $(domid g1) (g1): misplaced: "
+has "with the domain" "$OUTPUT" "domain $(domid g1) (g1): 0000:00:03.0/vga.vram: recorded at 0x1234000"
 xenstore-write "$key/start_addr" "$address"
 check "and nothing when it is right again" xen-physmap check --all
 
@@ -64,3 +66,4 @@ mv /usr/libexec/xen-physmap /usr/libexec/elsewhere
 fails "doctor without the launcher" 1 xen-physmap doctor
 has "says to install it" "$OUTPUT" "install xen-physmap-qemu"
 mv /usr/libexec/elsewhere /usr/libexec/xen-physmap
+rm /guests/second.img
