@@ -255,7 +255,7 @@ for name in '-x' '.x' "a'b" 'a;b' 'a$b' 'a b' ü $'a\tb'; do
     check "the name '$name' is wrong usage" is $? 2
     check "with its reason" grep -q "can't be a guest's name" error
 done
-for name in $'a\033[2J' $'a\nb' $'a\xff' $'a\u009b' $'a\u202e'; do
+for name in $'a\033[2J' $'a\nb' $'a\xff' $'a\xc2\x9b' $'a\xe2\x80\xae'; do
     mkdir "$name"
     clone -d "$name" --disk /d/g1.img=/d/{name}.img xl.save a
     check "a folder with an unprintable name" is $? 2

@@ -12,8 +12,8 @@
 
 #include "process-rest.h"
 
-/* A user that no other test and no process has. */
-#define USER 234567
+/* Users that nobody else has: not even another run of this test on the same machine. */
+#define USER (234567 + 2 * (uid_t)getpid())
 
 /* A QEMU with a child, a grandchild that left its parent, and one that left the session too. */
 enum { QEMU, CHILD, ORPHAN, STRAY, NUM };
@@ -127,6 +127,7 @@ static void test_shared_user(void **state)
 {
     Family old, new;
     g_autoptr(GPtrArray) notes = NULL;
+    g_autofree char *expected = NULL;
 
     (void)state;
     if (geteuid() != 0) {
@@ -139,7 +140,8 @@ static void test_shared_user(void **state)
     expect_alive(&new, "++++");
     assert_int_equal(notes->len, 1);
     expect_message(notes->pdata[0]);
-    assert_non_null(strstr(notes->pdata[0], "2 other processes of user 234567 were left alone"));
+    expected = g_strdup_printf("2 other processes of user %u were left alone", USER);
+    assert_non_null(strstr(notes->pdata[0], expected));
     end(&old);
     end(&new);
 }
