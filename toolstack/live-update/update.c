@@ -315,10 +315,10 @@ void update_free(Update *update)
 static gboolean fault(const char *kind, const char *step)
 {
     const char *wanted = getenv(ENV_FAULT);
-    g_auto(GStrv) part = wanted ? g_strsplit(wanted, ":", 2) : NULL;
+    g_auto(GStrv) faults = wanted ? g_strsplit(wanted, ",", -1) : NULL;
+    g_autofree char *this = g_strdup_printf("%s:%s", kind, step);
 
-    if (!part || g_strv_length(part) != 2 || strcmp(part[0], kind) != 0 ||
-        strcmp(part[1], step) != 0) {
+    if (!faults || !g_strv_contains((const char *const *)faults, this)) {
         return FALSE;
     }
     if (strstr(kind, "kill")) {
