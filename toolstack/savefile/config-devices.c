@@ -12,31 +12,46 @@
 /* QEMU closes a disk some seconds after the last byte of the savefile was written. */
 #define CLOSING_SECONDS 10
 
-static ConfigValue *find(const ConfigText *config, const char *path)
-{
-    for (guint i = 0; i < config->values->len; i++) {
-        ConfigValue *value = config->values->pdata[i];
-
-        if (strcmp(value->path, path) == 0) {
-            return value;
-        }
-    }
-    return NULL;
-}
-
-/* The value at `path` in the same device as `value`, whose path ends with `own`. */
-static ConfigValue *sibling(const ConfigText *config, const ConfigValue *value, const char *own,
-                            const char *path)
-{
-    g_autofree char *full =
-        g_strdup_printf("%.*s%s", (int)(strlen(value->path) - strlen(own)), value->path, path);
-
-    return find(config, full);
-}
-
 static gboolean is(const ConfigValue *value, const char *text)
 {
     return value && strcmp(value->value, text) == 0;
+}
+
+/* TRUE when the value has one of these paths, of which the last is NULL. */
+static gboolean is_at_one_of(const ConfigValue *value, const char *const *paths)
+{
+    while (*paths && !config_value_is_at(value, *paths)) {
+        paths++;
+    }
+    return *paths != NULL;
+}
+
+/* The value at the path that begins with `prefix` and goes on with `path`; NULL if there is none. */
+static ConfigValue *value_in(const ConfigText *config, const char *prefix, const char *path)
+{
+    g_autofree char *full = g_strconcat(prefix, path, NULL);
+
+    return config_text_find(config, full);
+}
+
+/* The value's path without its last `up` names. */
+static char *above(const ConfigText *config, const ConfigValue *value, guint up)
+{
+    gsize length = strlen(value->path);
+
+    while (up > 0 && length > 0) {
+        length--;
+        up -= value->path[length] == (config->xml ? '/' : '.');
+    }
+    return g_strndup(value->path, length);
+}
+
+static ConfigValue *beside(const ConfigText *config, const ConfigValue *value, guint up,
+                           const char *path)
+{
+    g_autofree char *prefix = above(config, value, up);
+
+    return value_in(config, prefix, path);
 }
 
 /* --- arguments of QEMU --- */
@@ -49,14 +64,10 @@ static gboolean is_argument(const ConfigValue *value)
         "b_info.extra_pv",
         "domain/xen:commandline/xen:arg/@value",
         "domain/qemu:commandline/qemu:arg/@value",
+        NULL,
     };
 
-    for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
-        if (config_value_is_at(value, paths[i])) {
-            return TRUE;
-        }
-    }
-    return FALSE;
+    return is_at_one_of(value, paths);
 }
 
 char *config_argument_with(const char *argument, const char *key, const char *old, const char *new)
@@ -94,47 +105,38 @@ static void disk_free(gpointer data)
     ConfigDisk *disk = data;
 
     g_free(disk->path);
-    g_free(disk->device);
     g_free(disk);
 }
 
-static ConfigDisk *disk_new(ConfigValue *file, const ConfigValue *device)
+/* TRUE when the guest only reads the disk, or may share it. `prefix` is that of the disk's values. */
+static gboolean is_read_only(const ConfigText *config, const char *prefix)
 {
+    if (config->xml) {
+        return value_in(config, prefix, "/readonly[1]") ||
+               value_in(config, prefix, "/shareable[1]") ||
+               is(value_in(config, prefix, "/@device"), "cdrom");
+    }
+    return is(value_in(config, prefix, ".readwrite"), "0") ||
+           is(value_in(config, prefix, ".is_cdrom"), "1");
+}
+
+static ConfigDisk *device_disk(const ConfigText *config, ConfigValue *file)
+{
+    g_autofree char *prefix = above(config, file, config->xml ? 2 : 1);
     ConfigDisk *disk = g_new0(ConfigDisk, 1);
 
     disk->file = file;
     disk->path = g_strdup(file->value);
-    disk->device = device ? g_strdup(device->value) : NULL;
-    return disk;
-}
-
-static ConfigDisk *xl_disk(const ConfigText *config, ConfigValue *file)
-{
-    static const char own[] = ".pdev_path";
-    ConfigDisk *disk = disk_new(file, sibling(config, file, own, ".vdev"));
-
-    disk->format = sibling(config, file, own, ".format");
-    disk->backend = sibling(config, file, own, ".backend");
-    disk->writable = !is(sibling(config, file, own, ".readwrite"), "0") &&
-                     !is(sibling(config, file, own, ".is_cdrom"), "1");
-    return disk;
-}
-
-static ConfigDisk *libvirt_disk(const ConfigText *config, ConfigValue *file, const char *own)
-{
-    ConfigDisk *disk = disk_new(file, sibling(config, file, own, "/target[1]/@dev"));
-    const ConfigValue *device = sibling(config, file, own, "/@device");
-
-    disk->format = sibling(config, file, own, "/driver[1]/@type");
-    disk->writable = !sibling(config, file, own, "/readonly[1]") &&
-                     !sibling(config, file, own, "/shareable[1]") && !is(device, "cdrom");
+    disk->format = value_in(config, prefix, config->xml ? "/driver[1]/@type" : ".format");
+    disk->backend = config->xml ? NULL : value_in(config, prefix, ".backend");
+    disk->writable = !is_read_only(config, prefix);
     return disk;
 }
 
 /* An argument such as "file=/a.img,format=raw,if=ide"; NULL if it isn't a disk. */
 static ConfigDisk *argument_disk(ConfigValue *value)
 {
-    g_autofree char *path = argument_part(value->value, "file=");
+    char *path = argument_part(value->value, "file=");
     g_autofree char *readonly = argument_part(value->value, "readonly=");
     g_autofree char *media = argument_part(value->value, "media=");
     ConfigDisk *disk;
@@ -142,9 +144,9 @@ static ConfigDisk *argument_disk(ConfigValue *value)
     if (!path) {
         return NULL;
     }
-    disk = disk_new(value, NULL);
-    g_free(disk->path);
-    disk->path = g_steal_pointer(&path);
+    disk = g_new0(ConfigDisk, 1);
+    disk->file = value;
+    disk->path = path;
     disk->argument = TRUE;
     disk->writable = g_strcmp0(readonly, "on") != 0 && g_strcmp0(media, "cdrom") != 0;
     return disk;
@@ -152,6 +154,11 @@ static ConfigDisk *argument_disk(ConfigValue *value)
 
 GPtrArray *config_disks(const ConfigText *config)
 {
+    static const char *const sources[] = {
+        "domain/devices/disk/source/@file",
+        "domain/devices/disk/source/@dev",
+        NULL,
+    };
     GPtrArray *disks = g_ptr_array_new_with_free_func(disk_free);
 
     for (guint i = 0; i < config->values->len; i++) {
@@ -160,12 +167,9 @@ GPtrArray *config_disks(const ConfigText *config)
 
         if (is_argument(value)) {
             disk = argument_disk(value);
-        } else if (*value->value && config_value_is_at(value, "disks.pdev_path")) {
-            disk = xl_disk(config, value);
-        } else if (config_value_is_at(value, "domain/devices/disk/source/@file")) {
-            disk = libvirt_disk(config, value, "/source[1]/@file");
-        } else if (config_value_is_at(value, "domain/devices/disk/source/@dev")) {
-            disk = libvirt_disk(config, value, "/source[1]/@dev");
+        } else if (is_at_one_of(value, sources) ||
+                   (*value->value && config_value_is_at(value, "disks.pdev_path"))) {
+            disk = device_disk(config, value);
         }
         if (disk) {
             g_ptr_array_add(disks, disk);
@@ -198,30 +202,26 @@ const char *config_disk_format(const ConfigDisk *disk)
 
 /* --- what has the guest's name in it --- */
 
-static const char *const path_values[] = {
-    "b_info.type.hvm.serial",
-    "b_info.type.hvm.serial_list",
-    "channels.connection.socket.path",
-    "domain/devices/serial/source/@path",
-    "domain/devices/console/source/@path",
-    "domain/devices/parallel/source/@path",
-    "domain/devices/channel/source/@path",
-    "domain/devices/serial/log/@file",
-    "domain/devices/console/log/@file",
-    "domain/devices/parallel/log/@file",
-    "domain/devices/channel/log/@file",
-    "domain/devices/graphics/@socket",
-    "domain/devices/graphics/listen/@socket",
-};
-
 static gboolean has_path(const ConfigValue *value)
 {
-    for (guint i = 0; i < G_N_ELEMENTS(path_values); i++) {
-        if (config_value_is_at(value, path_values[i])) {
-            return TRUE;
-        }
-    }
-    return is_argument(value);
+    static const char *const paths[] = {
+        "b_info.type.hvm.serial",
+        "b_info.type.hvm.serial_list",
+        "channels.connection.socket.path",
+        "domain/devices/serial/source/@path",
+        "domain/devices/console/source/@path",
+        "domain/devices/parallel/source/@path",
+        "domain/devices/channel/source/@path",
+        "domain/devices/serial/log/@file",
+        "domain/devices/console/log/@file",
+        "domain/devices/parallel/log/@file",
+        "domain/devices/channel/log/@file",
+        "domain/devices/graphics/@socket",
+        "domain/devices/graphics/listen/@socket",
+        NULL,
+    };
+
+    return is_at_one_of(value, paths);
 }
 
 /* A character with which a longer name could continue. */
@@ -257,8 +257,8 @@ gboolean config_rename_paths(const ConfigText *config, const char *old, const ch
         g_autofree char *renamed = NULL;
 
         /* A new name isn't enough for a disk. */
-        if (value->spelling || file || !has_path(value) || !strchr(value->value, '/') ||
-            *value->value == '{') {
+        if (value->spelling || file || !(has_path(value) || is_argument(value)) ||
+            !strchr(value->value, '/') || *value->value == '{') {
             continue;
         }
         renamed = replace_words(value->value, old, new);
@@ -282,20 +282,6 @@ static void add(GPtrArray *list, const char *format, ...)
     text = g_strdup_vprintf(format, args);
     va_end(args);
     g_ptr_array_add(list, xen_physmap_escape(text, -1));
-}
-
-/* TRUE for a serial port or the like, which every guest gets its own of. */
-static gboolean is_made_for_each(const ConfigText *config, const ConfigValue *value)
-{
-    static const char *const made[] = { "pty", "none", "null", "stdio", "vc", "" };
-
-    for (guint i = 0; i < G_N_ELEMENTS(made); i++) {
-        if (is(value, made[i])) {
-            return TRUE;
-        }
-    }
-    return g_str_has_prefix(value->value, "/dev/pts/") ||
-           is(sibling(config, value, "/source[1]/@path", "/@type"), "pty");
 }
 
 /* TRUE for a part of an argument of QEMU that may name a file, a socket, a port, an address of a
@@ -338,66 +324,107 @@ static gboolean arguments_share(const char *one, const char *two)
     return FALSE;
 }
 
-/* TRUE when the display has a number, which a second one can't have. */
-static gboolean is_fixed_display(const ConfigText *config, const ConfigValue *value)
+/* TRUE for a serial port or the like, which every guest gets its own of. */
+static gboolean is_made_for_each(const ConfigText *config, const ConfigValue *value)
 {
-    if (config_value_is_at(value, "domain/devices/graphics/@tlsPort")) {
-        return !is(value, "-1") && !is(sibling(config, value, "/@tlsPort", "/@autoport"), "yes");
-    }
-    if (config_value_is_at(value, "domain/devices/graphics/@websocket")) {
-        return !is(value, "-1");
-    }
-    if (config_value_is_at(value, "b_info.type.hvm.spice.port") ||
-        config_value_is_at(value, "b_info.type.hvm.spice.tls_port")) {
-        return !is(value, "0");
-    }
-    if (config_value_is_at(value, "domain/devices/graphics/@port")) {
-        return !is(value, "-1") && !is(sibling(config, value, "/@port", "/@autoport"), "yes");
-    }
-    return (config_value_is_at(value, "b_info.type.hvm.vnc.display") ||
-            config_value_is_at(value, "vfbs.vnc.display")) &&
-           !is(sibling(config, value, ".display", ".findunused"), "True") &&
-           !is(sibling(config, value, ".display", ".enable"), "False");
+    static const char *const made[] = { "pty", "none", "null", "stdio", "vc", "", NULL };
+
+    return g_strv_contains(made, value->value) || g_str_has_prefix(value->value, "/dev/pts/") ||
+           /* Its source, but not its log. */
+           (g_str_has_suffix(value->path, "/@path") &&
+            is(beside(config, value, 2, "/@type"), "pty"));
 }
 
-static gboolean is_interface_name(const ConfigValue *value)
+static gboolean is_automatic(const ConfigText *config, const ConfigValue *value)
 {
-    return (config_value_is_at(value, "nics.ifname") && *value->value) ||
-           /* Except libvirt's own, which it creates for each guest. */
-           (config_value_is_at(value, "domain/devices/interface/target/@dev") &&
-            !g_str_has_prefix(value->value, "vif") && !g_str_has_prefix(value->value, "vnet"));
+    return is(beside(config, value, 1, "/@autoport"), "yes");
 }
 
-/* The kind of thing that a value belongs to, such as "disks" or "hostdev": its name. NULL for values
- * of the guest itself. */
-static char *kind_of(const ConfigText *config, const ConfigValue *value)
+static gboolean is_found_or_off(const ConfigText *config, const ConfigValue *value)
+{
+    return is(beside(config, value, 1, ".findunused"), "True") ||
+           is(beside(config, value, 1, ".enable"), "False");
+}
+
+/* libvirt creates these for each guest. */
+static gboolean is_created(const ConfigText *config, const ConfigValue *value)
+{
+    (void)config;
+    return g_str_has_prefix(value->value, "vif") || g_str_has_prefix(value->value, "vnet");
+}
+
+/* A port at which another program listens. */
+static gboolean is_of_another(const ConfigText *config, const ConfigValue *value)
+{
+    return is(beside(config, value, 1, "/@mode"), "connect");
+}
+
+static const char *const none[] = { "-1", NULL }, *const zero[] = { "0", NULL };
+static const char *const unnamed[] = { "", NULL };
+static const char *const cards[] = { "bridge", "network", "ethernet", "user", NULL };
+static const char *const emulated[] = { "", "tablet", "mouse", "keyboard", NULL };
+
+/* What only one guest can have, unless the value is one of `fine`, or is_fine. Either can be NULL. */
+static const struct Single {
+    const char *path, *what;
+    const char *const *fine;
+    gboolean (*is_fine)(const ConfigText *config, const ConfigValue *value);
+} singles[] = {
+    { "b_info.type.hvm.vnc.display", "the display", NULL, is_found_or_off },
+    { "vfbs.vnc.display", "the display", NULL, is_found_or_off },
+    { "b_info.type.hvm.spice.port", "the display", zero, NULL },
+    { "b_info.type.hvm.spice.tls_port", "the display", zero, NULL },
+    { "domain/devices/graphics/@port", "the display", none, is_automatic },
+    { "domain/devices/graphics/@tlsPort", "the display", none, is_automatic },
+    { "domain/devices/graphics/@websocket", "the display", none, NULL },
+    { "nics.ifname", "the network interface", unnamed, NULL },
+    { "domain/devices/interface/target/@dev", "the network interface", NULL, is_created },
+    { "domain/devices/interface/@type", "a network card of the type", cards, NULL },
+    { "b_info.type.hvm.usbdevice", "the USB device", emulated, NULL },
+    { "b_info.type.hvm.usbdevice_list", "the USB device", emulated, NULL },
+    { "domain/devices/serial/source/@service", "the port", NULL, is_of_another },
+    { "domain/devices/console/source/@service", "the port", NULL, is_of_another },
+    { "domain/devices/parallel/source/@service", "the port", NULL, is_of_another },
+    { "domain/devices/channel/source/@service", "the port", NULL, is_of_another },
+    { "domain/os/nvram", "the file of UEFI's variables,", NULL, NULL },
+};
+
+/* Where in the path the name of the value's device begins; NULL for values of the guest itself. */
+static const char *device_at(const ConfigText *config, const ConfigValue *value)
 {
     static const char *const resources[] = { "ioports", "irqs", "iomem", "rdm" };
-    const char *name = value->path;
-    gboolean guest = !config->xml && g_str_has_prefix(name, "b_info.");
+    const char *at = value->path;
 
     if (config->xml) {
-        g_auto(GStrv) parts = g_strsplit(name, "/", 4);
+        const char *list = strchr(at, '/'), *device = list ? strchr(list + 1, '/') : NULL;
 
-        if (g_strv_length(parts) < 3 || !g_str_has_prefix(parts[0], "domain[") ||
-            !g_str_has_prefix(parts[1], "devices[") || *parts[2] == '@') {
-            return NULL;
-        }
-        return g_strndup(parts[2], strcspn(parts[2], "["));
+        return device && g_str_has_prefix(at, "domain[") &&
+                       g_str_has_prefix(list + 1, "devices[") && device[1] != '@'
+                   ? device + 1
+                   : NULL;
     }
-    name += guest ? strlen("b_info.") : 0;
-    for (guint i = 0; guest && i < G_N_ELEMENTS(resources); i++) {
-        gsize length = strlen(resources[i]);
-
-        if (g_str_has_prefix(name, resources[i]) && strchr("[.", name[length])) {
-            return g_strdup(resources[i]);
+    if (!g_str_has_prefix(at, "b_info.")) {
+        return at;
+    }
+    at += strlen("b_info.");
+    for (guint i = 0; i < G_N_ELEMENTS(resources); i++) {
+        if (g_str_has_prefix(at, resources[i]) && strchr("[.", at[strlen(resources[i])])) {
+            return at;
         }
     }
-    return guest ? NULL : g_strndup(name, strcspn(name, "[."));
+    return NULL;
 }
 
-/* Devices that aren't known to be fine in two guests at a time. */
-static void add_devices(const ConfigText *config, GPtrArray *list)
+/* The kind of the value's device, such as "disks" or "hostdev"; NULL for values of the guest. */
+static char *kind_of(const ConfigText *config, const ConfigValue *value)
+{
+    const char *at = device_at(config, value);
+
+    return at ? g_strndup(at, strcspn(at, config->xml ? "[" : "[.")) : NULL;
+}
+
+/* What a device of this kind is, if it isn't known to be fine in two guests at a time; or NULL. */
+static const char *single_device(const ConfigText *config, const char *kind)
 {
     static const char *const fine[] = {
         "c_info",     "b_info",   "disks",    "nics",      "vfbs",   "vkbs",    "channels",
@@ -419,134 +446,71 @@ static void add_devices(const ConfigText *config, GPtrArray *list)
         { "irqs", "a device of the host" },
         { "iomem", "a device of the host" },
     };
+
+    if (g_strv_contains(fine, kind) || (!config->xml && g_str_has_prefix(kind, "on_"))) {
+        return NULL;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (strcmp(kind, names[i].kind) == 0) {
+            return names[i].what;
+        }
+    }
+    return "a device that clone doesn't know";
+}
+
+/* One line for each kind of device that isn't known to be fine in two guests. */
+static void add_devices(const ConfigText *config, GPtrArray *list)
+{
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
     for (guint i = 0; i < config->values->len; i++) {
         const ConfigValue *value = config->values->pdata[i];
-        char *kind = kind_of(config, value);
-        const char *what = "a device that clone doesn't know";
+        g_autofree char *kind = kind_of(config, value);
+        const char *what = kind ? single_device(config, kind) : NULL;
 
-        if (!kind || g_strv_contains(fine, kind) ||
-            (!config->xml && g_str_has_prefix(kind, "on_"))) {
-            g_free(kind);
-            continue;
-        }
-        for (guint j = 0; j < G_N_ELEMENTS(names); j++) {
-            what = strcmp(kind, names[j].kind) == 0 ? names[j].what : what;
-        }
-        if (g_hash_table_add(seen, kind)) {
+        if (what && g_hash_table_add(seen, g_steal_pointer(&kind))) {
             add(list, "it has %s (%s), which only one guest can have", what, value->path);
         }
     }
 }
 
-/* The length of the start of the path that says which device it is, such as "disks[0]"; 0 if it is
- * of none of this kind. */
-static gsize device_length(const ConfigText *config, const ConfigValue *value, const char *kind)
+/* TRUE when the toolstack opens a file or device for the disk: libvirt ignores those of other types. */
+static gboolean has_file(const ConfigText *config, const char *prefix)
 {
-    g_autofree char *own = kind_of(config, value);
-    const char *at = value->path;
+    const ConfigValue *type = value_in(config, prefix, "/@type");
+    const ConfigValue *path = value_in(config, prefix, ".pdev_path");
 
-    if (g_strcmp0(own, kind) != 0) {
-        return 0;
-    }
-    for (guint i = 0; config->xml && i < 2; i++) {
-        at = strchr(at, '/') + 1;
-    }
-    at = strchr(at, ']');
-    return at ? at + 1 - value->path : 0;
-}
-
-/* TRUE when the disk's file is what the toolstack opens: libvirt ignores it for other types. */
-static gboolean is_opened(const ConfigText *config, const ConfigDisk *disk, const char *device)
-{
-    g_autofree char *path = g_strconcat(device, "/@type", NULL);
-    const ConfigValue *type = find(config, path);
-
-    return g_str_has_prefix(disk->file->path, device) &&
-           (!config->xml ||
-            (is(type, "file") &&
-             strcmp(disk->file->path + strlen(device), "/source[1]/@file") == 0) ||
-            (is(type, "block") &&
-             strcmp(disk->file->path + strlen(device), "/source[1]/@dev") == 0));
+    return config->xml ? (is(type, "file") && value_in(config, prefix, "/source[1]/@file")) ||
+                             (is(type, "block") && value_in(config, prefix, "/source[1]/@dev"))
+                       : path && *path->value;
 }
 
 /* A disk whose source isn't a file or device, such as a volume, may be the same for two guests. */
-static void add_unknown_disks(const ConfigText *config, const GPtrArray *disks, GPtrArray *list)
+static void add_unknown_disks(const ConfigText *config, GPtrArray *list)
 {
-    static const char *const harmless[] = { "/readonly[1]", "/shareable[1]" };
-    gsize before = 0;
-    const char *last = "";
+    g_autofree char *last = NULL;
 
     for (guint i = 0; i < config->values->len; i++) {
         const ConfigValue *value = config->values->pdata[i];
-        gsize length = device_length(config, value, config->xml ? "disk" : "disks");
-        g_autofree char *device = g_strndup(value->path, length);
-        gboolean known = length == 0 || (length == before && strncmp(last, device, length) == 0);
+        g_autofree char *kind = kind_of(config, value);
+        const char *end = device_at(config, value);
+        g_autofree char *prefix = NULL;
 
-        if (known) {
+        if (g_strcmp0(kind, config->xml ? "disk" : "disks") != 0) {
             continue;
         }
-        before = length;
-        last = value->path;
-        for (guint j = 0; j < disks->len; j++) {
-            known = known || is_opened(config, disks->pdata[j], device);
-        }
-        for (guint j = 0; config->xml && j < G_N_ELEMENTS(harmless); j++) {
-            g_autofree char *path = g_strconcat(device, harmless[j], NULL);
-
-            known = known || find(config, path);
-        }
-        if (!known) {
-            g_autofree char *path =
-                g_strconcat(device, config->xml ? "/@device" : ".is_cdrom", NULL);
-            g_autofree char *readwrite = g_strconcat(device, ".readwrite", NULL);
-
-            known = is(find(config, path), config->xml ? "cdrom" : "1") ||
-                    (!config->xml && is(find(config, readwrite), "0"));
-        }
-        if (!known) {
+        end += strcspn(end, "]");
+        prefix = g_strndup(value->path, end + (*end == ']') - value->path);
+        /* The values of a disk follow each other. */
+        if (g_strcmp0(prefix, last) != 0 && !has_file(config, prefix) &&
+            !is_read_only(config, prefix)) {
             add(list,
                 "two guests may write to the disk %s, which is not a file or device with a path",
-                device);
+                prefix);
         }
+        g_free(last);
+        last = g_steal_pointer(&prefix);
     }
-}
-
-/* TRUE for a card that is a device of the host, or has a socket. */
-static gboolean is_other_card(const ConfigValue *value)
-{
-    static const char *const shared[] = { "bridge", "network", "ethernet", "user", NULL };
-
-    return config_value_is_at(value, "domain/devices/interface/@type") &&
-           !g_strv_contains(shared, value->value);
-}
-
-static gboolean is_usb_of_host(const ConfigValue *value)
-{
-    static const char *const emulated[] = { "", "tablet", "mouse", "keyboard", NULL };
-
-    return (config_value_is_at(value, "b_info.type.hvm.usbdevice") ||
-            config_value_is_at(value, "b_info.type.hvm.usbdevice_list")) &&
-           !g_strv_contains(emulated, value->value);
-}
-
-/* TRUE for a port of the host at which a serial port or the like listens. */
-static gboolean is_service(const ConfigText *config, const ConfigValue *value)
-{
-    static const char *const paths[] = {
-        "domain/devices/serial/source/@service",
-        "domain/devices/console/source/@service",
-        "domain/devices/parallel/source/@service",
-        "domain/devices/channel/source/@service",
-    };
-
-    for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
-        if (config_value_is_at(value, paths[i])) {
-            return !is(sibling(config, value, "/@service", "/@mode"), "connect");
-        }
-    }
-    return FALSE;
 }
 
 /* TRUE for a path of one of libvirt's devices, except what guests only read. */
@@ -555,40 +519,13 @@ static gboolean is_other_path(const ConfigText *config, const ConfigValue *value
     static const char *const read[] = {
         "domain/devices/emulator",         "domain/devices/interface/script/@path",
         "domain/devices/rng/backend",      "domain/devices/disk/source/@file",
-        "domain/devices/disk/source/@dev",
+        "domain/devices/disk/source/@dev", NULL,
     };
-    g_autofree char *kind = config->xml ? kind_of(config, value) : NULL;
+    const char *device = config->xml ? device_at(config, value) : NULL;
 
-    if (!kind || *value->value != '/' || g_str_has_prefix(value->value, "/dev/pts/") ||
-        (strcmp(kind, "disk") == 0 && strstr(value->path, "/backingStore["))) {
-        return FALSE;
-    }
-    for (guint i = 0; i < G_N_ELEMENTS(read); i++) {
-        if (config_value_is_at(value, read[i])) {
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
-
-/* TRUE when only this guest has the value, or was told to share it. */
-static gboolean is_own(const ConfigText *config, const ConfigValue *value,
-                       const ConfigText *original, const ConfigText *other)
-{
-    const ConfigValue *before, *beside;
-    guint i;
-
-    if (!value->spelling || !g_ptr_array_find(config->values, value, &i)) {
-        return FALSE;
-    }
-    before = original->values->pdata[i];
-    beside = other ? other->values->pdata[i] : NULL;
-    if (is(before, value->value)) {
-        return TRUE;
-    }
-    return !is(beside, value->value) &&
-           (!is_argument(value) || (!arguments_share(before->value, value->value) &&
-                                    (!beside || !arguments_share(beside->value, value->value))));
+    return device && *value->value == '/' && !g_str_has_prefix(value->value, "/dev/pts/") &&
+           !(g_str_has_prefix(device, "disk[") && strstr(device, "/backingStore[")) &&
+           !is_at_one_of(value, read);
 }
 
 /* What a value names that only one guest can have; NULL if nothing. */
@@ -597,15 +534,38 @@ static const char *named_by(const ConfigText *config, const ConfigValue *value)
     if (is_argument(value)) {
         return argument_names_something(value->value) ? "an argument of QEMU," : NULL;
     }
-    return has_path(value)                   ? is_made_for_each(config, value) ? NULL : "the path"
-           : is_fixed_display(config, value) ? "the display"
-           : is_interface_name(value)        ? "the network interface"
-           : is_other_card(value)            ? "a network card of the type"
-           : is_usb_of_host(value)           ? "the USB device"
-           : is_service(config, value)       ? "the port"
-           : is_other_path(config, value)    ? "the path"
-           : config_value_is_at(value, "domain/os/nvram") ? "the file of UEFI's variables,"
-                                                          : NULL;
+    if (has_path(value)) {
+        return is_made_for_each(config, value) ? NULL : "the path";
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(singles); i++) {
+        const struct Single *single = &singles[i];
+
+        if (config_value_is_at(value, single->path)) {
+            return (single->fine && g_strv_contains(single->fine, value->value)) ||
+                           (single->is_fine && single->is_fine(config, value))
+                       ? NULL
+                       : single->what;
+        }
+    }
+    return is_other_path(config, value) ? "the path" : NULL;
+}
+
+/* TRUE when only this guest has the value, or was told to share it. */
+static gboolean is_own(const ConfigValue *value, const ConfigText *original,
+                       const ConfigText *other)
+{
+    const ConfigValue *before = config_text_find(original, value->path);
+    const ConfigValue *others = other ? config_text_find(other, value->path) : NULL;
+
+    if (!value->spelling || !before) {
+        return FALSE;
+    }
+    if (is(before, value->value)) {
+        return TRUE;
+    }
+    return !is(others, value->value) &&
+           (!is_argument(value) || (!arguments_share(before->value, value->value) &&
+                                    (!others || !arguments_share(others->value, value->value))));
 }
 
 GPtrArray *config_shared(const ConfigText *config, const ConfigText *original,
@@ -622,7 +582,7 @@ GPtrArray *config_shared(const ConfigText *config, const ConfigText *original,
     for (guint i = 0; i < disks->len; i++) {
         const ConfigDisk *disk = disks->pdata[i];
 
-        if (disk->writable && !is_own(config, disk->file, original, other)) {
+        if (disk->writable && !is_own(disk->file, original, other)) {
             add(list,
                 "two guests would write to the disk %s; give each its own by --disk OLD=NEW with "
                 "{name} in it, or by --overlays",
@@ -637,14 +597,14 @@ GPtrArray *config_shared(const ConfigText *config, const ConfigText *original,
             add(list, "an argument of QEMU has two commas in a row, which clone doesn't read: %s",
                 value->value);
         }
-        if (what && !is_own(config, value, original, other)) {
+        if (what && !is_own(value, original, other)) {
             add(list,
                 "two guests would have %s %s; give each its own by --set-config '%s=VALUE' "
                 "with {name} in it",
                 what, value->value, value->path);
         }
     }
-    add_unknown_disks(config, disks, list);
+    add_unknown_disks(config, list);
     add_devices(config, list);
     return list;
 }

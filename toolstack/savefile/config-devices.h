@@ -12,7 +12,7 @@ typedef struct ConfigDisk {
     ConfigValue *file;    /* in an argument of QEMU: the whole argument */
     ConfigValue *format;  /* NULL: the configuration has none */
     ConfigValue *backend; /* as above */
-    char *path, *device;
+    char *path;
     gboolean writable;
     gboolean argument;
 } ConfigDisk;

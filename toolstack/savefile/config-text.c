@@ -610,14 +610,15 @@ static gboolean scan_xml_text(Scan *scan, GError **error)
 
 /* --- both --- */
 
-static void check_paths(ConfigText *config)
+static void index_paths(ConfigText *config)
 {
-    g_autoptr(GHashTable) paths = g_hash_table_new(g_str_hash, g_str_equal);
+    config->paths = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < config->values->len; i++) {
+        ConfigValue *value = config->values->pdata[i];
 
-    for (guint i = 0; !config->hidden && i < config->values->len; i++) {
-        const ConfigValue *value = config->values->pdata[i];
-
-        if (!g_hash_table_add(paths, value->path)) {
+        if (!config_text_find(config, value->path)) {
+            g_hash_table_insert(config->paths, value->path, value);
+        } else if (!config->hidden) {
             config->hidden = "two values have the same path";
         }
     }
@@ -641,7 +642,7 @@ ConfigText *config_text_parse(gboolean xml, const char *text, gsize length, GErr
     if (!(xml ? scan_xml_text : scan_json_text)(&scan, error)) {
         return NULL;
     }
-    check_paths(config);
+    index_paths(config);
     return g_steal_pointer(&config);
 }
 
@@ -649,9 +650,15 @@ void config_text_free(ConfigText *config)
 {
     if (config) {
         g_free(config->text);
+        g_clear_pointer(&config->paths, g_hash_table_unref);
         g_ptr_array_unref(config->values);
         g_free(config);
     }
+}
+
+ConfigValue *config_text_find(const ConfigText *config, const char *path)
+{
+    return g_hash_table_lookup(config->paths, path);
 }
 
 /* The length of the index, such as "[12]", at the start of the text; 0 if there is none. */

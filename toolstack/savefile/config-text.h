@@ -32,6 +32,7 @@ typedef struct ConfigText {
     char *text;
     gsize length;
     GPtrArray *values; /* of ConfigValue, in the order of the text */
+    GHashTable *paths; /* the same by their paths */
     /* What makes it possible that a toolstack finds a value that isn't in `values`, or that has
      * another path there; NULL if nothing does. */
     const char *hidden;
@@ -42,6 +43,9 @@ ConfigText *config_text_parse(gboolean xml, const char *text, gsize length, GErr
 
 /* NULL is allowed. */
 void config_text_free(ConfigText *config);
+
+/* The value with exactly this path, the first one if several have it; NULL if there is none. */
+ConfigValue *config_text_find(const ConfigText *config, const char *path);
 
 /* TRUE when the value has this path. If `path` leaves out an index, any index fits. */
 gboolean config_value_is_at(const ConfigValue *value, const char *path);
