@@ -246,6 +246,9 @@ static void test_alone(void **state)
     assert_int_equal(g_chmod(LAUNCH_FOLDER, 0777), 0);
     assert_false(launch_record_user_is_alone(12345, &one.id, &none));
     assert_int_equal(g_chmod(LAUNCH_FOLDER, 0700), 0);
+    assert_int_equal(g_rename(LAUNCH_FOLDER, "/run/aside"), 0);
+    assert_false(launch_record_user_is_alone(12345, &one.id, &none));
+    assert_int_equal(g_rename("/run/aside", LAUNCH_FOLDER), 0);
     end(&one);
     end(&root);
 }
