@@ -60,8 +60,8 @@ static void usage(void)
          "Name it in xl.cfg:  device_model_override=\"/path/to/xen-physmap-qemu\"\n\n"
          "A guest that is restored or migrated in runs only if its ramblocks are where\n"
          "they were saved. " ENV_POLICY "=refuse (the default), warn or off in\n"
-         "the environment says what to do otherwise. So does mismatch= under [restore] in\n"
-         CONFIG_FILE ".\n\n"
+         "the environment says what to do otherwise. So does mismatch= under [restore] "
+         "in\n" CONFIG_FILE ".\n\n"
          "--where prints which QEMU it would start and the policy, and ends.\n"
          "All other arguments go to QEMU, which is the program in " ENV_QEMU " or\n"
          "the first of:");
