@@ -75,7 +75,7 @@ void maker_legacy_entry(Maker *maker, guint word, guint64 phys_offset, guint64 s
 /* A legacy stream of an HVM guest, with this blob. */
 void maker_legacy(Maker *maker, guint word, const GByteArray *blob);
 
-/* A file, or a pipe that another process writes to. The caller closes it; maker_pipe_end waits. */
+/* A file, or a pipe, which another process may have to fill. The caller closes it; maker_pipe_end waits. */
 int maker_file(const Maker *maker);
 int maker_pipe(const Maker *maker, pid_t *writer);
 void maker_pipe_end(int fd, pid_t writer);
