@@ -14,6 +14,7 @@
 #include "atomic-file.h"
 #include "config-devices.h"
 #include "config-edit.h"
+#include "fail.h"
 #include "input.h"
 #include "savefile.h"
 #include "trusted-file.h"
@@ -62,20 +63,6 @@ typedef struct Template {
     char **disks, **settings;
     gboolean overlays;
 } Template;
-
-static gboolean invalid(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static gboolean invalid(GError **error, const char *format, ...)
-{
-    g_autofree char *text = NULL;
-    va_list args;
-
-    va_start(args, format);
-    text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID, text);
-    return FALSE;
-}
 
 static gboolean failed(GError **error, int number, const char *what, const char *name)
 {

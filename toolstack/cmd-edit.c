@@ -12,6 +12,7 @@
 #include "config-edit.h"
 #include "savefile.h"
 #include "emulator-data.h"
+#include "fail.h"
 #include "guest-config.h"
 #include "input.h"
 #include "legacy-blob.h"
@@ -41,20 +42,6 @@ typedef struct Edit {
     gboolean carried;        /* it had an item with records, or was given one */
     gboolean libxl;          /* the stream is a libxl stream */
 } Edit;
-
-static gboolean invalid(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static gboolean invalid(GError **error, const char *format, ...)
-{
-    g_autofree char *text = NULL;
-    va_list args;
-
-    va_start(args, format);
-    text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID, text);
-    return FALSE;
-}
 
 /* The value in the form that records have. Its effect on the layout is checked at the end. */
 static char *spell(const char *field, const char *value, GError **error)

@@ -16,6 +16,7 @@
 
 #include <xen-physmap/record.h>
 
+#include "fail.h"
 #include "launch-settings.h"
 #include "names.h"
 #include "qemu-args.h"
@@ -31,20 +32,6 @@
 
 #define END_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
 #define ASK_TIMEOUT_US (30 * G_TIME_SPAN_SECOND)
-
-static gboolean fail(GError **error, XenPhysmapError code, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
-
-static gboolean fail(GError **error, XenPhysmapError code, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    g_autofree char *text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, XEN_PHYSMAP_ERROR, code, text);
-    return FALSE;
-}
 
 gboolean process_signal(const ProcessId *id, int number)
 {

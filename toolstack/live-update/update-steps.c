@@ -7,8 +7,11 @@
 
 #include <xen-physmap/record.h>
 
+#include "fail.h"
 #include "monitor.h"
 #include "names.h"
+
+#define failed(error, ...) fail(error, XEN_PHYSMAP_ERROR_SYSTEM, __VA_ARGS__)
 
 #define PTY_FOLDER "/dev/pts/"
 #define PTY_MAX 9999999
@@ -36,19 +39,6 @@
 /* It takes a QEMU in standby microseconds, once it has a processor. */
 #define PAUSING_TIMEOUT_US (5 * G_TIME_SPAN_SECOND)
 
-static gboolean fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static gboolean fail(GError **error, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    g_autofree char *text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_SYSTEM, text);
-    return FALSE;
-}
-
 /* Does something at the path of a socket: 0, or -1 with errno. */
 typedef int (*SocketFunc)(const UpdateOps *ops, const char *path);
 
@@ -57,7 +47,7 @@ static gboolean at_socket(const Update *update, SocketFunc func, const char *pat
     if (func(update->ops, path)) {
         g_autofree char *shown = xen_physmap_escape(path, -1);
 
-        return fail(error, "can't change the socket %s: %s", shown, g_strerror(errno));
+        return failed(error, "can't change the socket %s: %s", shown, g_strerror(errno));
     }
     return TRUE;
 }
@@ -144,7 +134,7 @@ const ProcessId *update_current(const Update *update)
 static gboolean lose(Update *update, GError **error, const char *what)
 {
     update->lost = TRUE;
-    return fail(error, "%s", what);
+    return failed(error, "%s", what);
 }
 
 /* prepare */
@@ -266,7 +256,7 @@ static gboolean is_over(Update *update, gboolean forward, gint64 deadline, const
     if (update_was_interrupted(update, error)) {
         return TRUE;
     }
-    return update_now(update) > deadline && !fail(error, "%s", what);
+    return update_now(update) > deadline && !failed(error, "%s", what);
 }
 
 static gboolean await_held(Update *update, gboolean forward, GError **error)
@@ -280,7 +270,7 @@ static gboolean await_held(Update *update, gboolean forward, GError **error)
         g_autofree char *ending = ops->process_ending(ops->opaque, &update->held.id);
 
         if (ending || !alive) {
-            return fail(error, "QEMU %s before it was set up", ending ? ending : "ended");
+            return failed(error, "QEMU %s before it was set up", ending ? ending : "ended");
         }
         if (is_over(update, forward, deadline, "QEMU doesn't start", error)) {
             return FALSE;
@@ -336,11 +326,11 @@ static gboolean try_save(Update *update, const char *which, GError **error)
         return FALSE;
     }
     ending = await_ending(update);
-    return fail(error,
-                "on trial, the %s program with the guest's devices %s%s; remove the device that "
-                "does this, or shut the guest down and start it again",
-                which, ending ? ending : "can't save their state: ",
-                ending ? " when it saved their state" : problem->message);
+    return failed(error,
+                  "on trial, the %s program with the guest's devices %s%s; remove the device that "
+                  "does this, or shut the guest down and start it again",
+                  which, ending ? ending : "can't save their state: ",
+                  ending ? " when it saved their state" : problem->message);
 }
 
 /* A QEMU of this program beside the one that serves the guest, with --timeout for itself. */
@@ -426,7 +416,7 @@ static gboolean unpause_new(Update *update, GError **error)
         return FALSE;
     }
     if (info.paused && !is_alive(update, &update->taker)) {
-        return fail(error, "its QEMU ended");
+        return failed(error, "its QEMU ended");
     }
     return !info.paused || let_run(update, error);
 }
@@ -445,7 +435,7 @@ static gboolean save_state(Update *update, GError **error)
         return FALSE;
     }
     if (ops->write_file(ops->opaque, path, update->state->data, update->state->len)) {
-        return fail(error, "can't write %s: %s", path, g_strerror(errno));
+        return failed(error, "can't write %s: %s", path, g_strerror(errno));
     }
     return TRUE;
 }
@@ -460,7 +450,7 @@ static gboolean load_state(Update *update, GError **error)
         return TRUE;
     }
     if (!(data = update->ops->read_file(update->ops->opaque, path, &length))) {
-        return fail(error, "can't read %s: %s", path, g_strerror(errno));
+        return failed(error, "can't read %s: %s", path, g_strerror(errno));
     }
     update->state = g_byte_array_new_take((guint8 *)data, length);
     return TRUE;
@@ -511,7 +501,8 @@ static gboolean await_running(Update *update, const ProcessId *id, gboolean forw
         }
         ending = ops->process_ending(ops->opaque, id);
         if (ending || !alive) {
-            return fail(error, "QEMU %s before it took the guest over", ending ? ending : "ended");
+            return failed(error, "QEMU %s before it took the guest over",
+                          ending ? ending : "ended");
         }
         if (!fed) {
             g_propagate_error(error, g_steal_pointer(&problem));
@@ -552,7 +543,7 @@ static gboolean end_new(Update *update, GError **error)
      * and then waits for its lock, which we hold.
      */
     if (info.dying || !vm) {
-        return fail(error, "it was destroyed");
+        return failed(error, "it was destroyed");
     }
     return end_taker(update, error) &&
            name_qemu(update, update_current(update), DM_STATE_RUNNING, error);
@@ -679,8 +670,9 @@ static gboolean tidy_serials(Update *update, const ProcessId *id, GError **error
             !ops->process_has_pty(ops->opaque, id, number)) {
             g_autofree char *shown = xen_physmap_escape(pty, -1);
 
-            return fail(error, "QEMU names '%s' for serial port %u, no pseudo-terminal of its own",
-                        shown, i);
+            return failed(error,
+                          "QEMU names '%s' for serial port %u, no pseudo-terminal of its own",
+                          shown, i);
         }
         if (!update_write_node(update, node, pty, error)) {
             return FALSE;
@@ -719,8 +711,9 @@ static gboolean tidy_vnc(Update *update, GError **error)
         g_autofree char *host = xen_physmap_escape(vnc->host, -1);
         g_autofree char *service = xen_physmap_escape(vnc->service, -1);
 
-        return fail(error, "QEMU says that VNC listens at '%s', port '%s', which is not an address",
-                    host, service);
+        return failed(error,
+                      "QEMU says that VNC listens at '%s', port '%s', which is not an address",
+                      host, service);
     }
     /* libxl sets the password through QEMU's monitor, not by an argument. */
     return update_write_node(update, listen, vnc->host, error) &&
@@ -807,7 +800,7 @@ static gboolean remove_nodes(const Update *update, const char *path, GError **er
     XenPhysmapOps *xenstore = update->ops->xenstore;
 
     return xenstore->rm(xenstore->opaque, 0, path) || errno == ENOENT ||
-           fail(error, "can't remove %s in xenstore: %s", path, g_strerror(errno));
+           failed(error, "can't remove %s in xenstore: %s", path, g_strerror(errno));
 }
 
 gboolean update_abandon(Update *update, GError **error)

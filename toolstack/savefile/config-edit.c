@@ -2,33 +2,19 @@
 /* Changes single values of a configuration. All other bytes of the savefile stay the same. */
 #include "config-edit.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #include <xen-physmap/record.h>
 
 #include "bytes.h"
 #include "config-devices.h"
+#include "fail.h"
 
 /* xl and libvirt use a guest's name in file names and in nodes of xenstore. */
 #define GUEST_NAME_MAX 128
 
 /* The first three bytes of a network card's address, which are Xen's. */
 #define XEN_OUI "00:16:3e"
-
-static gboolean invalid(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static gboolean invalid(GError **error, const char *format, ...)
-{
-    g_autofree char *text = NULL;
-    va_list args;
-
-    va_start(args, format);
-    text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID, text);
-    return FALSE;
-}
 
 /* --- the edits --- */
 

@@ -4,7 +4,10 @@
 
 #include <string.h>
 
+#include "fail.h"
 #include "json-limits.h"
+
+#define invalid_json(error, ...) invalid(error, "JSON: " __VA_ARGS__)
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
@@ -145,20 +148,6 @@ void record_text_print_json(FILE *out, JsonObject *object)
     fprintf(out, "%s\n", text);
 }
 
-static gboolean invalid(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static gboolean invalid(GError **error, const char *format, ...)
-{
-    g_autofree char *reason = NULL;
-    va_list args;
-
-    va_start(args, format);
-    reason = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID, "JSON: %s", reason);
-    return FALSE;
-}
-
 static const char *string_member(JsonObject *object, const char *name)
 {
     JsonNode *node = json_object_get_member(object, name);
@@ -174,7 +163,8 @@ static gboolean hex_member(const char *text, const char *name, guint64 *value, G
         !g_ascii_string_to_unsigned(text + 2, 16, 0, G_MAXUINT64, value, NULL)) {
         g_autofree char *shown = xen_physmap_escape(text, -1);
 
-        return invalid(error, "\"%s\" is \"%s\", not 0x and a hexadecimal number", name, shown);
+        return invalid_json(error, "\"%s\" is \"%s\", not 0x and a hexadecimal number", name,
+                            shown);
     }
     return TRUE;
 }
@@ -189,21 +179,22 @@ static gboolean address_member(JsonObject *object, const char *name, guint64 *va
     guint64 number = 0;
 
     if (is_number && json_node_get_int(node) < 0) {
-        return invalid(error, "\"%s\" is negative, or too large for a number", name);
+        return invalid_json(error, "\"%s\" is negative, or too large for a number", name);
     }
     if (is_number) {
         number = json_node_get_int(node);
     } else if (text && !hex_member(text, name, &number, error)) {
         return FALSE;
     } else if (!text && !(hex && node && JSON_NODE_HOLDS_NULL(node))) {
-        return invalid(error, "\"%s\" is missing, or is neither an integer nor a string", name);
+        return invalid_json(error, "\"%s\" is missing, or is neither an integer nor a string",
+                            name);
     }
     *value = number;
     if (hex && !hex_member(hex, hex_name, value, error)) {
         return FALSE;
     }
     if ((is_number || text) && *value != number) {
-        return invalid(error, "\"%s\" and \"%s\" differ: change both", name, hex_name);
+        return invalid_json(error, "\"%s\" and \"%s\" differ: change both", name, hex_name);
     }
     return TRUE;
 }
@@ -216,10 +207,10 @@ static gboolean parse_record(XenPhysmapTable *table, JsonNode *node, GError **er
     XenPhysmapRecord record;
 
     if (!object) {
-        return invalid(error, "it is not an object");
+        return invalid_json(error, "it is not an object");
     }
     if (!name) {
-        return invalid(error, "\"name\" is missing, or is not a string");
+        return invalid_json(error, "\"name\" is missing, or is not a string");
     }
     return address_member(object, "phys_offset", &phys_offset, error) &&
            address_member(object, "start_addr", &start_addr, error) &&
@@ -249,21 +240,21 @@ JsonNode *record_text_load_json(const char *text, gsize length, GError **error)
     const char *refusal = json_refusal(text, length);
 
     if (!g_utf8_validate_len(text, length, NULL)) {
-        invalid(error, "it is not UTF-8, or has a NUL");
+        invalid_json(error, "it is not UTF-8, or has a NUL");
         return NULL;
     }
     if (refusal) {
-        invalid(error, "%s", refusal);
+        invalid_json(error, "%s", refusal);
         return NULL;
     }
     if (!json_parser_load_from_data(parser, text, length, &problem)) {
         g_autofree char *shown = xen_physmap_escape(problem->message, -1);
 
-        invalid(error, "%s", shown);
+        invalid_json(error, "%s", shown);
         return NULL;
     }
     if (!json_parser_get_root(parser)) {
-        invalid(error, "it is empty");
+        invalid_json(error, "it is empty");
         return NULL;
     }
     return json_parser_steal_root(parser);
@@ -281,14 +272,14 @@ static JsonNode *find_records(JsonNode *root, GError **error)
         JsonNode *domain = n == 1 ? json_array_get_element(array, 0) : NULL;
 
         if (n != 1) {
-            invalid(error, "it has %u domains, and the records of one are wanted", n);
+            invalid_json(error, "it has %u domains, and the records of one are wanted", n);
             return NULL;
         }
         object = JSON_NODE_HOLDS_OBJECT(domain) ? json_node_get_object(domain) : NULL;
     }
     root = object ? json_object_get_member(object, "records") : NULL;
     if (!root || !JSON_NODE_HOLDS_ARRAY(root)) {
-        invalid(error, "it has no array \"records\", as save, list and show print it");
+        invalid_json(error, "it has no array \"records\", as save, list and show print it");
         return NULL;
     }
     return root;

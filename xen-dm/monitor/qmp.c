@@ -13,8 +13,11 @@
 
 #include <xen-physmap/record.h>
 
+#include "fail.h"
 #include "json-limits.h"
 #include "names.h"
+
+#define failed(error, ...) fail(error, XEN_PHYSMAP_ERROR_UNAVAILABLE, "QMP: " __VA_ARGS__)
 
 /* A longer reply is an error. "info mtree -f" of a large guest prints about 100 KiB. */
 #define REPLY_MAX (8 * 1024 * 1024)
@@ -48,19 +51,6 @@ struct QmpClient {
     QmpEventFunc event_func;
     gpointer event_data;
 };
-
-static gboolean fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static gboolean fail(GError **error, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    g_autofree char *text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_UNAVAILABLE, "QMP: %s", text);
-    return FALSE;
-}
 
 QmpClient *qmp_client_new(int fd)
 {
@@ -124,7 +114,7 @@ static int connect_path(const char *path, gint64 deadline, GError **error)
             return -1;
         }
         if (g_get_monotonic_time() > deadline) {
-            fail(error, "QEMU doesn't accept connections at %s; is its main loop stuck?", path);
+            failed(error, "QEMU doesn't accept connections at %s; is its main loop stuck?", path);
             return -1;
         }
     }
@@ -147,7 +137,7 @@ QmpClient *qmp_client_connect_standby(guint32 domid, GError **error)
     int fd = connect_path(path, deadline, &problem);
 
     if (fd < 0 && !problem) {
-        fail(&problem, "can't connect to the new QEMU: %s: %s", path, g_strerror(errno));
+        failed(&problem, "can't connect to the new QEMU: %s: %s", path, g_strerror(errno));
     }
     if (fd < 0) {
         g_propagate_error(error, g_steal_pointer(&problem));
@@ -169,8 +159,8 @@ static QmpClient *connect_until(guint32 domid, gint64 deadline, GError **error)
     }
     if (fd < 0) {
         if (!problem) {
-            fail(&problem, "can't connect to the QEMU of domain %u: %s: %s; %s: %s", domid, ours,
-                 g_strerror(errnum), libxls, g_strerror(errno));
+            failed(&problem, "can't connect to the QEMU of domain %u: %s: %s; %s: %s", domid, ours,
+                   g_strerror(errnum), libxls, g_strerror(errno));
         }
         g_propagate_error(error, g_steal_pointer(&problem));
         return NULL;
@@ -236,17 +226,17 @@ static gboolean take_line(QmpClient *client, const char *line, gsize length, GEr
     JsonNode *root;
 
     if (refusal) {
-        return fail(error, "QEMU sent a line that is refused: %s", refusal);
+        return failed(error, "QEMU sent a line that is refused: %s", refusal);
     }
     if (!json_parser_load_from_data(parser, line, length, &problem)) {
         g_autofree char *shown = xen_physmap_escape(line, length);
         g_autofree char *reason = xen_physmap_escape(problem->message, -1);
 
-        return fail(error, "QEMU sent '%s': %s", shown, reason);
+        return failed(error, "QEMU sent '%s': %s", shown, reason);
     }
     root = json_parser_get_root(parser);
     if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
-        return fail(error, "QEMU sent a line that is not a JSON object");
+        return failed(error, "QEMU sent a line that is not a JSON object");
     }
     event = member_string(json_node_get_object(root), "event");
     if (!event) {
@@ -266,7 +256,7 @@ static gboolean take_lines(QmpClient *client, GError **error)
         g_autofree char *line = NULL;
 
         if (memchr(client->input->data, '\0', length)) {
-            return fail(error, "QEMU sent a line with a NUL in it");
+            return failed(error, "QEMU sent a line with a NUL in it");
         }
         line = g_strndup((char *)client->input->data, length);
         g_byte_array_remove_range(client->input, 0, length + 1);
@@ -276,7 +266,7 @@ static gboolean take_lines(QmpClient *client, GError **error)
         }
     }
     if (client->input->len > REPLY_MAX) {
-        return fail(error, "QEMU sent more than %d bytes without a line end", REPLY_MAX);
+        return failed(error, "QEMU sent more than %d bytes without a line end", REPLY_MAX);
     }
     return TRUE;
 }
@@ -288,11 +278,11 @@ gboolean qmp_client_dispatch(QmpClient *client, GError **error)
     ssize_t n = read(client->fd, buffer, sizeof buffer);
 
     if (n == 0) {
-        return fail(error, "QEMU closed the connection");
+        return failed(error, "QEMU closed the connection");
     }
     if (n < 0) {
         return errno == EAGAIN || errno == EINTR ||
-               fail(error, "can't read: %s", g_strerror(errno));
+               failed(error, "can't read: %s", g_strerror(errno));
     }
     g_byte_array_append(client->input, buffer, n);
     return (!memchr(buffer, '\n', n) && client->input->len <= REPLY_MAX) ||
@@ -316,7 +306,7 @@ static gboolean wait_until(QmpClient *client, short events, gint64 deadline, GEr
             return FALSE;
         }
         if (left <= 0) {
-            return fail(error, "QEMU didn't answer in time; is its main loop stuck?");
+            return failed(error, "QEMU didn't answer in time; is its main loop stuck?");
         }
         left = (left + 999) / 1000;
         rc = poll(&pollfd, 1, client->stop.func ? MIN(left, STOP_POLL_MS) : MIN(left, G_MAXINT));
@@ -324,7 +314,7 @@ static gboolean wait_until(QmpClient *client, short events, gint64 deadline, GEr
             return TRUE;
         }
         if (rc < 0 && errno != EINTR) {
-            return fail(error, "can't wait: %s", g_strerror(errno));
+            return failed(error, "can't wait: %s", g_strerror(errno));
         }
     }
 }
@@ -384,7 +374,7 @@ static gboolean send_line(QmpClient *client, const char *line, int fd, gint64 de
                 return FALSE;
             }
         } else if (errno != EINTR) {
-            return fail(error, "can't send: %s", g_strerror(errno));
+            return failed(error, "can't send: %s", g_strerror(errno));
         }
     }
     return TRUE;
@@ -493,7 +483,7 @@ static gboolean greet(QmpClient *client, gint64 deadline, GError **error)
             return FALSE;
         }
         if (!json_object_has_member(json_node_get_object(greeting), "QMP")) {
-            return fail(error, "this is not a QMP socket");
+            return failed(error, "this is not a QMP socket");
         }
         client->greeted = TRUE;
     }
@@ -521,7 +511,7 @@ JsonNode *qmp_client_execute_with_fd(QmpClient *client, const char *command, Jso
     }
     value = json_object_get_member(json_node_get_object(reply), "return");
     if (!value) {
-        fail(error, "QEMU answered %s with neither a result nor an error", command);
+        failed(error, "QEMU answered %s with neither a result nor an error", command);
         return NULL;
     }
     return json_node_copy(value);
@@ -539,7 +529,7 @@ char *qmp_client_hmp(QmpClient *client, const char *command, int timeout_ms, GEr
         client, "human-monitor-command", qmp_argument("command-line", command), timeout_ms, error);
 
     if (result && json_node_get_value_type(result) != G_TYPE_STRING) {
-        fail(error, "QEMU answered '%s' without text", command);
+        failed(error, "QEMU answered '%s' without text", command);
         return NULL;
     }
     return result ? json_node_dup_string(result) : NULL;
