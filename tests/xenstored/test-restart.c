@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The complete component, with a real xenstored that is killed and restarted, empty. */
+/*
+ * The complete component, with a real xenstored that is killed and restarted, empty. A line of QEMU's
+ * that can't be parsed costs no other block its record, and is reported once.
+ */
 #include "expect.h"
 
 #include <errno.h>
@@ -34,6 +37,7 @@ static const XenPhysmapRecord rom5 = { "0000:00:05.0/e1000.rom", 0x3040000, 0x30
 static const char ramblocks[] =
     "            Block Name    PSize              Offset               Used              Total\r\n"
     " 0000:00:03.0/vga.vram    4 KiB  0x0000000002000000 0x0000000001000000 0x0000000001000000\r\n"
+    "  0000:00:06.0/odd.rom    4 KiB  0x00000000030800G0 0x0000000000040000 0x0000000000040000\r\n"
     "0000:00:04.0/e1000.rom    4 KiB  0x0000000003000000 0x0000000000040000 0x0000000000040000\r\n"
     "0000:00:05.0/e1000.rom    4 KiB  0x0000000003040000 0x0000000000040000 0x0000000000040000\r\n";
 static const char mtree[] = "FlatView #1\r\n"
@@ -199,6 +203,17 @@ static void expect_said(const char *text)
     }
 }
 
+static guint count_said(const char *text)
+{
+    g_autofree char *all = said();
+    guint n = 0;
+
+    for (const char *at = all; (at = strstr(at, text)); at += strlen(text)) {
+        n++;
+    }
+    return n;
+}
+
 static atomic_bool running;
 
 static void resume(gpointer data)
@@ -259,6 +274,8 @@ static void test_restart(void **state)
     rom5_there = FALSE;
     recorder_poke();
     expect_soon(ops, second);
+    assert_int_equal(count_said("odd.rom"), 1);
+    assert_int_equal(count_said("that block alone isn't recorded"), 1);
     xen_physmap_ops_close(ops);
     kill_daemon();
 }
