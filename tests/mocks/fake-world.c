@@ -79,8 +79,10 @@ struct FakeWorld {
     GHashTable *sockets; /* path: the QEMU's number + 1 */
     GHashTable *folders;
     gboolean exists, dying, destroying, saver, connected, replaced;
+    gboolean connects; /* to a disk that QEMU serves, as soon as the new QEMU is set up */
     Refusal refusal;
     const char *touched;
+    guint drives;        /* of the old QEMU, for paravirtual drivers; a new one doesn't have them */
     const char *crashes; /* this program, when it saves the devices' state */
     const char *broken;  /* this program, while it is set up */
     gboolean poked;      /* QEMU's watch of the backend fires when it looks */
@@ -889,6 +891,10 @@ static gboolean fake_is_held(void *opaque, const ProcessStart *start, int timeou
     if (!qemu->alive || qemu->hangs || qemu->phase != HELD) {
         advance(world, timeout_ms * 1000 * HASTE);
     }
+    if (world->connects && qemu->phase == HELD) {
+        fake_host_write(world->host, QDISK "/768/frontend", DISK);
+        fake_host_write(world->host, DISK "/state", "4");
+    }
     return leave(world) && qemu->alive && !qemu->hangs && qemu->phase == HELD;
 }
 
@@ -1030,6 +1036,9 @@ static MonitorParts *fake_parts(void *opaque, guint32 domid, gboolean standby, G
     parts->names = g_ptr_array_new_with_free_func(g_free);
     parts->empty = g_ptr_array_new_with_free_func(g_free);
     g_ptr_array_add(parts->lines, g_strdup("vcpu 0"));
+    for (guint i = 0; !standby && i < world->drives; i++) {
+        g_ptr_array_add(parts->lines, g_strdup_printf(MONITOR_UNNAMED_DRIVE " with /%u.iso", i));
+    }
     return parts;
 }
 
@@ -1633,6 +1642,12 @@ void world_eject(FakeWorld *world)
 {
     fake_host_write(world->host, QDISK "/5632/params", "");
     fake_host_write(world->host, QDISK "/5632/state", "2");
+    world->drives++;
+}
+
+void world_add_drive(FakeWorld *world)
+{
+    world->drives++;
 }
 
 void world_crash_in_save(FakeWorld *world, const char *program)
@@ -1643,6 +1658,11 @@ void world_crash_in_save(FakeWorld *world, const char *program)
 void world_crash_in_setup(FakeWorld *world, const char *program)
 {
     world->broken = program;
+}
+
+void world_connect_disk(FakeWorld *world)
+{
+    world->connects = TRUE;
 }
 
 void world_connect(FakeWorld *world)

@@ -65,6 +65,9 @@ FakeWorld *world_new(void);
 /* The guest uses its paravirtual keyboard, which QEMU serves. */
 void world_connect(FakeWorld *world);
 
+/* The guest connects to a disk that QEMU serves while the update prepares. */
+void world_connect_disk(FakeWorld *world);
+
 /* The file of the old program was replaced since the guest was started. */
 void world_replace_program(FakeWorld *world);
 
@@ -72,6 +75,9 @@ void world_refuse(FakeWorld *world, Refusal refusal);
 
 /* The CD was ejected from a drive whose backend is in QEMU, as xl cd-eject leaves it. */
 void world_eject(FakeWorld *world);
+
+/* A drive for a paravirtual driver that only the old QEMU has. */
+void world_add_drive(FakeWorld *world);
 
 /* This program crashes when it saves the state of the guest's devices. */
 void world_crash_in_save(FakeWorld *world, const char *program);

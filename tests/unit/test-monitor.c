@@ -112,12 +112,15 @@ static void test_parts(void **unused)
                                "\"id\": {\"vendor\": 4332, \"device\": 33081}}, {}]}, 7]" },
                  { QMP_AWAIT, "query-block" },
                  { QMP_ANSWER, "[{\"device\": \"ide0-hd0\", \"inserted\": {\"file\": \"/a\"}}, "
-                               "{\"device\": \"\", \"qdev\": \"/x\\n\"}]" });
+                               "{\"device\": \"\", \"qdev\": \"/x\\n\"}, "
+                               "{\"device\": \"\", \"qdev\": \"/machine/unattached/device[31]\", "
+                               "\"inserted\": {\"file\": \"/b\"}}]" });
     expect_no_error(error);
-    assert_int_equal(parts->lines->len, 6);
+    assert_int_equal(parts->lines->len, 7);
     assert_string_equal(parts->lines->pdata[0], "PCI device 00:04.0 (10ec:8139)");
     assert_string_equal(parts->lines->pdata[3], "drive ide0-hd0 with /a");
-    assert_string_equal(parts->lines->pdata[4], "vcpu 0");
+    assert_string_equal(parts->lines->pdata[4], MONITOR_UNNAMED_DRIVE " with /b");
+    assert_string_equal(parts->lines->pdata[5], "vcpu 0");
     for (guint i = 0; i < parts->lines->len; i++) {
         expect_message(parts->lines->pdata[i]);
     }
@@ -202,7 +205,8 @@ static void test_changes(void **unused)
 {
     g_auto(GStrv) args = g_strsplit(
         "-smp 1,maxcpus=4 -drive file=/a,,b,format=raw,if=ide,index=2,media=cdrom,id=ide-5632 "
-        "-drive if=ide,index=3,media=cdrom,file=/c,id=ide-5696 -m 64",
+        "-drive if=ide,index=3,media=cdrom,file=/c,id=ide-5696 "
+        "-drive if=none,readonly=on,id=ide-832,file=/d,format=raw -m 64",
         " ", -1);
     g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
     MonitorParts parts = { .empty = g_ptr_array_new(), .vcpus = 3 };
@@ -210,11 +214,13 @@ static void test_changes(void **unused)
 
     (void)unused;
     g_ptr_array_add(parts.empty, (gpointer) "ide-5632");
+    g_ptr_array_add(parts.empty, (gpointer) "ide-832"); /* as libxl 4.17 has it */
     update_carry_changes(&args, &parts, notes);
     left = g_strjoinv(" ", args);
     assert_string_equal(left, "-smp 3,maxcpus=4 -drive if=ide,index=2,media=cdrom,id=ide-5632 "
-                              "-drive if=ide,index=3,media=cdrom,file=/c,id=ide-5696 -m 64");
-    assert_int_equal(notes->len, 2);
+                              "-drive if=ide,index=3,media=cdrom,file=/c,id=ide-5696 "
+                              "-drive if=none,readonly=on,id=ide-832 -m 64");
+    assert_int_equal(notes->len, 3);
     for (guint i = 0; i < notes->len; i++) {
         expect_message(notes->pdata[i]);
     }

@@ -425,6 +425,37 @@ static void test_ejected(void **unused)
     world_free(world);
 }
 
+/* The preflight couldn't know; the new QEMU would do the disk's requests twice. */
+static void test_connects(void **unused)
+{
+    FakeWorld *world = world_new();
+    g_autofree char *trouble = NULL, *story = NULL;
+
+    (void)unused;
+    world_connect_disk(world);
+    assert_int_equal(run_updater(world, FALSE), UPDATE_BACK);
+    trouble = world_trouble(world, WORLD_OLD);
+    assert_null(trouble);
+    story = world_story(world);
+    assert_non_null(strstr(story, "meanwhile the guest connected to"));
+    world_free(world);
+}
+
+/* An ejected CD explains one missing drive, not two. */
+static void test_missing_drive(void **unused)
+{
+    FakeWorld *world = world_new();
+    g_autofree char *trouble = NULL;
+
+    (void)unused;
+    world_eject(world);
+    world_add_drive(world);
+    assert_int_equal(run_updater(world, FALSE), UPDATE_BACK);
+    trouble = world_trouble(world, WORLD_OLD);
+    assert_null(trouble);
+    world_free(world);
+}
+
 /* Found before the guest is paused, by a QEMU that serves nobody. */
 static void crash(void (*order)(FakeWorld *world, const char *program), const char *program,
                   const char *said)
@@ -484,7 +515,8 @@ int main(void)
         cmocka_unit_test(test_replaced),      cmocka_unit_test(test_refused),
         cmocka_unit_test(test_old_crashes),   cmocka_unit_test(test_new_crashes),
         cmocka_unit_test(test_ejected),       cmocka_unit_test(test_other_arguments),
-        cmocka_unit_test(test_old_is_broken),
+        cmocka_unit_test(test_old_is_broken), cmocka_unit_test(test_missing_drive),
+        cmocka_unit_test(test_connects),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,27 +99,17 @@ static Process *find_qemu(Update *update, GError **error)
     return ops->process_read(ops->opaque, pid, update->domain->domid, error);
 }
 
-/*
- * These backends keep all their indices in the page that they share with the guest, so a new QEMU
- * can take over a connected guest. A disk's indices begin at 0 when it connects, so requests would
- * be done twice.
- */
-static gboolean is_carried(const char *path)
-{
-    return strstr(path, "/backend/vkbd/") || strstr(path, "/backend/vfb/");
-}
-
 static gboolean look_at_backend(Update *update, const char *path, gpointer data, GError **error)
 {
     g_autofree char *params_node = g_strconcat(path, "/params", NULL);
     g_autofree char *dev_node = g_strconcat(path, "/dev", NULL);
     g_autofree char *dev = NULL, *params = NULL, *shown = NULL;
-    gboolean connected;
+    gboolean tied;
 
-    if (!update_is_connected(update, path, &connected, error)) {
+    if (!update_is_tied(update, path, &tied, error)) {
         return FALSE;
     }
-    if (!connected || is_carried(path)) {
+    if (!tied) {
         return TRUE;
     }
     if (!strstr(path, "/backend/qdisk/")) {
@@ -128,7 +118,7 @@ static gboolean look_at_backend(Update *update, const char *path, gpointer data,
     }
     dev = update_read_node(update, dev_node);
     params = update_read_node(update, params_node);
-    shown = xen_physmap_escape(params ? params : path, -1);
+    shown = xen_physmap_escape(params && *params ? params : path, -1);
     refuse(data,
            "QEMU itself serves the disk %s (%s), and the guest is connected to it; " OTHER_WAYS
            "; a raw file or a block device is served by the kernel",

@@ -148,19 +148,16 @@ static gboolean lose(Update *update, GError **error, const char *what)
 static gboolean begin_backend(Update *update, const char *path, gpointer data, GError **error)
 {
     g_autofree char *node = g_strconcat(path, "/state", NULL);
-    g_autofree char *params_node = g_strconcat(path, "/params", NULL);
-    g_autofree char *state = NULL, *params = NULL;
+    g_autofree char *state = NULL;
+    gboolean empty;
 
     (void)data;
     if (!update_look_node(update, node, &state, error) ||
-        !update_look_node(update, params_node, &params, error)) {
+        !update_is_empty(update, path, &empty, error)) {
         return FALSE;
     }
-    /* As xl cd-eject leaves a drive. QEMU 7.2 wants "TYPE:PATH" and crashes, the old one as well. */
-    if (params && !strchr(params, ':')) {
-        return TRUE;
-    }
-    return (g_strcmp0(state, "2") != 0 && g_strcmp0(state, "4") != 0) ||
+    /* The old QEMU would be asked too, and crash. */
+    return empty || (g_strcmp0(state, "2") != 0 && g_strcmp0(state, "4") != 0) ||
            update_write_node(update, node, "1", error);
 }
 
@@ -209,8 +206,8 @@ static gboolean kill_taker(Update *update, GError **error)
     if (!is_alive(update, &update->taker)) {
         return TRUE;
     }
-    while ((lock = ops->lock(ops->opaque, path)) < 0 && errno == EWOULDBLOCK &&
-           update_now(update) < deadline) {
+    /* Without the lock, it has let the guest run again when the time is over. */
+    while ((lock = ops->lock(ops->opaque, path)) < 0 && update_now(update) < deadline) {
         ops->sleep(ops->opaque, ENDING_POLL_US);
     }
     ended = end(update, &update->taker, error);
@@ -383,13 +380,28 @@ static gboolean should_give_up(gpointer data, GError **error)
     return update_should_stop(data, error);
 }
 
+/* The preflight looked for this too, but the guest may have connected since then. */
+static gboolean refuse_tied(Update *update, const char *path, gpointer data, GError **error)
+{
+    gboolean tied;
+
+    (void)data;
+    return update_is_tied(update, path, &tied, error) &&
+           (!tied ||
+            fail(error, XEN_PHYSMAP_ERROR_INVALID,
+                 "meanwhile the guest connected to %s, which QEMU itself serves; xl save and "
+                 "xl restore, or xl migrate, give it a new QEMU too",
+                 path));
+}
+
 static gboolean pause_guest(Update *update, GError **error)
 {
     update->paused_at = update_now(update);
     update->deadline = update->paused_at + update->timeout_s * G_TIME_SPAN_SECOND;
     return !update_is_disturbed(update, error) &&
            ioreq_quiesce(update->ops, update->domain->domid, update->servers, should_give_up,
-                         update, error);
+                         update, error) &&
+           update_each_backend(update, refuse_tied, NULL, error);
 }
 
 static gboolean let_run(Update *update, GError **error)

@@ -128,6 +128,29 @@ gboolean update_is_connected(const Update *update, const char *backend, gboolean
     return TRUE;
 }
 
+/*
+ * A keyboard and a framebuffer keep all their indices in the page that they share with the guest. A
+ * disk's begin at 0 when it connects, so requests would be done twice.
+ */
+gboolean update_is_tied(const Update *update, const char *backend, gboolean *tied, GError **error)
+{
+    *tied = FALSE;
+    return strstr(backend, "/backend/vkbd/") || strstr(backend, "/backend/vfb/") ||
+           update_is_connected(update, backend, tied, error);
+}
+
+gboolean update_is_empty(const Update *update, const char *backend, gboolean *empty, GError **error)
+{
+    g_autofree char *node = g_strconcat(backend, "/params", NULL);
+    g_autofree char *params = NULL;
+
+    if (!update_look_node(update, node, &params, error)) {
+        return FALSE;
+    }
+    *empty = params && !strchr(params, ':');
+    return TRUE;
+}
+
 /* The frontend of a console says who serves it: QEMU ("ioemu") or xenconsoled. */
 static gboolean is_qemus(const Update *update, const char *path, gboolean *ours, GError **error)
 {

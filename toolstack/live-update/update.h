@@ -195,6 +195,16 @@ gboolean update_is_disturbed(const Update *update, GError **error);
 gboolean update_is_connected(const Update *update, const char *backend, gboolean *connected,
                              GError **error);
 
+/* Whether the guest is connected to a backend that a new QEMU can't take over from there. */
+gboolean update_is_tied(const Update *update, const char *backend, gboolean *tied, GError **error);
+
+/*
+ * Whether a backend is that of a drive with nothing in it, as xl cd-eject leaves it. No new QEMU can
+ * have it: 7.2 wants "TYPE:PATH" as its params, and crashes without.
+ */
+gboolean update_is_empty(const Update *update, const char *backend, gboolean *empty,
+                         GError **error);
+
 /*
  * The new program's machine type for the old program's `type`: the same, or what `type` is an alias
  * of. The arguments are what each prints for "-machine help". Free with g_free.

@@ -212,17 +212,19 @@ static void add_pci_bus(MonitorParts *parts, JsonNode *bus)
     each_element(parts, member_in(bus, "devices"), add_pci_device);
 }
 
-/* A device whose drive has no name is shown by its path. xl makes no such device. */
+/*
+ * A device whose drive has no name is shown by its path, if that has no number that depends on the order
+ * in which the devices were made.
+ */
 static void add_drive(MonitorParts *parts, JsonNode *drive)
 {
     const char *name = string_in(drive, "device");
     const char *device = string_in(drive, "qdev");
     const char *file = string_in(member_in(drive, "inserted"), "file");
+    gboolean has_path = device && !g_str_has_prefix(device, "/machine/unattached/");
+    g_autofree char *named = g_strconcat("drive ", name && *name ? name : device, NULL);
 
-    add_line(parts, name, "drive %s with %s",
-             name && *name ? name
-             : device      ? device
-                           : "",
+    add_line(parts, name, "%s with %s", (name && *name) || has_path ? named : MONITOR_UNNAMED_DRIVE,
              file ? file : "nothing in it");
     if (name && *name && !file) {
         g_ptr_array_add(parts->empty, g_strdup(name));

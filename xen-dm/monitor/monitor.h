@@ -35,6 +35,9 @@ typedef struct MonitorParts {
     guint vcpus;
 } MonitorParts;
 
+/* What a line begins with whose drive has no name, as those for paravirtual drivers. */
+#define MONITOR_UNNAMED_DRIVE "drive without a name"
+
 MonitorParts *monitor_parts(QmpClient *qmp, GError **error);
 
 /* NULL is allowed. */
