@@ -7,13 +7,12 @@
 
 #include <xen-physmap/compare.h>
 
+#include "number.h"
 #include "record-file.h"
 #include "domain.h"
 #include "input.h"
 #include "record-text.h"
 #include "verb.h"
-
-#define HEX "0x%" G_GINT64_MODIFIER "x"
 
 /* The records of a file, or of a running domain if there is no such file. */
 static XenPhysmapTable *read_side(const char *side, GError **error)

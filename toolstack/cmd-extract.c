@@ -17,7 +17,6 @@
 #include "record-text.h"
 #include "verb.h"
 
-#define HEX "0x%" G_GINT64_MODIFIER "x"
 #define PAGE XEN_PHYSMAP_PAGE_SIZE
 
 /* The limit for all blocks together. One bit per page is kept in memory. */

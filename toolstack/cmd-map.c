@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "number.h"
 #include "savefile.h"
 #include "domain.h"
 #include "input.h"
@@ -15,8 +16,6 @@
 #include "picture.h"
 #include "record-text.h"
 #include "verb.h"
-
-#define HEX "0x%" G_GINT64_MODIFIER "x"
 
 /* The limit for the ranges of RAM that are kept. */
 #define RANGES_MAX 65536

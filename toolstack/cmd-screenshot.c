@@ -7,6 +7,7 @@
 
 #include <xen-physmap/guest.h>
 
+#include "number.h"
 #include "savefile.h"
 #include "domain.h"
 #include "input.h"
@@ -15,7 +16,6 @@
 #include "screen.h"
 #include "verb.h"
 
-#define HEX "0x%" G_GINT64_MODIFIER "x"
 #define PAGE XEN_PHYSMAP_PAGE_SIZE
 
 typedef struct Shot {

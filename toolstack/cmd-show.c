@@ -5,13 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "number.h"
 #include "savefile.h"
 #include "emulator-data.h"
 #include "input.h"
 #include "record-text.h"
 #include "verb.h"
-
-#define HEX "0x%" G_GINT64_MODIFIER "x"
 
 static void print_carrier(const Carrier *carrier, gboolean all)
 {

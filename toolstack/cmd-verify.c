@@ -4,11 +4,10 @@
 #include <unistd.h>
 
 #include "input.h"
+#include "number.h"
 #include "record-text.h"
 #include "verb.h"
 #include "verify.h"
-
-#define HEX "0x%" G_GINT64_MODIFIER "x"
 
 /* For the manual. */
 static char *rule_name(const VerifyRule *rule)

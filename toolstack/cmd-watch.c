@@ -13,10 +13,9 @@
 #include <xenstore.h>
 
 #include "domain.h"
+#include "number.h"
 #include "record-text.h"
 #include "verb.h"
-
-#define HEX "0x%" G_GINT64_MODIFIER "x"
 
 /*
  * An old QEMU writes the nodes of a record one after the other. A record that is still incomplete

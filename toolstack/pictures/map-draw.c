@@ -4,9 +4,8 @@
 
 #include "canvas.h"
 #include "map.h"
+#include "number.h"
 #include "record-text.h"
-
-#define HEX "0x%" G_GINT64_MODIFIER "x"
 
 #define MARGIN 24
 #define HEAD 72 /* the title and the columns' headings */

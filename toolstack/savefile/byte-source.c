@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HEX "0x%" G_GINT64_MODIFIER "x"
+#include "number.h"
 
 /* The size of a read when bytes are skipped without splice. */
 #define CHUNK (256 * 1024)

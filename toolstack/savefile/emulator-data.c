@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "number.h"
 
-#define HEX "0x%" G_GINT64_MODIFIER "x"
 #define HEAD 8
 #define PREFIX "physmap/"
 

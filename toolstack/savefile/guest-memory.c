@@ -8,7 +8,8 @@
 
 #include <xen-physmap/record.h>
 
-#define HEX "0x%" G_GINT64_MODIFIER "x"
+#include "number.h"
+
 #define PAGE XEN_PHYSMAP_PAGE_SIZE
 
 /* A page without neighbours takes one; so many take about 400 MiB. */

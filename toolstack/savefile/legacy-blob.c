@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "number.h"
 
-#define HEX "0x%" G_GINT64_MODIFIER "x"
 #define VERSION 1
 #define HEAD 8
 #define ENTRY 28 /* three u64 and the length of the name */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Sizes and addresses as people type them. */
+/* Sizes and addresses as people type them, and as messages have them. */
 #ifndef XEN_PHYSMAP_NUMBER_H
 #define XEN_PHYSMAP_NUMBER_H
 
 #include <glib.h>
+
+/* The format of an address in messages. */
+#define HEX "0x%" G_GINT64_MODIFIER "x"
 
 /* What is accepted, for messages. */
 #define NUMBER_FORMS "0x and hexadecimal, decimal, or with K, M, G or T at the end"

@@ -43,37 +43,37 @@ static void free_record(gpointer data)
 
 RawRecords *raw_records_new(void)
 {
-    RawRecords *loose = g_new0(RawRecords, 1);
+    RawRecords *raw = g_new0(RawRecords, 1);
 
-    loose->records = g_ptr_array_new_with_free_func(free_record);
-    loose->by_offset = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    loose->others = g_ptr_array_new_with_free_func(g_free);
-    return loose;
+    raw->records = g_ptr_array_new_with_free_func(free_record);
+    raw->by_offset = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    raw->others = g_ptr_array_new_with_free_func(g_free);
+    return raw;
 }
 
-void raw_records_free(RawRecords *loose)
+void raw_records_free(RawRecords *raw)
 {
-    if (loose) {
-        g_ptr_array_unref(loose->records);
-        g_hash_table_unref(loose->by_offset);
-        g_ptr_array_unref(loose->others);
-        g_free(loose);
+    if (raw) {
+        g_ptr_array_unref(raw->records);
+        g_hash_table_unref(raw->by_offset);
+        g_ptr_array_unref(raw->others);
+        g_free(raw);
     }
 }
 
 /* The record with this offset; created when there is none. */
-static RawRecord *get_record(RawRecords *loose, const char *offset, gsize length)
+static RawRecord *get_record(RawRecords *raw, const char *offset, gsize length)
 {
     g_autofree char *key = g_strndup(offset, length);
-    RawRecord *record = g_hash_table_lookup(loose->by_offset, key);
+    RawRecord *record = g_hash_table_lookup(raw->by_offset, key);
 
     if (!record) {
         record = g_new0(RawRecord, 1);
         record->offset = g_strdup(key);
         record->nodes = g_array_new(FALSE, FALSE, sizeof(Node));
         g_array_set_clear_func(record->nodes, clear_node);
-        g_ptr_array_add(loose->records, record);
-        g_hash_table_insert(loose->by_offset, g_steal_pointer(&key), record);
+        g_ptr_array_add(raw->records, record);
+        g_hash_table_insert(raw->by_offset, g_steal_pointer(&key), record);
     }
     return record;
 }
@@ -87,29 +87,29 @@ static void add_node(RawRecord *record, const char *name, const char *value)
 
 gboolean raw_records_add(const char *key, const char *value, gpointer data, GError **error)
 {
-    RawRecords *loose = data;
+    RawRecords *raw = data;
     const char *offset = key + strlen(PREFIX);
     gsize length;
 
     (void)error;
     if (g_str_has_prefix(key, PREFIX)) {
         length = strcspn(offset, "/");
-        add_node(get_record(loose, offset, length), offset + length, value);
+        add_node(get_record(raw, offset, length), offset + length, value);
     } else {
-        g_ptr_array_add(loose->others, g_strdup(key));
-        g_ptr_array_add(loose->others, g_strdup(value));
+        g_ptr_array_add(raw->others, g_strdup(key));
+        g_ptr_array_add(raw->others, g_strdup(value));
     }
     return TRUE;
 }
 
-void raw_records_replace(RawRecords *loose, const XenPhysmapTable *table)
+void raw_records_replace(RawRecords *raw, const XenPhysmapTable *table)
 {
     const XenPhysmapRecord *record;
 
-    g_ptr_array_set_size(loose->records, 0);
-    g_hash_table_remove_all(loose->by_offset);
+    g_ptr_array_set_size(raw->records, 0);
+    g_hash_table_remove_all(raw->by_offset);
     for (guint i = 0; (record = xen_physmap_table_get(table, i)); i++) {
-        xen_physmap_keys_foreach(record, raw_records_add, loose, NULL);
+        xen_physmap_keys_foreach(record, raw_records_add, raw, NULL);
     }
 }
 
@@ -127,21 +127,21 @@ static gboolean add_keys(XenPhysmapKeys *keys, const RawRecord *record, GError *
     return TRUE;
 }
 
-XenPhysmapTable *raw_records_table(const RawRecords *loose, GError **error)
+XenPhysmapTable *raw_records_table(const RawRecords *raw, GError **error)
 {
     g_autoptr(XenPhysmapKeys) keys = xen_physmap_keys_new();
 
-    for (guint i = 0; i < loose->records->len; i++) {
-        if (!add_keys(keys, loose->records->pdata[i], error)) {
+    for (guint i = 0; i < raw->records->len; i++) {
+        if (!add_keys(keys, raw->records->pdata[i], error)) {
             return NULL;
         }
     }
     return xen_physmap_keys_table(keys, error);
 }
 
-GPtrArray *raw_records_others(const RawRecords *loose)
+GPtrArray *raw_records_others(const RawRecords *raw)
 {
-    return loose->others;
+    return raw->others;
 }
 
 /* How well the record's offset matches what follows the "@": 2 exactly, 1 as a number. */
@@ -177,14 +177,14 @@ static guint fit_name(const RawRecord *record, const char *block)
 
 /* Finds the record for a block. *record is NULL when there is none. FALSE when there are
  * several. */
-static gboolean find(const RawRecords *loose, const char *block, RawRecord **record, GError **error)
+static gboolean find(const RawRecords *raw, const char *block, RawRecord **record, GError **error)
 {
     g_autofree char *shown = NULL, *offset = NULL;
     guint best = 0, n = 0;
 
     *record = NULL;
-    for (guint i = 0; i < loose->records->len; i++) {
-        RawRecord *candidate = loose->records->pdata[i];
+    for (guint i = 0; i < raw->records->len; i++) {
+        RawRecord *candidate = raw->records->pdata[i];
         guint fits = *block == '@' ? fit_offset(candidate, block + 1) : fit_name(candidate, block);
 
         if (fits > best) {
@@ -219,30 +219,30 @@ static gboolean drop_nodes(RawRecord *record, const char *name)
     return record->nodes->len < before;
 }
 
-gboolean raw_records_remove(RawRecords *loose, const char *block, gboolean *found, GError **error)
+gboolean raw_records_remove(RawRecords *raw, const char *block, gboolean *found, GError **error)
 {
     const char *node = *block == '@' ? strchr(block, '/') : NULL;
     g_autofree char *name = node ? g_strndup(block, node - block) : g_strdup(block);
     RawRecord *record;
 
-    if (!find(loose, name, &record, error)) {
+    if (!find(raw, name, &record, error)) {
         return FALSE;
     }
     if (record && node) {
         *found |= drop_nodes(record, node);
     } else if (record) {
-        *found = g_ptr_array_remove(loose->records, record);
+        *found = g_ptr_array_remove(raw->records, record);
     }
     return TRUE;
 }
 
-gboolean raw_records_set(RawRecords *loose, const char *block, const char *field, const char *value,
+gboolean raw_records_set(RawRecords *raw, const char *block, const char *field, const char *value,
                          gboolean *found, GError **error)
 {
     g_autofree char *name = g_strconcat("/", field, NULL);
     RawRecord *record;
 
-    if (!find(loose, block, &record, error)) {
+    if (!find(raw, block, &record, error)) {
         return FALSE;
     }
     if (!record) {

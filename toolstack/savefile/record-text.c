@@ -6,10 +6,9 @@
 
 #include "fail.h"
 #include "json-limits.h"
+#include "number.h"
 
 #define invalid_json(error, ...) invalid(error, "JSON: " __VA_ARGS__)
-
-#define HEX "0x%" G_GINT64_MODIFIER "x"
 
 char *record_text_size(guint64 size)
 {

@@ -9,8 +9,6 @@
 #include "legacy-blob.h"
 #include "number.h"
 
-#define HEX "0x%" G_GINT64_MODIFIER "x"
-
 /* A guest has one device model or a few. So many of its records in one state are forged. */
 #define CARRIERS_MAX 256
 

@@ -6,9 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HEX "0x%" G_GINT64_MODIFIER "x"
-
-/* Offsets in messages and elsewhere are from the input's first byte. */
+#include "number.h"
 
 static const char *end_name(const StreamItem *item)
 {

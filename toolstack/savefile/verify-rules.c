@@ -5,10 +5,9 @@
 #include "bytes.h"
 #include "config-devices.h"
 #include "emulator-data.h"
+#include "number.h"
 #include "record-text.h"
 #include "verify.h"
-
-#define HEX "0x%" G_GINT64_MODIFIER "x"
 
 /* --- any item --- */
 

@@ -6,8 +6,6 @@
 
 #include "internal.h"
 
-#define HEX "0x%" G_GINT64_MODIFIER "x"
-
 /* The device model's blocks, in the guest or absent. */
 typedef struct Blocks {
     const XenPhysmapTable *actual, *absent;

@@ -9,8 +9,6 @@
 
 #include "internal.h"
 
-#define HEX "0x%" G_GINT64_MODIFIER "x"
-
 /* The lowest start of the PCI hole. Memory that reaches it goes on above 4 GiB. */
 #define HOLE G_GUINT64_CONSTANT(0x80000000)
 

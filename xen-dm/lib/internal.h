@@ -9,6 +9,9 @@
 #include <xen-physmap/record.h>
 #include <xen-physmap/table.h>
 
+/* The format of an address in messages. */
+#define HEX "0x%" G_GINT64_MODIFIER "x"
+
 /* Sets an error for a failed call to Xen: the message, then the cause and what to do. */
 void xen_physmap_set_errno(GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
