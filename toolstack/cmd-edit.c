@@ -599,6 +599,41 @@ static void orders_clear(Orders *orders)
     g_strfreev(orders->config.settings);
 }
 
+/* Reads the files that the options name, and checks the edits. The exit code; 0 if all is well. */
+static int prepare(Orders *orders, const char *import, const char *config, const char *mac)
+{
+    g_autoptr(GError) error = NULL;
+
+    if ((import && !(orders->import = record_file_load(import, RECORD_FORM_UNKNOWN, &error))) ||
+        (config && !(orders->config.text = load_config(config, &error)))) {
+        return verb_fail(g_steal_pointer(&error));
+    }
+    orders->config.new_macs = mac != NULL;
+    if (!check_mac(mac, &error) || !check_orders(orders, &error) ||
+        !config_orders_prepare(&orders->config, &error)) {
+        return verb_misused(g_steal_pointer(&error));
+    }
+    return EXIT_FINE;
+}
+
+/* Copies the input with the edits. The exit code. */
+static int edit(const char *input, const char *output, Orders *orders)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *shown = xen_physmap_escape(input, -1);
+    int in = input_open(input, &error);
+    gboolean ok = in >= 0 && edit_file(in, output, orders, &error);
+
+    if (in >= 0) {
+        close(in);
+    }
+    if (!ok) {
+        g_prefix_error(&error, "%s: ", shown);
+        return verb_fail(g_steal_pointer(&error));
+    }
+    return EXIT_FINE;
+}
+
 int verb_edit(int argc, char **argv)
 {
     g_auto(GStrv) removals = NULL, renames = NULL, settings = NULL;
@@ -631,9 +666,7 @@ int verb_edit(int argc, char **argv)
           "change any value of the configuration", "PATH=VALUE" },
         { 0 },
     };
-    g_autoptr(GError) error = NULL;
-    gboolean ok;
-    int in;
+    int end;
 
     if (!verb_options(
             &argc, &argv, entries, "IN|- OUT|-",
@@ -659,30 +692,12 @@ int verb_edit(int argc, char **argv)
     orders.removals = removals;
     orders.renames = renames;
     orders.settings = settings;
-    ok = (!import || (orders.import = record_file_load(import, RECORD_FORM_UNKNOWN, &error))) &&
-         (!config || (orders.config.text = load_config(config, &error)));
-    if (!ok) {
-        orders_clear(&orders);
-        return verb_fail(g_steal_pointer(&error));
-    }
-    orders.config.new_macs = mac != NULL;
-    if (!check_mac(mac, &error) || !check_orders(&orders, &error) ||
-        !config_orders_prepare(&orders.config, &error)) {
-        orders_clear(&orders);
-        return verb_misused(g_steal_pointer(&error));
-    }
-    signal(SIGPIPE, SIG_IGN); /* a reader that went away is said, and not died of */
-    in = input_open(argv[1], &error);
-    ok = in >= 0 && edit_file(in, argv[2], &orders, &error);
-    if (in >= 0) {
-        close(in);
+    end = prepare(&orders, import, config, mac);
+    if (end == EXIT_FINE) {
+        /* A reader that is gone is an error, not a signal. */
+        signal(SIGPIPE, SIG_IGN);
+        end = edit(argv[1], argv[2], &orders);
     }
     orders_clear(&orders);
-    if (!ok) {
-        g_autofree char *shown = xen_physmap_escape(argv[1], -1);
-
-        g_prefix_error(&error, "%s: ", shown);
-        return verb_fail(g_steal_pointer(&error));
-    }
-    return EXIT_FINE;
+    return end;
 }

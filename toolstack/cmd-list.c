@@ -42,13 +42,10 @@ static void add_qemu(XenPhysmapOps *ops, const Domain *domain, JsonObject *objec
     }
 }
 
-/* Prints the domains that can be read, and an error for each of the others. */
-static int list(XenPhysmapOps *ops, GPtrArray *domains, gboolean one, gboolean json)
+/* The records of each domain. Those that can't be read are reported, and removed from `domains`. */
+static GPtrArray *read_all(XenPhysmapOps *ops, GPtrArray *domains, int *end)
 {
-    g_autoptr(GPtrArray) tables =
-        g_ptr_array_new_with_free_func((GDestroyNotify)xen_physmap_table_free);
-    g_autoptr(JsonArray) array = json_array_new();
-    int end = EXIT_FINE;
+    GPtrArray *tables = g_ptr_array_new_with_free_func((GDestroyNotify)xen_physmap_table_free);
 
     for (guint i = 0; i < domains->len;) {
         GError *error = NULL;
@@ -60,10 +57,20 @@ static int list(XenPhysmapOps *ops, GPtrArray *domains, gboolean one, gboolean j
         } else {
             int failed = verb_fail(error);
 
-            end = MAX(end, failed);
+            *end = MAX(*end, failed);
             g_ptr_array_remove_index(domains, i);
         }
     }
+    return tables;
+}
+
+/* Prints the domains that can be read, and an error for each of the others. */
+static int list(XenPhysmapOps *ops, GPtrArray *domains, gboolean one, gboolean json)
+{
+    int end = EXIT_FINE;
+    g_autoptr(GPtrArray) tables = read_all(ops, domains, &end);
+    g_autoptr(JsonArray) array = json_array_new();
+
     if (one && end != EXIT_FINE) {
         return end;
     }

@@ -177,6 +177,19 @@ static Domain *look_up(const Watch *watch, guint32 domid, GError **error)
     return known || is_wanted(watch, domain) ? g_steal_pointer(&domain) : NULL;
 }
 
+/* A domain's records can't be read. They may be half written: after a while they are reported. */
+static void doubt_records(Watch *watch, const Domain *domain, const GError *problem)
+{
+    gpointer domid = GUINT_TO_POINTER(domain->domid);
+
+    if (!watch->out_of_patience) {
+        g_hash_table_add(watch->doubtful, domid);
+    } else if (g_hash_table_remove(watch->doubtful, domid)) {
+        fprintf(stderr, "%s: domain %u (%s): %s\n", g_get_prgname(), domain->domid, domain->name,
+                problem->message);
+    }
+}
+
 /* Prints what has changed in a domain since the last look. */
 static gboolean look(Watch *watch, guint32 domid, GError **error)
 {
@@ -199,12 +212,7 @@ static gboolean look(Watch *watch, guint32 domid, GError **error)
     }
     table = domain_records(watch->ops, domain, &problem);
     if (!table && g_error_matches(problem, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID)) {
-        if (!watch->out_of_patience) {
-            g_hash_table_add(watch->doubtful, GUINT_TO_POINTER(domid));
-        } else if (g_hash_table_remove(watch->doubtful, GUINT_TO_POINTER(domid))) {
-            fprintf(stderr, "%s: domain %u (%s): %s\n", g_get_prgname(), domid, domain->name,
-                    problem->message);
-        }
+        doubt_records(watch, domain, problem);
         if (followed) {
             return TRUE;
         }

@@ -81,10 +81,28 @@ static const char *split_key(const char *key, gsize length, guint64 *phys_offset
     return "the node is none of start_addr, size, name";
 }
 
+/* What is wrong with the value of such a node; NULL when it is good. *number becomes its number. */
+static char *check_value(Leaf leaf, const char *value, gsize length, guint64 *number)
+{
+    g_autofree char *shown = NULL;
+
+    if (leaf == NAME) {
+        return length > XEN_PHYSMAP_NAME_MAX ? g_strdup("the name is longer than 255 bytes")
+               : memchr(value, '\0', length) ? g_strdup("the name has a NUL in it")
+                                             : NULL;
+    }
+    if (xen_physmap_parse_hex(value, length, number)) {
+        return NULL;
+    }
+    shown = xen_physmap_escape(value, length);
+    return g_strdup_printf("'%s' is not a number of 1 to 16 lower-case hexadecimal digits", shown);
+}
+
 gboolean xen_physmap_keys_add(XenPhysmapKeys *keys, const char *key, gsize key_length,
                               const char *value, gsize value_length, GError **error)
 {
     guint64 phys_offset, number = 0;
+    g_autofree char *problem = NULL;
     Leaf leaf;
     const char *reason = split_key(key, key_length, &phys_offset, &leaf);
     Partial *partial;
@@ -96,19 +114,9 @@ gboolean xen_physmap_keys_add(XenPhysmapKeys *keys, const char *key, gsize key_l
     if (partial && partial->seen[leaf]) {
         return invalid(error, key, key_length, "the key occurs twice");
     }
-    if (leaf == NAME) {
-        if (value_length > XEN_PHYSMAP_NAME_MAX) {
-            return invalid(error, key, key_length, "the name is longer than 255 bytes");
-        }
-        if (memchr(value, '\0', value_length)) {
-            return invalid(error, key, key_length, "the name has a NUL in it");
-        }
-    } else if (!xen_physmap_parse_hex(value, value_length, &number)) {
-        g_autofree char *shown = xen_physmap_escape(value, value_length);
-        g_autofree char *text =
-            g_strdup_printf("'%s' is not a number of 1 to 16 lower-case hexadecimal digits", shown);
-
-        return invalid(error, key, key_length, text);
+    problem = check_value(leaf, value, value_length, &number);
+    if (problem) {
+        return invalid(error, key, key_length, problem);
     }
     if (!partial) {
         if (g_tree_nnodes(keys->partials) >= XEN_PHYSMAP_TABLE_MAX) {
