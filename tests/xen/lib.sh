@@ -2,8 +2,14 @@
 # What scenarios use, in dom0: results in TAP on descriptor 3, guests and their configs.
 
 # The log also has the time, in seconds since boot.
-ok() { echo "ok $*" >&3; echo "$(cut -d' ' -f1 /proc/uptime) ok $*"; }
-not_ok() { echo "not ok $*" >&3; echo "$(cut -d' ' -f1 /proc/uptime) not ok $*"; }
+result() {
+    local uptime rest
+    echo "$*" >&3
+    read -r uptime rest </proc/uptime
+    echo "$uptime $*"
+}
+ok() { result ok "$@"; }
+not_ok() { result not ok "$@"; }
 diag() { sed 's/^/# /' >&3; }
 skip() { echo "ok $1 # SKIP $2" >&3; }
 
@@ -231,7 +237,7 @@ remains() {
 clean_up() {
     local id left
     for id in $(xl list | awk 'NR > 2 { print $2 }'); do xl destroy "$id"; done
-    wait_for 5 eval '[ -z "$(remains)" ]' || true
+    wait_for 20 eval '[ -z "$(remains)" ]' || true
     left=$(remains)
     if [ -n "$left" ]; then
         not_ok "leaves nothing behind"

@@ -25,7 +25,7 @@ pid=$(xenstore-read "/local/domain/$(domid g1)/image/device-model-pid")
 is "the new QEMU isn't root either" "$(sed -n 's/^Uid:\t\([0-9]*\)\t.*/\1/p' "/proc/$pid/status")" 1000
 qmp g1 '{"execute":"device_add","arguments":{"driver":"e1000","id":"card8","addr":"8"}}' >/dev/null
 recorded() { physmap g1 | grep -q 0000:00:08.0/e1000.rom; }
-check "what comes later is recorded too" wait_for 30 recorded
+check "what comes later is recorded too" wait_for 60 recorded
 check "check agrees" xen-physmap check g1
 xl destroy g1
 

@@ -22,7 +22,7 @@ accepted() {   # CASE CONFIG SAVEFILE TEXT...
     local name=$1 config=$2 file=$3 text log
     shift 3
     check "$name: xl restore" restore "$config" "$file"
-    check "$name: the guest runs" wait_for 30 says g1 "[A-Z]"
+    check "$name: the guest runs" wait_for 60 says g1 "[A-Z]"
     log=$(qemu_log g1)
     for text; do has "$name: the log says '$text'" "$log" "$text"; done
 }

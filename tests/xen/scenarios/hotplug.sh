@@ -11,12 +11,12 @@ not_recorded() { ! recorded; }
 
 answer=$(qmp g1 '{"execute":"device_add","arguments":{"driver":"e1000","id":"card8","addr":"8"}}')
 is "plugged in" "$answer" '{"return": {}}'
-check "recorded" wait_for 30 recorded
+check "recorded" wait_for 60 recorded
 check "check agrees" xen-physmap check g1
 check "xl save" xl save -c g1 /tmp/g1.save
 has "the savefile has it" "$(xen-physmap show /tmp/g1.save)" "$card"
 answer=$(qmp g1 '{"execute":"device_del","arguments":{"id":"card8"}}')
 is "unplugged" "$answer" '{"return": {}}'
-check "not recorded any more" wait_for 30 not_recorded
+check "not recorded any more" wait_for 60 not_recorded
 is "the other records stay" "$(records)" "$before"
 check "check agrees again" xen-physmap check g1

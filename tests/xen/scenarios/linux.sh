@@ -9,8 +9,8 @@ check "it ticks" wait_for 60 says l "tick 2"
 for device in vkbd-0 vbd-51712 vif-0; do
     check "it has connected $device" says l "$device state Connected"
 done
-check "its disk keeps what it writes" wait_for 30 says l "disk same"
-check "its network answers" wait_for 30 says l "net answers"
+check "its disk keeps what it writes" wait_for 60 says l "disk same"
+check "its network answers" wait_for 60 says l "net answers"
 has "its framebuffer is recorded" "$(physmap l)" 'vga.vram"'
 is "the card that it unplugged isn't" "$(physmap l | grep rtl8139)" ""
 has "but the pages that the card left" "$(physmap l)" '"unplugged"'

@@ -36,10 +36,10 @@ check "map of a savefile" xen-physmap map --svg /tmp/map.svg --png /tmp/map.png 
 cp /tmp/live.png /tmp/mode.png /tmp/map.png /out/
 
 check "xl restore" xl restore /tmp/g1.cfg /tmp/g1.save
-check "watch saw the second life" wait_for 20 eval \
+check "watch saw the second life" wait_for 60 eval \
     '[ $(grep -c "\"event\":\"appeared\",\"record\":{\"name\":\"0000:00:03.0/vga.vram\"" /out/watch.json) = 2 ]'
 check "xl destroy" xl destroy g1
-check "watch saw it go" wait_for 20 eval \
+check "watch saw it go" wait_for 60 eval \
     '[ $(grep -c "\"event\":\"gone\",\"record\":{\"name\":\"0000:00:03.0/vga.vram\"" /out/watch.json) = 2 ]'
 check "watch saw the relocation" grep -q \
     '"event":"moved",.*vga.vram.*"from_hex":"0x2000000",.*"to_hex":"0xf1000000"' \

@@ -17,6 +17,6 @@ check "QEMU has moved the framebuffer" eval 'qmp g1 "{\"execute\":\"human-monito
     {\"command-line\":\"info mtree -f\"}}" | grep -q "00000000f0000000.*vga.vram"'
 kill -CONT "$pid"
 agrees() { xen-physmap check g1 && physmap g1 | grep -q 'start_addr = "f0000000"'; }
-check "the framebuffer is recorded right afterwards" wait_for 30 agrees
+check "the framebuffer is recorded right afterwards" wait_for 60 agrees
 has "and the card" "$(physmap g1)" 0000:00:08.0/e1000.rom
 is "QEMU's log has no complaint" "$(qemu_log g1 | grep xen-physmap)" ""

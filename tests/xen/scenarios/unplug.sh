@@ -9,14 +9,14 @@ unplugs() {   # NAME: what was there, with the cards gone
     is "$1: no card is recorded" "$(physmap u | grep e1000)" ""
 }
 
-rounds="1 2 3 4 5"
-[ -z "$QUICK" ] || rounds="1 2"
-for slots in 6 "6 7 8 9"; do
+rounds="1 2 3 4 5" few=6
+[ -z "$QUICK" ] || rounds=1 few=
+for slots in $few "6 7 8 9"; do
     n=$(echo "$slots" | wc -w)
     guest_config /tmp/u.cfg u unplug "$(cards $slots)"
     check "$n unplugged: xl create" xl create /tmp/u.cfg
     check "$n unplugged: the guest draws" wait_for 120 says u "picture drawn"
-    check "$n unplugged: the records go" wait_for 10 eval '! physmap u | grep -q e1000'
+    check "$n unplugged: the records go" wait_for 60 eval '! physmap u | grep -q e1000'
     unplugs "$n unplugged"
     for i in $rounds; do
         check "$n unplugged: xl save $i" xl save u /tmp/u.save
@@ -36,7 +36,7 @@ done
 guest_config /tmp/u.cfg u unplug "$(cards 6)"
 check "stale: xl create" xl create /tmp/u.cfg
 check "stale: the guest draws" wait_for 120 says u "picture drawn"
-check "stale: the records go" wait_for 10 eval '! physmap u | grep -q e1000'
+check "stale: the records go" wait_for 60 eval '! physmap u | grep -q e1000'
 check "stale: xl save" xl save u /tmp/u.save
 has "stale: the pages are in the savefile" \
     "$(xen-physmap extract --at 0x3040000,0x40000 /tmp/u.save /tmp/rom)" "256 KiB"

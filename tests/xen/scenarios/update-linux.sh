@@ -9,7 +9,7 @@ more() { [ "$(lines "$1")" -gt "$2" ]; }
 linux_config /tmp/l.cfg l
 check "xl create" xl create /tmp/l.cfg
 check "linux is up" wait_for 300 says l "linux up"
-check "it has connected its keyboard" wait_for 30 says l "vkbd-0 state Connected"
+check "it has connected its keyboard" wait_for 60 says l "vkbd-0 state Connected"
 check "its network answers" wait_for 60 says l "net answers"
 is "QEMU has it connected" "$(vkbd)" 4
 
@@ -25,7 +25,7 @@ for i in $rounds; do
     check "update $i: the guest goes on" grows l
     check "update $i: its disk keeps what it writes" wait_for 60 more "disk same" "$disk"
     check "update $i: its network answers" wait_for 60 more "net answers" "$net"
-    check "update $i: the new QEMU has its keyboard connected" wait_for 10 eval '[ "$(vkbd)" = 4 ]'
+    check "update $i: the new QEMU has its keyboard connected" wait_for 60 eval '[ "$(vkbd)" = 4 ]'
     is "update $i: the card isn't back" "$(physmap l | grep 'rtl8139.rom"')" ""
     check "update $i: check agrees" xen-physmap check l
 done

@@ -44,12 +44,12 @@ check "xl create with an interface" xl create /tmp/g2.cfg
 check "its guest draws" wait_for 120 says g2 "picture drawn"
 interface=$(cat /sys/class/net/tap-g2/ifindex)
 port=$(xenstore-read "/local/domain/$(domid g2)/console/vnc-port")
-check "its VNC server greets" greets "$port"
+check "its VNC server greets" wait_for 60 greets "$port"
 for update in 1 2; do
     check "update $update with an interface" xen-physmap update-dm g2
     check "update $update: the guest goes on" grows g2
     is "update $update: the interface is the same one" "$(cat /sys/class/net/tap-g2/ifindex)" "$interface"
     is "update $update: the VNC port is the same one" \
         "$(xenstore-read "/local/domain/$(domid g2)/console/vnc-port")" "$port"
-    check "update $update: the VNC server greets" wait_for 10 greets "$port"
+    check "update $update: the VNC server greets" wait_for 60 greets "$port"
 done
