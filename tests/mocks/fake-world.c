@@ -20,7 +20,7 @@
 #define STANDBY_LOCK 4
 #define STANDBY_LOCK_1 UPDATE_FOLDER "/1/pausing"
 #define BACKEND "/local/domain/0/backend/vkbd/1/0/state"
-#define BACKEND_ID "/local/domain/0/backend/vkbd/1/0/frontend-id"
+#define BACKEND_STATUS "/local/domain/0/backend/vkbd/1/0/hotplug-status"
 #define FRONTEND "/local/domain/1/device/vkbd/0"
 #define DM_STATE "/local/domain/0/device-model/1/state"
 #define DM_PID "/local/domain/1/image/device-model-pid"
@@ -49,6 +49,7 @@ typedef struct Qemu {
     char *program;
     Phase phase;
     gboolean alive, hangs, reaped;
+    gboolean has_keyboard;
     gboolean safe;     /* it has WORLD_SAFE_ARG */
     gboolean compared; /* its devices with those that the guest has now */
     gboolean held;     /* the updater that started it has its end of the socket */
@@ -85,7 +86,6 @@ struct FakeWorld {
     guint drives;        /* of the old QEMU, for paravirtual drivers; a new one doesn't have them */
     const char *crashes; /* this program, when it saves the devices' state */
     const char *broken;  /* this program, while it is set up */
-    gboolean poked;      /* QEMU's watch of the backend fires when it looks */
     guint locks;
     int pauses;
     guint generation; /* of the guest's devices: they change while it runs */
@@ -263,19 +263,22 @@ static void set_socket(FakeWorld *world, guint number, const char *path)
     g_hash_table_replace(world->sockets, g_strdup(path), GUINT_TO_POINTER(number + 1));
 }
 
-/* A new QEMU attaches to a guest that is connected when the one before has let go. */
-static void attach(FakeWorld *world, const Qemu *qemu)
+/* A QEMU sets up the keyboard's backend, if it is asked to and hasn't yet. */
+static void set_keyboard_up(FakeWorld *world, Qemu *qemu)
 {
-    for (guint i = 0; i < world->qemus->len; i++) {
-        if (qemu_at(world, i) != qemu && qemu_at(world, i)->alive &&
-            qemu_at(world, i)->phase >= RUNNING) {
-            return;
+    gboolean connected = node_is(world, FRONTEND "/state", "4");
+
+    if (!qemu->alive || qemu->hangs || qemu->has_keyboard || !node_is(world, BACKEND, "1")) {
+        return;
+    }
+    for (guint i = 0; connected && i < world->qemus->len; i++) {
+        if (qemu_at(world, i)->alive && qemu_at(world, i)->has_keyboard) {
+            violate(world, "a QEMU takes the keyboard while another one has its event channel");
         }
     }
-    if (serves(qemu) && node_is(world, BACKEND, "2") && node_is(world, FRONTEND "/state", "4")) {
-        fake_host_write(world->host, BACKEND, "4");
-        world->poked = FALSE;
-    }
+    qemu->has_keyboard = TRUE;
+    fake_host_write(world->host, BACKEND_STATUS, "connected");
+    fake_host_write(world->host, BACKEND, connected ? "4" : "2");
 }
 
 /* FALSE while the updater has the lock, before it kills this QEMU. */
@@ -318,11 +321,6 @@ static void step_qemu(FakeWorld *world, Qemu *qemu, guint number)
             if (node_is(world, QDISK "/5632/params", "") &&
                 node_is(world, QDISK "/5632/state", "1")) {
                 violate(world, "QEMU is asked to set up an empty CD drive's backend, and crashes");
-            }
-            if (node_is(world, BACKEND, "1")) {
-                fake_host_write(world->host, BACKEND, "2");
-            } else if (!node_is(world, BACKEND, NULL)) {
-                violate(world, "a QEMU found a backend that doesn't wait for its beginning");
             }
         }
         if (world->now > qemu->since + SETUP_US && server_of(world, number) >= 0) {
@@ -421,8 +419,8 @@ static void advance(FakeWorld *world, gint64 us)
         if (qemu_at(world, i)->alive) {
             step_qemu(world, qemu_at(world, i), i);
         }
-        if (world->poked) {
-            attach(world, qemu_at(world, i));
+        if (server_of(world, i) >= 0) {
+            set_keyboard_up(world, qemu_at(world, i));
         }
     }
     serve(world);
@@ -1511,7 +1509,6 @@ static gboolean fake_write(void *opaque, guint32 transaction, const char *path, 
     if (!enter(world, "write") || !ops->write(ops->opaque, transaction, path, data, length)) {
         return FALSE;
     }
-    world->poked |= strcmp(path, BACKEND_ID) == 0;
     return leave(world);
 }
 
@@ -1540,7 +1537,7 @@ static void add_first(FakeWorld *world)
 
     qemu->id = (ProcessId){ 100, 1 };
     qemu->program = g_strdup(WORLD_OLD);
-    qemu->alive = TRUE;
+    qemu->alive = qemu->has_keyboard = TRUE;
     qemu->fed = g_byte_array_new();
     qemu->phase = RUNNING;
     g_ptr_array_add(world->qemus, qemu);
@@ -1632,7 +1629,7 @@ FakeWorld *world_new(void)
     fake_host_write(world->host, DM_PID, "100");
     fake_host_write(world->host, DM_STATE, "running");
     fake_host_write(world->host, BACKEND, "2");
-    fake_host_write(world->host, BACKEND_ID, "1");
+    fake_host_write(world->host, BACKEND_STATUS, "connected");
     fake_host_write(world->host, "/local/domain/0/backend/vkbd/1/0/frontend", FRONTEND);
     fake_host_write(world->host, FRONTEND "/state", "1");
     return world;
@@ -1827,6 +1824,8 @@ static char *serving_trouble(FakeWorld *world, const char *program)
            : !node_is(world, DM_PID, pid)         ? g_strdup("libxl isn't told its pid")
            : !node_is(world, BACKEND, world->connected ? "4" : "2")
                ? g_strdup("a backend's state is wrong")
+           : !found->has_keyboard || !node_is(world, BACKEND_STATUS, "connected")
+               ? g_strdup("its QEMU doesn't serve the keyboard")
            : GPOINTER_TO_UINT(g_hash_table_lookup(world->sockets, MONITOR)) != number + 1
                ? g_strdup("its monitor isn't at its place")
                : NULL;

@@ -36,8 +36,20 @@
 #define ENDING_TIMEOUT_US (2 * G_TIME_SPAN_SECOND)
 #define ENDING_POLL_US (10 * G_TIME_SPAN_MILLISECOND)
 
+/* The time that a QEMU gets to set up a backend. */
+#define ATTACH_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
+#define ATTACH_POLL_US (5 * G_TIME_SPAN_MILLISECOND)
+
 /* It takes a QEMU in standby microseconds, once it has a processor. */
 #define PAUSING_TIMEOUT_US (5 * G_TIME_SPAN_SECOND)
+
+static gboolean remove_nodes(const Update *update, const char *path, GError **error)
+{
+    XenPhysmapOps *xenstore = update->ops->xenstore;
+
+    return xenstore->rm(xenstore->opaque, 0, path) || errno == ENOENT ||
+           failed(error, "can't remove %s in xenstore: %s", path, g_strerror(errno));
+}
 
 /* Does something at the path of a socket: 0, or -1 with errno. */
 typedef int (*SocketFunc)(const UpdateOps *ops, const char *path);
@@ -141,17 +153,22 @@ static gboolean lose(Update *update, GError **error, const char *what)
 
 /*
  * A backend in QEMU has state 2 while it waits for the guest, and 4 while the guest is connected.
- * QEMU only sets up a backend whose state is 1. The new QEMU does that beside the old one. It fails
- * to bind the guest's event channel, which the old one has bound, and tries again when something
- * changes.
+ * QEMU only sets up a backend whose state is 1, and then says so in hotplug-status. The new QEMU does
+ * that beside the old one, but not for a keyboard or a framebuffer: the old QEMU has its event channel,
+ * and the new one would go on without. So it has its turn when the old one is gone; until then
+ * hotplug-status is missing.
  */
 static gboolean begin_backend(Update *update, const char *path, gpointer data, GError **error)
 {
     g_autofree char *node = g_strconcat(path, "/state", NULL);
+    g_autofree char *status_node = g_strconcat(path, "/hotplug-status", NULL);
     g_autofree char *state = NULL;
     gboolean empty;
 
     (void)data;
+    if (update_is_carried(path)) {
+        return remove_nodes(update, status_node, error);
+    }
     if (!update_look_node(update, node, &state, error) ||
         !update_is_empty(update, path, &empty, error)) {
         return FALSE;
@@ -161,10 +178,11 @@ static gboolean begin_backend(Update *update, const char *path, gpointer data, G
            update_write_node(update, node, "1", error);
 }
 
-/* The state that it has with the old QEMU. */
+/* The state that it has with the QEMU that goes on. */
 static gboolean set_backend_up(Update *update, const char *path, gpointer data, GError **error)
 {
     g_autofree char *node = g_strconcat(path, "/state", NULL);
+    g_autofree char *status_node = g_strconcat(path, "/hotplug-status", NULL);
     g_autofree char *state = NULL;
     gboolean connected;
 
@@ -172,6 +190,11 @@ static gboolean set_backend_up(Update *update, const char *path, gpointer data, 
     if (!update_look_node(update, node, &state, error) ||
         !update_is_connected(update, path, &connected, error)) {
         return FALSE;
+    }
+    if (update_is_carried(path)) {
+        /* With state 1, its QEMU was slow to set it up, and does that yet. */
+        return !state || strcmp(state, "1") == 0 ||
+               update_write_node(update, status_node, "connected", error);
     }
     if (connected && g_strcmp0(state, "2") == 0 && !update->returner.pid) {
         return update_write_node(update, node, "4", error);
@@ -181,14 +204,46 @@ static gboolean set_backend_up(Update *update, const char *path, gpointer data, 
 }
 
 /* QEMU looks at a backend again when a node below it is written, even with the same value. */
-static gboolean poke_backend(Update *update, const char *path, gpointer data, GError **error)
+static gboolean poke_backend(Update *update, const char *path, GError **error)
 {
     g_autofree char *node = g_strconcat(path, "/frontend-id", NULL);
     g_autofree char *value = NULL;
 
-    (void)data;
     return update_look_node(update, node, &value, error) &&
            (!value || update_write_node(update, node, value, error));
+}
+
+/* Gives a backend to the QEMU that serves the guest now. The one before is gone. */
+static gboolean attach_backend(Update *update, const char *path, gpointer data, GError **error)
+{
+    const UpdateOps *ops = update->ops;
+    g_autofree char *node = g_strconcat(path, "/state", NULL);
+    g_autofree char *status_node = g_strconcat(path, "/hotplug-status", NULL);
+    gint64 deadline = update_now(update) + ATTACH_TIMEOUT_US;
+
+    (void)data;
+    if (!update_is_carried(path)) {
+        return poke_backend(update, path, error);
+    }
+    for (gboolean asked = FALSE;; asked = TRUE) {
+        g_autofree char *state = NULL, *status = NULL;
+
+        if (!update_look_node(update, status_node, &status, error) ||
+            !update_look_node(update, node, &state, error)) {
+            return FALSE;
+        }
+        if (status || !state) {
+            return TRUE;
+        }
+        if (!asked && !update_write_node(update, node, "1", error)) {
+            return FALSE;
+        }
+        if (update_now(update) > deadline) {
+            g_ptr_array_add(update->notes, g_strdup_printf("QEMU hasn't set up %s yet", path));
+            return TRUE;
+        }
+        ops->sleep(ops->opaque, ATTACH_POLL_US);
+    }
 }
 
 /*
@@ -628,7 +683,7 @@ static gboolean go_on(Update *update, GError **error)
         /* An earlier run may have started it and been cut off. */
         if (!await_running(update, &update->returner, FALSE, error) ||
             !each_socket(update, take_socket, error) ||
-            !update_each_backend(update, poke_backend, NULL, error)) {
+            !update_each_backend(update, attach_backend, NULL, error)) {
             return FALSE;
         }
     }
@@ -658,7 +713,7 @@ static gboolean end_old(Update *update, GError **error)
            ops->process_end_all(ops->opaque, &update->old->id, update->old->uid,
                                 has_own_user(update), &update->taker, update->notes, error) &&
            each_socket(update, take_socket, error) &&
-           update_each_backend(update, poke_backend, NULL, error);
+           update_each_backend(update, attach_backend, NULL, error);
 }
 
 /* tidy: updates what libxl knows of a QEMU. QEMU tells it, so its form is checked. */
@@ -805,14 +860,6 @@ gboolean update_clear(Update *update, GError **error)
     return end_processes(update, error) &&
            ioreq_destroy_servers(update->ops, update->domain->domid, ~0u, error) &&
            each_socket(update, remove_socket, error) && update_journal_remove(update, error);
-}
-
-static gboolean remove_nodes(const Update *update, const char *path, GError **error)
-{
-    XenPhysmapOps *xenstore = update->ops->xenstore;
-
-    return xenstore->rm(xenstore->opaque, 0, path) || errno == ENOENT ||
-           failed(error, "can't remove %s in xenstore: %s", path, g_strerror(errno));
 }
 
 gboolean update_abandon(Update *update, GError **error)

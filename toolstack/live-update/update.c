@@ -128,15 +128,16 @@ gboolean update_is_connected(const Update *update, const char *backend, gboolean
     return TRUE;
 }
 
-/*
- * A keyboard and a framebuffer keep all their indices in the page that they share with the guest. A
- * disk's begin at 0 when it connects, so requests would be done twice.
- */
+gboolean update_is_carried(const char *backend)
+{
+    return strstr(backend, "/backend/vkbd/") || strstr(backend, "/backend/vfb/");
+}
+
+/* A disk's indices begin at 0 when it connects, so requests would be done twice. */
 gboolean update_is_tied(const Update *update, const char *backend, gboolean *tied, GError **error)
 {
     *tied = FALSE;
-    return strstr(backend, "/backend/vkbd/") || strstr(backend, "/backend/vfb/") ||
-           update_is_connected(update, backend, tied, error);
+    return update_is_carried(backend) || update_is_connected(update, backend, tied, error);
 }
 
 gboolean update_is_empty(const Update *update, const char *backend, gboolean *empty, GError **error)

@@ -195,6 +195,12 @@ gboolean update_is_disturbed(const Update *update, GError **error);
 gboolean update_is_connected(const Update *update, const char *backend, gboolean *connected,
                              GError **error);
 
+/*
+ * Whether a new QEMU can take over this backend while the guest is connected: a keyboard's or a
+ * framebuffer's, which keep all their indices in the page that they share with the guest.
+ */
+gboolean update_is_carried(const char *backend);
+
 /* Whether the guest is connected to a backend that a new QEMU can't take over from there. */
 gboolean update_is_tied(const Update *update, const char *backend, gboolean *tied, GError **error);
 
