@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bytes.h"
+#include "fail.h"
 #include "savefile.h"
 #include "input.h"
 #include "memory-image.h"
@@ -305,9 +306,7 @@ static gboolean extract(GArray *targets, int fd, guint64 end, GError **error)
         size += g_array_index(targets, Target, i).record.size / PAGE;
     }
     if (size > SIZE_MAX_ALL / PAGE) {
-        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                            "the blocks are larger than 1 TiB together");
-        return FALSE;
+        return invalid(error, "the blocks are larger than 1 TiB together");
     }
     g_array_sort(targets, by_address);
     for (guint done = 0; done < targets->len; done += FILES_MAX) {

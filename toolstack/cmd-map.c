@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "fail.h"
 #include "number.h"
 #include "savefile.h"
 #include "domain.h"
@@ -362,18 +363,16 @@ static gboolean check_size(guint cells, gboolean svg, guint width, guint height,
     guint64 memory = (guint64)width * height * sizeof(guint32);
 
     if (cells > CELLS_MAX) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "a picture of this layout would have %u parts, and more than %u is refused; "
-                    "print it, without --svg and --png",
-                    cells, CELLS_MAX);
-        return FALSE;
+        return invalid(error,
+                       "a picture of this layout would have %u parts, and more than %u is refused; "
+                       "print it, without --svg and --png",
+                       cells, CELLS_MAX);
     }
     if (!svg && memory > MEMORY_MAX) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "a PNG of this layout would be %u pixels high and take %" G_GUINT64_FORMAT
-                    " MiB of memory, and more than %u is refused; draw it with --svg",
-                    height, memory >> 20, MEMORY_MAX >> 20);
-        return FALSE;
+        return invalid(error,
+                       "a PNG of this layout would be %u pixels high and take %" G_GUINT64_FORMAT
+                       " MiB of memory, and more than %u is refused; draw it with --svg",
+                       height, memory >> 20, MEMORY_MAX >> 20);
     }
     return TRUE;
 }

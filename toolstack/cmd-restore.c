@@ -2,6 +2,7 @@
 /* xen-physmap restore: records from a file or pipe into xenstore, for a toolstack's restore. */
 #include <xen-physmap/xenstore.h>
 
+#include "fail.h"
 #include "record-file.h"
 #include "domain.h"
 #include "verb.h"
@@ -18,11 +19,10 @@ static gboolean check_unused(const XenPhysmapOps *ops, const Domain *domain,
     if (xen_physmap_table_size(before) == 0 || xen_physmap_table_equal(before, table)) {
         return TRUE;
     }
-    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                "domain %u (%s) has %u records, which its device model may be using; --force "
-                "replaces them",
-                domain->domid, domain->name, xen_physmap_table_size(before));
-    return FALSE;
+    return invalid(error,
+                   "domain %u (%s) has %u records, which its device model may be using; --force "
+                   "replaces them",
+                   domain->domid, domain->name, xen_physmap_table_size(before));
 }
 
 int verb_restore(int argc, char **argv)

@@ -12,6 +12,7 @@
 
 #include <xen-physmap/record.h>
 
+#include "fail.h"
 #include "input.h"
 
 #define TRIES 100
@@ -341,9 +342,8 @@ static gboolean link_file(AtomicFile *output, GError **error)
         return TRUE;
     }
     if (errno == EEXIST) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "%s exists already; remove it, or name another --directory", output->shown);
-        return FALSE;
+        return invalid(error, "%s exists already; remove it, or name another --directory",
+                       output->shown);
     }
     return set_errno(error, output, "can't name it");
 }

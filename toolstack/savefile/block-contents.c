@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fail.h"
 #include "savefile.h"
 
 #define PAGE XEN_PHYSMAP_PAGE_SIZE
@@ -62,17 +63,14 @@ gboolean block_contents_add(BlockContents *contents, const XenPhysmapRecord *rec
     }
     for (guint i = 0; i + 1 < contents->blocks->len; i++) {
         if (strcmp(g_array_index(contents->blocks, Block, i).record.name, record->name) == 0) {
-            g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                        "%s: %s already gets the contents of another file", block.shown,
-                        record->name);
-            return FALSE;
+            return invalid(error, "%s: %s already gets the contents of another file", block.shown,
+                           record->name);
         }
     }
     if ((guint64)st.st_size != record->size) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "%s: it has %" G_GUINT64_FORMAT " bytes, and %s has %" G_GUINT64_FORMAT,
-                    block.shown, (guint64)st.st_size, record->name, record->size);
-        return FALSE;
+        return invalid(error,
+                       "%s: it has %" G_GUINT64_FORMAT " bytes, and %s has %" G_GUINT64_FORMAT,
+                       block.shown, (guint64)st.st_size, record->name, record->size);
     }
     return TRUE;
 }
@@ -118,11 +116,10 @@ gboolean block_contents_check(BlockContents *contents, int stream_fd, GError **e
 
         for (guint64 page = 0; page < block->record.size / PAGE; page++) {
             if (!block->seen[page]) {
-                g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                            "%s: the page at 0x%" G_GINT64_MODIFIER "x is not in the stream, so it "
-                            "can't get contents",
-                            block->record.name, block->record.start_addr + page * PAGE);
-                return FALSE;
+                return invalid(error,
+                               "%s: the page at 0x%" G_GINT64_MODIFIER
+                               "x is not in the stream, so it can't get contents",
+                               block->record.name, block->record.start_addr + page * PAGE);
             }
         }
     }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fail.h"
 #include "number.h"
 
 /* The size of a read when bytes are skipped without splice. */
@@ -49,9 +50,8 @@ static gboolean set_errno(GError **error, int errnum, const char *what)
 static gboolean truncated(ByteSource *source, guint64 end, guint64 missing, GError **error)
 {
     source->ended = TRUE;
-    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                "the input ends at " HEX ", %" G_GUINT64_FORMAT " bytes too early", end, missing);
-    return FALSE;
+    return invalid(error, "the input ends at " HEX ", %" G_GUINT64_FORMAT " bytes too early", end,
+                   missing);
 }
 
 ByteSource *byte_source_open(int fd, GError **error)

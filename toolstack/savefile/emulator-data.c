@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "fail.h"
 #include "number.h"
 
 #define HEAD 8
@@ -56,9 +57,7 @@ static gboolean check_pair(const char *key, const char *value, XenPhysmapKeysFun
     if (!is_key(key)) {
         g_autofree char *shown = xen_physmap_escape(key, -1);
 
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "'%s' is not a key of the device model", shown);
-        return FALSE;
+        return invalid(error, "'%s' is not a key of the device model", shown);
     }
     return func(key, value, data, error);
 }
@@ -70,10 +69,9 @@ gboolean emulator_pairs(const guint8 *body, gsize length, guint64 offset, XenPhy
     guint pairs = 0;
 
     if (length < HEAD) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "the body at " HEX " is %" G_GSIZE_FORMAT " bytes, too short for id and index",
-                    offset, length);
-        return FALSE;
+        return invalid(
+            error, "the body at " HEX " is %" G_GSIZE_FORMAT " bytes, too short for id and index",
+            offset, length);
     }
     while (text < end) {
         const char *key = text, *key_end = string_end(key, end), *value, *value_end;
@@ -81,18 +79,14 @@ gboolean emulator_pairs(const guint8 *body, gsize length, guint64 offset, XenPhy
         value = key_end ? key_end + 1 : NULL;
         value_end = value && value < end ? string_end(value, end) : NULL;
         if (!value_end) {
-            g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                        "the pair at " HEX " %s", offset + (guint64)(key - start),
-                        !key_end       ? "has no NUL after its key"
-                        : value == end ? "has a key and no value"
-                                       : "has no NUL after its value");
-            return FALSE;
+            return invalid(error, "the pair at " HEX " %s", offset + (guint64)(key - start),
+                           !key_end       ? "has no NUL after its key"
+                           : value == end ? "has a key and no value"
+                                          : "has no NUL after its value");
         }
         if (pairs++ == PAIRS_MAX) {
-            g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                        "the pair at " HEX " exceeds the limit of %d",
-                        offset + (guint64)(key - start), PAIRS_MAX);
-            return FALSE;
+            return invalid(error, "the pair at " HEX " exceeds the limit of %d",
+                           offset + (guint64)(key - start), PAIRS_MAX);
         }
         if (!check_pair(key, value, func, data, error)) {
             g_prefix_error(error, "the pair at " HEX ": ", offset + (guint64)(key - start));

@@ -8,6 +8,7 @@
 
 #include <xen-physmap/record.h>
 
+#include "fail.h"
 #include "number.h"
 
 #define PAGE XEN_PHYSMAP_PAGE_SIZE
@@ -158,11 +159,10 @@ gboolean guest_memory_add(GuestMemory *memory, const GuestPages *pages, GError *
         }
     }
     if (g_tree_nnodes(memory->stretches) > (gint)STRETCHES_MAX) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "the pages up to the record at " HEX " lie in more than %u pieces, too many "
-                    "to keep; xen-physmap extract reads such a file without an index",
-                    pages->at, STRETCHES_MAX);
-        return FALSE;
+        return invalid(error,
+                       "the pages up to the record at " HEX " lie in more than %u pieces, too many "
+                       "to keep; xen-physmap extract reads such a file without an index",
+                       pages->at, STRETCHES_MAX);
     }
     return TRUE;
 }
@@ -219,9 +219,8 @@ static gboolean read_file(int fd, guint64 offset, guint8 *to, gsize length, GErr
             return FALSE;
         }
         if (n == 0) {
-            g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                        "the savefile ends at " HEX " now, inside a page that it had", offset);
-            return FALSE;
+            return invalid(error, "the savefile ends at " HEX " now, inside a page that it had",
+                           offset);
         }
         to += n;
         offset += n;

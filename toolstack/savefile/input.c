@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fail.h"
 #include "foreign-format.h"
 
 /* A file is identified by device and inode, a disk by its number. */
@@ -242,9 +243,7 @@ gboolean input_check_unchanged(int fd, const struct stat *before, GError **error
         now.st_ctim.tv_nsec == before->st_ctim.tv_nsec) {
         return TRUE;
     }
-    g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                        "it changed while it was read");
-    return FALSE;
+    return invalid(error, "it changed while it was read");
 }
 
 gboolean input_is_file(const char *word)

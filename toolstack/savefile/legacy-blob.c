@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "fail.h"
 #include "number.h"
 
 #define VERSION 1
@@ -58,9 +59,7 @@ static gboolean read_entry(const guint8 *at, EntryFunc func, gpointer data, GErr
     if (g_strlcpy(record.name, name, sizeof record.name) >= sizeof record.name) {
         g_autofree char *shown = xen_physmap_escape(name, -1);
 
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "the name '%s' is longer than %d bytes", shown, XEN_PHYSMAP_NAME_MAX);
-        return FALSE;
+        return invalid(error, "the name '%s' is longer than %d bytes", shown, XEN_PHYSMAP_NAME_MAX);
     }
     return func(&record, data, error);
 }
@@ -71,16 +70,12 @@ static gboolean read_entries(const guint8 *blob, gsize length, guint64 offset, g
     gsize stop32, stop64, leak;
 
     if (length < HEAD || bytes_u32(blob, FALSE) != VERSION) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "the toolstack blob at " HEX " %s", offset,
-                    length < HEAD ? "is shorter than its headerer" : "is not of version 1");
-        return FALSE;
+        return invalid(error, "the toolstack blob at " HEX " %s", offset,
+                       length < HEAD ? "is shorter than its headerer" : "is not of version 1");
     }
     if (bytes_u32(blob + 4, FALSE) > XEN_PHYSMAP_TABLE_MAX) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "the toolstack blob at " HEX " has %u records; the limit is %d", offset,
-                    bytes_u32(blob + 4, FALSE), XEN_PHYSMAP_TABLE_MAX);
-        return FALSE;
+        return invalid(error, "the toolstack blob at " HEX " has %u records; the limit is %d",
+                       offset, bytes_u32(blob + 4, FALSE), XEN_PHYSMAP_TABLE_MAX);
     }
     /*
      * No blob fits both, unless it is empty. After the first name, the 64-bit reading is 4 bytes
@@ -92,11 +87,10 @@ static gboolean read_entries(const guint8 *blob, gsize length, guint64 offset, g
     } else if (fits(blob, length, LEAK, &stop64)) {
         leak = LEAK;
     } else {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "the toolstack blob at " HEX " has neither layout: a 32-bit one breaks at " HEX
-                    ", a 64-bit one at " HEX,
-                    offset, offset + stop32, offset + stop64);
-        return FALSE;
+        return invalid(error,
+                       "the toolstack blob at " HEX
+                       " has neither layout: a 32-bit one breaks at " HEX ", a 64-bit one at " HEX,
+                       offset, offset + stop32, offset + stop64);
     }
     *word = length == HEAD ? 0 : leak ? 64 : 32;
     for (gsize at = HEAD; at < length; at += entry_length(blob + at, length - at, leak)) {

@@ -6,6 +6,8 @@
 
 #include <xen-physmap/keys.h>
 
+#include "fail.h"
+
 #define PREFIX "physmap/"
 
 typedef struct Node {
@@ -200,10 +202,8 @@ static gboolean find(const RawRecords *raw, const char *block, RawRecord **recor
     }
     shown = xen_physmap_escape(block, -1);
     offset = xen_physmap_escape((*record)->offset, -1);
-    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                "'%s' fits %u records; name one of them by its offset, as in @%s", shown, n,
-                offset);
-    return FALSE;
+    return invalid(error, "'%s' fits %u records; name one of them by its offset, as in @%s", shown,
+                   n, offset);
 }
 
 /* Removes all nodes with this name; FALSE when there is none. */

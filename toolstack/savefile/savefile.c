@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "emulator-data.h"
+#include "fail.h"
 #include "input.h"
 #include "legacy-blob.h"
 #include "number.h"
@@ -138,10 +139,8 @@ static gboolean add_carrier(Savefile *contents, Stream *stream, const StreamItem
     Carrier *carrier;
 
     if (++contents->in_state > CARRIERS_MAX) {
-        g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                    "%s at " HEX ": more than %d records of device models", stream_item_name(item),
-                    item->offset, CARRIERS_MAX);
-        return FALSE;
+        return invalid(error, "%s at " HEX ": more than %d records of device models",
+                       stream_item_name(item), item->offset, CARRIERS_MAX);
     }
     if (savefile_has_records(item)) {
         table = savefile_read_records(stream, item, error);

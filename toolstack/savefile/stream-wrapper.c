@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "fail.h"
 #include "foreign-format.h"
 
 /* A longer configuration must be forged. */
@@ -118,9 +119,7 @@ static gboolean refuse(Stream *stream, gsize got, GError **error)
     const char *what;
 
     if (got == 0) {
-        g_set_error_literal(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID,
-                            "the input is empty");
-        return FALSE;
+        return invalid(error, "the input is empty");
     }
     if (!byte_source_peek(stream->source, FOREIGN_FORMAT_BYTES, &bytes, &got, error)) {
         return FALSE;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fail.h"
 #include "number.h"
 
 static const char *end_name(const StreamItem *item)
@@ -151,8 +152,7 @@ gboolean stream_invalid(const StreamItem *item, GError **error, const char *form
     va_start(args, format);
     reason = g_strdup_vprintf(format, args);
     va_end(args);
-    g_set_error(error, XEN_PHYSMAP_ERROR, XEN_PHYSMAP_ERROR_INVALID, "%s: %s", where, reason);
-    return FALSE;
+    return invalid(error, "%s: %s", where, reason);
 }
 
 /* Puts the item's name before an error of the source. */
