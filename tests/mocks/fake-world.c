@@ -80,7 +80,8 @@ struct FakeWorld {
     GHashTable *sockets; /* path: the QEMU's number + 1 */
     GHashTable *folders;
     gboolean exists, dying, destroying, saver, connected, replaced;
-    gboolean connects; /* to a disk that QEMU serves, as soon as the new QEMU is set up */
+    gboolean connects;   /* to a disk that QEMU serves, as soon as the new QEMU is set up */
+    gboolean reconnects; /* its keyboard, with the old QEMU, as soon as the new one is set up */
     Refusal refusal;
     const char *touched;
     guint drives;        /* of the old QEMU, for paravirtual drivers; a new one doesn't have them */
@@ -889,6 +890,9 @@ static gboolean fake_is_held(void *opaque, const ProcessStart *start, int timeou
     if (!qemu->alive || qemu->hangs || qemu->phase != HELD) {
         advance(world, timeout_ms * 1000 * HASTE);
     }
+    if (world->reconnects && qemu->phase == HELD) {
+        fake_host_write(world->host, BACKEND_STATUS, "connected");
+    }
     if (world->connects && qemu->phase == HELD) {
         fake_host_write(world->host, QDISK "/768/frontend", DISK);
         fake_host_write(world->host, DISK "/state", "4");
@@ -1655,6 +1659,11 @@ void world_crash_in_save(FakeWorld *world, const char *program)
 void world_crash_in_setup(FakeWorld *world, const char *program)
 {
     world->broken = program;
+}
+
+void world_reconnect_keyboard(FakeWorld *world)
+{
+    world->reconnects = TRUE;
 }
 
 void world_connect_disk(FakeWorld *world)

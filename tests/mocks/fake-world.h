@@ -65,6 +65,9 @@ FakeWorld *world_new(void);
 /* The guest uses its paravirtual keyboard, which QEMU serves. */
 void world_connect(FakeWorld *world);
 
+/* The guest loads its keyboard's driver again while the update prepares. The old QEMU serves it. */
+void world_reconnect_keyboard(FakeWorld *world);
+
 /* The guest connects to a disk that QEMU serves while the update prepares. */
 void world_connect_disk(FakeWorld *world);
 

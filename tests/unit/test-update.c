@@ -441,6 +441,21 @@ static void test_connects(void **unused)
     world_free(world);
 }
 
+/* A keyboard that the old QEMU has set up again since the new one was started is the new one's too. */
+static void test_keyboard_anew(void **unused)
+{
+    FakeWorld *world = world_new();
+    g_autofree char *trouble = NULL;
+
+    (void)unused;
+    world_connect(world);
+    world_reconnect_keyboard(world);
+    assert_int_equal(run_updater(world, FALSE), UPDATE_DONE);
+    trouble = world_trouble(world, WORLD_NEW);
+    assert_null(trouble);
+    world_free(world);
+}
+
 /* An ejected CD explains one missing drive, not two. */
 static void test_missing_drive(void **unused)
 {
@@ -516,7 +531,7 @@ int main(void)
         cmocka_unit_test(test_old_crashes),   cmocka_unit_test(test_new_crashes),
         cmocka_unit_test(test_ejected),       cmocka_unit_test(test_other_arguments),
         cmocka_unit_test(test_old_is_broken), cmocka_unit_test(test_missing_drive),
-        cmocka_unit_test(test_connects),
+        cmocka_unit_test(test_keyboard_anew), cmocka_unit_test(test_connects),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

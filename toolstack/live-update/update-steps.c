@@ -151,29 +151,37 @@ static gboolean lose(Update *update, GError **error, const char *what)
 
 /* prepare */
 
+/* Marks a keyboard's or a framebuffer's backend as one that the new QEMU hasn't set up. */
+static gboolean withhold_backend(Update *update, const char *path, gpointer data, GError **error)
+{
+    g_autofree char *status_node = g_strconcat(path, "/hotplug-status", NULL);
+
+    (void)data;
+    return !update_is_carried(path) || remove_nodes(update, status_node, error);
+}
+
 /*
  * A backend in QEMU has state 2 while it waits for the guest, and 4 while the guest is connected.
  * QEMU only sets up a backend whose state is 1, and then says so in hotplug-status. The new QEMU does
- * that beside the old one, but not for a keyboard or a framebuffer: the old QEMU has its event channel,
- * and the new one would go on without. So it has its turn when the old one is gone; until then
- * hotplug-status is missing.
+ * that beside the old one, but not for a keyboard or a framebuffer: the old QEMU holds the device's
+ * event channel, and the new one would carry on without it. So these backends wait until the old QEMU
+ * is gone (attach_backend); until then hotplug-status is missing.
  */
 static gboolean begin_backend(Update *update, const char *path, gpointer data, GError **error)
 {
     g_autofree char *node = g_strconcat(path, "/state", NULL);
-    g_autofree char *status_node = g_strconcat(path, "/hotplug-status", NULL);
     g_autofree char *state = NULL;
     gboolean empty;
 
     (void)data;
     if (update_is_carried(path)) {
-        return remove_nodes(update, status_node, error);
+        return withhold_backend(update, path, NULL, error);
     }
     if (!update_look_node(update, node, &state, error) ||
         !update_is_empty(update, path, &empty, error)) {
         return FALSE;
     }
-    /* The old QEMU would be asked too, and crash. */
+    /* An empty drive is left alone: the old QEMU would look at it too, and crash. */
     return empty || (g_strcmp0(state, "2") != 0 && g_strcmp0(state, "4") != 0) ||
            update_write_node(update, node, "1", error);
 }
@@ -192,7 +200,7 @@ static gboolean set_backend_up(Update *update, const char *path, gpointer data, 
         return FALSE;
     }
     if (update_is_carried(path)) {
-        /* With state 1, its QEMU was slow to set it up, and does that yet. */
+        /* State 1: its QEMU hasn't set it up yet, but still will. */
         return !state || strcmp(state, "1") == 0 ||
                update_write_node(update, status_node, "connected", error);
     }
@@ -228,14 +236,15 @@ static gboolean attach_backend(Update *update, const char *path, gpointer data, 
     for (gboolean asked = FALSE;; asked = TRUE) {
         g_autofree char *state = NULL, *status = NULL;
 
-        if (!update_look_node(update, status_node, &status, error) ||
-            !update_look_node(update, node, &state, error)) {
+        /* QEMU writes hotplug-status before the state, so they are read in the other order. */
+        if (!update_look_node(update, node, &state, error) ||
+            !update_look_node(update, status_node, &status, error)) {
             return FALSE;
         }
         if (status || !state) {
             return TRUE;
         }
-        if (!asked && !update_write_node(update, node, "1", error)) {
+        if (!asked && strcmp(state, "1") != 0 && !update_write_node(update, node, "1", error)) {
             return FALSE;
         }
         if (update_now(update) > deadline) {
@@ -261,7 +270,7 @@ static gboolean kill_taker(Update *update, GError **error)
     if (!is_alive(update, &update->taker)) {
         return TRUE;
     }
-    /* Without the lock, it has let the guest run again when the time is over. */
+    /* If the lock can't be had, one that isn't stuck has let the guest run again by the deadline. */
     while ((lock = ops->lock(ops->opaque, path)) < 0 && update_now(update) < deadline) {
         ops->sleep(ops->opaque, ENDING_POLL_US);
     }
@@ -286,10 +295,7 @@ static gboolean unprepare(Update *update, GError **error)
     g_autofree char *path = update_path(update, UPDATE_STATE_FILE);
 
     update->ops->unlink(update->ops->opaque, path);
-    /*
-     * Done here and not when the guest is unpaused: if it fails and is tried again, nobody else's
-     * pause is undone.
-     */
+    /* Not in unpause_old: trying that again would unpause once more, and undo somebody else's pause. */
     if (!ioreq_retire_servers(update->ops, update->domain->domid, update->spent, error) ||
         !end_taker(update, error)) {
         return FALSE;
@@ -364,7 +370,7 @@ static char *await_ending(Update *update)
     return ops->process_ending(ops->opaque, &update->held.id);
 }
 
-/* QEMU may crash when it saves the state of a device. Better this one, which serves nobody yet. */
+/* QEMU may crash when it saves a device's state. Better this one, which doesn't serve a guest yet. */
 static gboolean try_save(Update *update, const char *which, GError **error)
 {
     const UpdateOps *ops = update->ops;
@@ -709,7 +715,10 @@ static gboolean end_old(Update *update, GError **error)
 {
     const UpdateOps *ops = update->ops;
 
+    /* The guest may have connected its keyboard anew, and the old QEMU may have set it up again. */
     return end(update, &update->returner, error) &&
+           (!is_alive(update, &update->old->id) ||
+            update_each_backend(update, withhold_backend, NULL, error)) &&
            ops->process_end_all(ops->opaque, &update->old->id, update->old->uid,
                                 has_own_user(update), &update->taker, update->notes, error) &&
            each_socket(update, take_socket, error) &&
