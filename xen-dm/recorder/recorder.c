@@ -27,7 +27,7 @@
 #define RETRY_FIRST_MS 20
 #define RETRY_LAST_MS 10000
 
-/* A restore whose layout can't be compared for so long is refused; libxl would wait for 60 s. */
+/* If the layout can't be compared after this time, the restore is refused. libxl gives up after 60 s. */
 #define GATE_TIMEOUT_US (30 * G_TIME_SPAN_SECOND)
 
 /* How long the second survey may wait after the one that passed the gate. */
@@ -37,10 +37,10 @@
 #define CLAIM_MS 100
 #define CLAIMS_SILENT 100
 
-/* The number of QEMU's lines that can't be parsed and are reported. */
+/* At most this many of QEMU's lines that can't be parsed are reported. */
 #define PROBLEMS_SAID 32
 
-/* Added to the eventfd by a poke; a nudge adds 1, and waits so long for others to come. */
+/* Added to the eventfd by a poke. A nudge adds 1; a survey then waits NUDGE_US, to serve several. */
 #define URGENT (G_GUINT64_CONSTANT(1) << 32)
 #define NUDGE_US (10 * G_TIME_SPAN_MILLISECOND)
 
@@ -144,12 +144,20 @@ static void refuse(void)
     if (self.standby) {
         say("refusing to take over domain %u; update-dm goes back to the old QEMU", self.domid);
     } else {
-        say("refusing to run domain %u; its savefile, or the source of its migration, is "
-            "unharmed. " ENV_POLICY "=warn lets such a guest run",
+        say("refusing to run domain %u; its savefile, or the source of its migration, is unharmed",
             self.domid);
     }
     recorder_end();
     _exit(1);
+}
+
+/* Ends QEMU, since the layout isn't the saved one, or can't be compared, and the policy says so. */
+static void refuse_by_policy(void)
+{
+    if (!self.standby) {
+        say("domain %u: " ENV_POLICY "=warn lets such a guest run", self.domid);
+    }
+    refuse();
 }
 
 /* The result of either half of the gate: writes the log, and decides whether QEMU goes on. */
@@ -161,7 +169,7 @@ static void conclude(gboolean passed, const GPtrArray *report)
     }
     say_all(report);
     if (!passed && self.policy == RESTORE_REFUSE) {
-        refuse();
+        refuse_by_policy();
     }
     if (!passed) {
         say("domain %u goes on anyway, since " ENV_POLICY " is %s", self.domid,
@@ -338,7 +346,7 @@ static gboolean give_up_judging(const GError *error)
     say("domain %u: the layout can't be compared with the saved one: %s", self.domid,
         error->message);
     if (self.policy == RESTORE_REFUSE) {
-        refuse();
+        refuse_by_policy();
     }
     return TRUE;
 }

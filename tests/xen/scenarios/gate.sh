@@ -41,7 +41,8 @@ check "xl save" xl save g1 /tmp/g1.save
 
 refused "two cards swapped" /tmp/swapped.cfg /tmp/g1.save "misplaced: 0000:00:06.0/e1000.rom" \
     "misplaced: 0000:00:07.0/e1000.rom" "offsets: 0000:00:03.0, 0000:00:06.0, 0000:00:07.0"
-refused "a ROM left out" /tmp/no-rom.cfg /tmp/g1.save "missing: 0000:00:06.0/e1000.rom" "do: add the device at 0000:00:06.0"
+refused "a ROM left out" /tmp/no-rom.cfg /tmp/g1.save "missing: 0000:00:06.0/e1000.rom" "do: add the device at 0000:00:06.0" \
+    "XEN_PHYSMAP_POLICY=warn lets such a guest run"
 refused "videoram 32" /tmp/videoram.cfg /tmp/g1.save "resized: 0000:00:03.0/vga.vram" "do: set videoram=16"
 refused "memory 64" /tmp/memory.cfg /tmp/g1.save "misplaced: 0000:00:03.0/vga.vram" \
     "had 32 MiB of memory besides its videoram, and this one has 48" "do: set maxmem=48"
