@@ -120,7 +120,7 @@ static guint32 font_place(guint map)
     return map * 8192 * 4;
 }
 
-/* How many lines the screen has, of which several can show the same. */
+/* The number of scan lines. Several in a row can show the same line of memory. */
 static guint scan_lines(const guint8 *cr)
 {
     return (cr[0x12] | (cr[7] & 0x02) << 7 | (cr[7] & 0x40) << 3) + 1;
@@ -139,7 +139,7 @@ static void plane_colours(const guint8 *body, VgaMode *mode)
     }
 }
 
-/* Modes such as 12h, in four planes, and 13h, with a byte for a pixel, which takes two dots. */
+/* Modes such as 12h, in four planes, and 13h, with a byte for each pixel, which is two dots wide. */
 static gboolean graphics_mode(const guint8 *body, VgaMode *mode, GError **error)
 {
     const guint8 *cr = body + AT_CR, *gr = body + AT_GR;

@@ -13,7 +13,7 @@
 
 #define PAGE XEN_PHYSMAP_PAGE_SIZE
 
-/* A page without neighbours takes one; so many take about 400 MiB. */
+/* The most that are kept. A page without neighbours needs one of its own; all take about 400 MiB. */
 #define STRETCHES_MAX (4U << 20)
 
 /* x86 has physical addresses of up to 52 bits. */
